@@ -1,0 +1,1 @@
+"""The private HTTP side: the platform's calls, API keys, problems, OpenAPI, health and metrics."""

@@ -1,0 +1,339 @@
+"""A call: what it takes, what it gives, who may make it; and the ASGI application that runs it.
+
+The calls are the one list from which the routes are made and the OpenAPI document is written, so
+neither can know of a call that the other does not.
+
+Written on bare ASGI, because a call costs less than the framework's request and response objects.
+Nothing that a caller sent gets into a log: not the path, which may hold a phone number, and of an
+unexpected exception only its type and where it was raised.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+import structlog
+from msgspec import Struct
+from starlette.types import Receive, Scope, Send
+
+from ..core.ids import TRIP_ID, Role
+from ..store.endpoint import NotSent, StoreError
+from ..store.pipe import StoreRefused
+from ..vault.ring import KeyUnavailable
+from . import problems
+from .auth import ApiKeys, KeyScope
+from .fields import Fields
+from .problems import Code, Problem, no_trip, not_found
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES: Final = 64 * 1024
+
+B = TypeVar("B")
+
+_encode: Final = msgspec.json.Encoder().encode
+_is_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Asked(Generic[B]):
+    """A call as it came in: `body` is decoded and valid, `path` is not checked yet."""
+
+    path: Mapping[str, str]
+    query: Any
+    body: B
+
+    def trip(self) -> str:
+        """The trip in the path. Raises `Problem`."""
+        trip = self.path["trip"]
+        if not TRIP_ID.fullmatch(trip):
+            raise no_trip()
+        return trip
+
+    def role(self) -> Role:
+        """The role in the path. Raises `Problem`."""
+        try:
+            return Role(self.path["role"])
+        except ValueError:
+            raise not_found() from None
+
+
+class Answer(NamedTuple):
+    """What a call gives: a struct to be encoded, or bytes of `media_type` as they are."""
+
+    status: int
+    body: Struct | bytes
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the API.
+
+    `scopes` are those of which the key has one; none means that no key is needed. `answers` are the
+    structs of the good answers (None where the body is no JSON), `codes` the problems of this call
+    apart from those that every call has.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    run: Callable[[Asked[Any]], Awaitable[Answer]]
+    answers: Mapping[int, type[Struct] | None]
+    description: str = ""
+    scopes: frozenset[KeyScope] = frozenset()
+    body: type[Struct] | None = None
+    body_is_optional: bool = False
+    query: type[Struct] | None = None
+    codes: tuple[Code, ...] = ()
+    media_type: str = "application/json"
+    survives_outage: bool = False
+    _decode: Callable[[bytes], Any] = field(init=False, repr=False)
+    _body_fields: Fields | None = field(init=False, repr=False)
+    _query_fields: Fields | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        decode = msgspec.json.Decoder(self.body).decode if self.body else _nothing
+        object.__setattr__(self, "_decode", decode)
+        object.__setattr__(self, "_body_fields", Fields(self.body) if self.body else None)
+        object.__setattr__(self, "_query_fields", Fields(self.query) if self.query else None)
+
+    def decode_body(self, raw: bytes) -> Any:
+        """The body as its struct. Raises `Problem`."""
+        if self._body_fields is None:
+            return None
+        if not raw and self.body_is_optional:
+            raw = b"{}"
+        try:
+            return self._decode(raw)
+        except msgspec.ValidationError as error:
+            # It stops at the first wrong field; whether the rest is JSON at all comes first.
+            if _is_json_text(raw):
+                raise self._body_fields.problem(error) from None
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            pass
+        raise Problem(
+            Code.MALFORMED, "The body is not JSON, or nested too deeply. Nothing was changed."
+        )
+
+    def decode_query(self, raw: bytes) -> Any:
+        """The query string as its struct. Raises `Problem`."""
+        if self.query is None or self._query_fields is None:
+            return None
+        try:
+            pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=16)
+        except ValueError:
+            pairs = [("", "")]
+        given = dict(pairs)
+        if len(given) != len(pairs):
+            raise Problem(Code.INVALID, "A parameter is given twice. Nothing was done.")
+        try:
+            return msgspec.convert(given, self.query, strict=False)
+        except msgspec.ValidationError as error:
+            raise self._query_fields.problem(error) from None
+
+
+class _Headers(NamedTuple):
+    """The headers of a request that matter here."""
+
+    authorization: bytes | None
+    content_type: bytes
+    content_length: int
+    content_encoding: bytes
+
+
+class Disconnected(Exception):
+    """The caller went away before it had sent its body."""
+
+
+class Resource:
+    """An ASGI application: every call at one path."""
+
+    def __init__(self, path: str, calls: Sequence[Call], keys: ApiKeys) -> None:
+        self._path = path
+        self._calls = {call.method: call for call in calls}
+        if "GET" in self._calls:
+            self._calls["HEAD"] = self._calls["GET"]
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun_s = time.perf_counter()
+        try:
+            status, body, media_type = await self._answer(scope, receive)
+            extra = {}
+            if not isinstance(body, bytes):
+                body = _encode(body)
+        except Disconnected:
+            return
+        except Exception as error:
+            problem = _problem_of(error, self._path)
+            status, body, media_type = problem.status, problem.document(), problems.MEDIA_TYPE
+            extra = problem.headers
+        await respond(send, status, body, media_type, extra)
+        log.debug(
+            "api_call",
+            method=scope["method"] if scope["method"] in self._calls else "other",
+            route=self._path,
+            status=status,
+            duration_ms=round((time.perf_counter() - begun_s) * 1000, 2),
+        )
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        call = self._calls.get(scope["method"])
+        if call is None:
+            allowed = ", ".join(sorted(self._calls))
+            raise Problem(
+                Code.METHOD,
+                f"This address takes {allowed}. Nothing was done.",
+                headers={"allow": allowed},
+            )
+        headers = _headers(scope)
+        if call.scopes:
+            await self._keys.check(
+                headers.authorization, call.scopes, survives_outage=call.survives_outage
+            )
+        body = None
+        if call.body is not None:
+            body = call.decode_body(await _read(call, headers, receive))
+        query = call.decode_query(scope["query_string"])
+        return await call.run(Asked(scope["path_params"], query, body))
+
+
+async def respond(
+    send: Send, status: int, body: bytes, media_type: str, extra: Mapping[str, str]
+) -> None:
+    """Send an answer. No answer is to be cached: most hold secrets or a state that changes."""
+    headers = [
+        (b"content-type", media_type.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        *((name.encode(), value.encode()) for name, value in extra.items()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI application for every other address."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    problem = not_found()
+    await respond(send, problem.status, problem.document(), problems.MEDIA_TYPE, problem.headers)
+
+
+def _nothing(_: bytes) -> None:
+    return None
+
+
+def _is_json_text(raw: bytes) -> bool:
+    try:
+        _is_json(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _headers(scope: Scope) -> _Headers:
+    authorization, content_type, content_length, content_encoding = None, b"", 0, b""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization = value
+        elif name == b"content-type":
+            content_type = value
+        elif name == b"content-length":
+            content_length = int(value)  # the server has checked it
+        elif name == b"content-encoding":
+            content_encoding = value
+    return _Headers(authorization, content_type, content_length, content_encoding)
+
+
+async def _read(call: Call, headers: _Headers, receive: Receive) -> bytes:
+    """The body. Raises `Problem` if it is too large or of another type, `Disconnected`."""
+    if headers.content_length > MAX_BODY_BYTES:
+        raise _too_large()
+    raw = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        raw += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(raw) > MAX_BODY_BYTES:
+            raise _too_large()
+    if raw or not call.body_is_optional:
+        kind, _, parameters = headers.content_type.lower().partition(b";")
+        charset = parameters.replace(b" ", b"").replace(b'"', b"")
+        if (
+            kind.strip() != b"application/json"
+            or charset not in (b"", b"charset=utf-8")
+            or headers.content_encoding.lower() not in (b"", b"identity")
+        ):
+            raise Problem(
+                Code.MEDIA_TYPE,
+                "The body must be plain JSON in UTF-8 with `Content-Type: application/json` and no "
+                "content encoding. Nothing was changed.",
+            )
+    return raw
+
+
+def _too_large() -> Problem:
+    return Problem(
+        Code.TOO_LARGE,
+        f"The body has more than {MAX_BODY_BYTES} bytes. Nothing was changed.",
+        # The rest of the body is not worth reading.
+        headers={"connection": "close"},
+    )
+
+
+def _problem_of(error: Exception, route: str) -> Problem:
+    """What the caller is told of any exception."""
+    match error:
+        case Problem():
+            return error
+        case NotSent():
+            return Problem(
+                Code.STORE_UNAVAILABLE,
+                "The relay's store does not answer, so nothing was changed. Repeat the call as it "
+                "is: that is safe.",
+            )
+        case StoreError():
+            kind = error.kind if isinstance(error, StoreRefused) else type(error).__name__
+            log.warning("api_store_error", route=route, kind=kind)
+            return Problem(
+                Code.STORE_UNAVAILABLE,
+                "The relay's store did not answer as it should, so the call may or may not have "
+                "been done. Repeat it as it is: that is safe.",
+            )
+        case KeyUnavailable():
+            log.warning("api_key_unavailable", route=route)
+            return Problem(
+                Code.KEYS_UNAVAILABLE,
+                "An encryption key that this call needs is not in the relay's key ring, so nothing "
+                "was changed. Repeat the call as it is; if that goes on, `relay keyring rotate` "
+                "makes the keys.",
+            )
+        case _:
+            log.error("api_failed", route=route, error=type(error).__name__, at=_frames(error))
+            return Problem(
+                Code.INTERNAL,
+                "The relay failed in a way that it should not; the call may or may not have been "
+                "done. Its log says where. Repeating the call as it is is safe.",
+            )
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Where an exception was raised, without its text: that may quote what a caller sent."""
+    return [
+        f"{'/'.join(PurePath(frame.f_code.co_filename).parts[-2:])}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]

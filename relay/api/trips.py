@@ -1,0 +1,473 @@
+"""The platform's calls on trips.
+
+What may happen to a channel is decided in the store's scripts; here a request becomes the arguments
+of one script, and its outcome an answer. Every call can be repeated as it is when its answer was
+lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from ..core.ids import TRIP_ID, Role
+from ..core.lifecycle import State
+from ..store import keys
+from ..store.store import PartyRecord, PartyView, Store, TripView
+from ..vault.envelope import NONCE_BYTES, DataKey, wrap
+from ..vault.numbers import InvalidPhone, PhoneNumber, seal_number
+from ..vault.ring import KEY_BYTES, KeyRing, Purpose
+from ..vault.tokens import PARTY_TOKEN_BYTES, new_party_token, parse_party_token
+from .auth import KeyScope
+from .calls import Answer, Asked, Call
+from .fields import strings
+from .problems import Code, Problem, invalid, no_trip, refused
+from .types import (
+    DEFAULT_DURATION_S,
+    Admission,
+    ChangeTrip,
+    EndTrip,
+    ListQuery,
+    OpenTrip,
+    PartyAdmitted,
+    PartyInput,
+    PartyState,
+    ReassignParty,
+    RenewToken,
+    TokenRenewed,
+    Trip,
+    TripEnded,
+    TripList,
+    TripOpened,
+)
+
+PLATFORM: Final = frozenset({KeyScope.PLATFORM})
+
+_FIRST_EPOCH: Final = 1
+_AHEAD_MS: Final = 5 * 60 * 1000
+_PARTITIONS_AT_ONCE: Final = 32
+_SWEPT_AT_ONCE: Final = 100
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the operator of this relay has set for every trip.
+
+    `token_ttl_s` is how long a token lets an app attach; `api_key_lifetime_s` for how long a key
+    that was looked up is believed, and so how long a revoked one still works.
+    """
+
+    longest_trip_s: int
+    longest_retention_s: int
+    longest_report_window_s: int
+    token_ttl_s: int
+    api_key_lifetime_s: float = 2.0
+
+
+class Trips:
+    """The calls under `/v1/trips`.
+
+    `ring` gives the key ring of the moment, `now_ms` the store's time, `random_bytes(n)` n secret
+    random bytes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        ring: Callable[[], KeyRing],
+        limits: Limits,
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        gateway_url: str,
+    ) -> None:
+        self._store = store
+        self._ring = ring
+        self._limits = limits
+        self._now_ms = now_ms
+        self._random_bytes = random_bytes
+        self._gateway_url = gateway_url
+
+    def calls(self) -> list[Call]:
+        """Every call of this module."""
+        one, role = "/v1/trips/{trip}", "/v1/trips/{trip}/parties/{role}"
+        return [
+            Call(
+                "POST", "/v1/trips", "openTrip", "Open a trip's channel", self.open,
+                {201: TripOpened, 200: TripOpened},
+                "201 if it was opened now. Again: 200 with fresh tokens while the parties are the "
+                "same, whatever the phone numbers; they are never compared.",
+                PLATFORM, OpenTrip,
+                codes=(
+                    Code.CHANGED, Code.CLOSED, Code.PHONE, Code.NUMBER_IN_FIELD,
+                    Code.KEYS_UNAVAILABLE,
+                ),
+            ),
+            Call(
+                "GET", "/v1/trips", "listTrips", "List the open channels", self.list,
+                {200: TripList}, "For reconciliation, page by page.", PLATFORM, query=ListQuery,
+            ),
+            Call(
+                "GET", one, "getTrip", "See how a channel stands", self.get, {200: Trip},
+                scopes=PLATFORM, codes=(Code.NO_TRIP,),
+            ),
+            Call(
+                "PATCH", one, "changeTrip", "Change an open channel", self.change, {200: Trip},
+                scopes=PLATFORM, body=ChangeTrip,
+                codes=(Code.NO_TRIP, Code.ENDING, Code.CLOSED, Code.PAST, Code.CEILING),
+            ),
+            Call(
+                "POST", one + "/end", "endTrip", "End a trip", self.end, {200: TripEnded},
+                "Idempotent. For a trip that was never opened it makes sure that a late open does "
+                "not open it.",
+                PLATFORM, EndTrip, body_is_optional=True, codes=(Code.NO_TRIP,),
+            ),
+            Call(
+                "PUT", role, "reassignParty", "Give a role to another party", self.reassign,
+                {200: PartyAdmitted},
+                "The old party is cut off at once and reads nothing later, the new one reads "
+                "nothing earlier. The party that has the role already: no change, a fresh token.",
+                PLATFORM, ReassignParty,
+                codes=(
+                    Code.NO_TRIP, Code.EPOCH, Code.PAIRED, Code.ENDING, Code.CLOSED, Code.PHONE,
+                    Code.NUMBER_IN_FIELD, Code.KEYS_UNAVAILABLE,
+                ),
+            ),
+            Call(
+                "POST", role + "/token", "renewToken", "Get a fresh token for a party",
+                self.renew_token, {200: TokenRenewed}, scopes=PLATFORM, body=RenewToken,
+                codes=(Code.NO_TRIP, Code.PARTY, Code.CLOSED),
+            ),
+        ]  # fmt: skip
+
+    async def open(self, asked: Asked[OpenTrip]) -> Answer:
+        body, limits = asked.body, self._limits
+        duration_s = self._check_open(body)
+        driver_phone = _phone(body.driver.phone, "driver.phone")
+        customer_phone = _phone(body.customer.phone, "customer.phone")
+        _check_absent(body, driver_phone, customer_phone)
+        trip = body.trip_id
+        driver = self._record(trip, _FIRST_EPOCH, Role.DRIVER, body.driver, driver_phone, "driver.")
+        customer = self._record(
+            trip, _FIRST_EPOCH, Role.CUSTOMER, body.customer, customer_phone, "customer."
+        )
+        opened = await self._store.open(
+            trip,
+            requested_at=body.requested_at,
+            max_duration_s=duration_s,
+            longest_trip_s=limits.longest_trip_s,
+            token_ttl_s=limits.token_ttl_s,
+            retention_s=body.retention_s,
+            report_window_s=body.report_window_s,
+            policy=_encode(body.policy),
+            allow=_encode(body.allow),
+            messages_key=self._fresh_messages_key(trip),
+            driver=driver.record,
+            customer=customer.record,
+        )
+        state: str | None = State.OPEN
+        match opened.outcome:
+            case "opened":
+                status = 201
+            case "repeated":
+                # Rare, so that it may cost a question: the channel may be in its grace.
+                status, (state, _, _) = 200, await self._store.messages_key(trip)
+            case "changed":
+                raise Problem(
+                    Code.CHANGED,
+                    "This trip is open with other parties than these, so nothing was changed: a "
+                    "party was reassigned since, or the id is used twice. GET it to see which.",
+                )
+            case outcome:
+                raise refused(outcome)
+        if state not in (State.OPEN, State.GRACE):
+            raise refused("is_closed")
+        return Answer(
+            status,
+            TripOpened(
+                trip_id=trip,
+                state="open" if state == State.OPEN else "grace",
+                epoch=opened.epoch,
+                deadline=opened.deadline,
+                gateway_url=self._gateway_url,
+                driver=Admission(body.driver.party_id, driver.token),
+                customer=Admission(body.customer.party_id, customer.token),
+            ),
+        )
+
+    async def list(self, asked: Asked[None]) -> Answer:
+        query: ListQuery = asked.query
+        first, after = _parse_cursor(query.cursor)
+        names: list[str] = []
+        for start in range(first, keys.PARTITIONS, _PARTITIONS_AT_ONCE):
+            group = range(start, min(start + _PARTITIONS_AT_ONCE, keys.PARTITIONS))
+            pages = await asyncio.gather(*(
+                self._store.open_trips(number, after if number == first else "", query.limit + 1)
+                for number in group
+            ))  # fmt: skip
+            names += [name for page in pages for name in page]
+            if len(names) > query.limit:
+                break
+        page = names[: query.limit]
+        views = await asyncio.gather(*(self._view(name) for name in page))
+        return Answer(
+            200,
+            TripList(
+                # What has closed since it was listed is no longer open.
+                [_trip(view) for view in views if view is not None and view.state != State.CLOSED],
+                _cursor(page[-1]) if len(names) > len(page) else None,
+            ),
+        )
+
+    async def get(self, asked: Asked[None]) -> Answer:
+        view = await self._view(asked.trip())
+        if view is None:
+            raise no_trip()
+        return Answer(200, _trip(view))
+
+    async def change(self, asked: Asked[ChangeTrip]) -> Answer:
+        trip, body = asked.trip(), asked.body
+        if body.deadline is UNSET and body.allow is UNSET and body.policy is UNSET:
+            raise Problem(
+                Code.INVALID,
+                "None of `deadline`, `allow` and `policy` is given. Nothing was changed.",
+            )
+        outcome = await self._store.change(
+            trip,
+            deadline=None if body.deadline is UNSET else body.deadline,
+            allow=None if body.allow is UNSET else _encode(body.allow),
+            policy=None if body.policy is UNSET else _encode(body.policy),
+        )
+        match outcome:
+            case "ok":
+                return await self.get(Asked(asked.path, None, None))
+            case "past":
+                raise Problem(
+                    Code.PAST,
+                    "`deadline` is not in the future by the relay's clock. Nothing was changed; "
+                    "to close the channel now, end the trip.",
+                    field="deadline",
+                )
+            case "ceiling":
+                raise Problem(
+                    Code.CEILING,
+                    f"`deadline` is more than {self._limits.longest_trip_s} s after the trip was "
+                    "opened, longer than this relay keeps any trip open. Nothing was changed.",
+                    field="deadline",
+                )
+            case _:
+                raise refused(outcome)
+
+    async def end(self, asked: Asked[EndTrip]) -> Answer:
+        trip, body = asked.trip(), asked.body
+        ended = await self._store.end(trip, grace_s=body.grace_s, detail=body.reason)
+        state = "grace" if ended.state == State.GRACE else "closed"
+        return Answer(200, TripEnded(trip, state, ended.closed_at, ended.deadline))
+
+    async def reassign(self, asked: Asked[ReassignParty]) -> Answer:
+        trip, role, body = asked.trip(), asked.role(), asked.body
+        phone = _phone(body.phone, "phone")
+        if phone.stands_in(trip):
+            raise _number_in("the trip's id")
+        _check_absent(body, phone)
+        party = self._record(trip, body.epoch + 1, role, body, phone, "")
+        outcome, epoch = await self._store.reassign(
+            trip, role, epoch=body.epoch, party=party.record, token_ttl_s=self._limits.token_ttl_s
+        )
+        match outcome:
+            case "reassigned" | "same":
+                return Answer(
+                    200,
+                    PartyAdmitted(trip, epoch, body.party_id, party.token, self._gateway_url),
+                )
+            case "epoch":
+                raise Problem(
+                    Code.EPOCH,
+                    "The parties of this trip have changed since the epoch that you named, so "
+                    "nothing was changed. GET the trip, and decide again whether to reassign.",
+                    field="epoch",
+                )
+            case "paired":
+                raise Problem(
+                    Code.PAIRED,
+                    "That party is the other party of this trip already, and nobody can talk to "
+                    "himself. Nothing was changed.",
+                    field="party_id",
+                )
+            case _:
+                raise refused(outcome)
+
+    async def renew_token(self, asked: Asked[RenewToken]) -> Answer:
+        trip, role, body = asked.trip(), asked.role(), asked.body
+        token, digest = self._fresh_token(trip, role)
+        outcome = await self._store.token(
+            trip,
+            role,
+            party=body.party_id,
+            digest=digest,
+            token_ttl_s=self._limits.token_ttl_s,
+            revoke=body.revoke,
+        )
+        match outcome:
+            case "ok":
+                return Answer(200, TokenRenewed(trip, body.party_id, token, self._gateway_url))
+            case "party":
+                raise Problem(
+                    Code.PARTY,
+                    "Another party has this role in the trip, so no token was made and none was "
+                    "revoked. GET the trip to see which.",
+                    field="party_id",
+                )
+            case _:
+                raise refused(outcome)
+
+    def _check_open(self, body: OpenTrip) -> int:
+        """Check what the types cannot; give the trip's duration in seconds. Raises `Problem`."""
+        limits = self._limits
+        duration_s = body.max_duration_s
+        if duration_s is UNSET:
+            duration_s = min(DEFAULT_DURATION_S, limits.longest_trip_s)
+        for name, given_s, most_s in (
+            ("max_duration_s", duration_s, limits.longest_trip_s),
+            ("retention_s", body.retention_s, limits.longest_retention_s),
+            ("report_window_s", body.report_window_s, limits.longest_report_window_s),
+        ):
+            if given_s > most_s:
+                raise invalid(name, f"is more than the {most_s} s that this relay is set to.")
+        if body.requested_at > self._now_ms() + _AHEAD_MS:
+            raise invalid(
+                "requested_at",
+                "is more than five minutes in the future by the relay's clock. It must be the time "
+                "when the platform decided to open the trip, in milliseconds since 1970.",
+            )
+        if body.driver.party_id == body.customer.party_id:
+            raise invalid("customer.party_id", "is the driver's: a trip needs two parties.")
+        if body.driver.phone == body.customer.phone:
+            raise invalid("customer.phone", "is the driver's: a trip needs two phones.")
+        return duration_s
+
+    def _record(
+        self,
+        trip: str,
+        epoch: int,
+        role: Role,
+        party: PartyInput | ReassignParty,
+        phone: PhoneNumber,
+        path: str,
+    ) -> _Admitted:
+        """A party as the store keeps it, its number sealed, with a fresh token."""
+        alias = party.alias.strip()
+        if not alias:
+            raise invalid(path + "alias", "is only white space. It is the name the other sees.")
+        sealed = seal_number(
+            self._ring().current(Purpose.NUMBERS, self._now_ms()),
+            phone,
+            trip=trip,
+            epoch=epoch,
+            role=role,
+            nonce=self._random_bytes(NONCE_BYTES),
+        )
+        token, digest = self._fresh_token(trip, role)
+        return _Admitted(PartyRecord(party.party_id, alias, party.locale, sealed, digest), token)
+
+    def _fresh_token(self, trip: str, role: Role) -> tuple[str, str]:
+        token = new_party_token(trip, role, self._random_bytes(PARTY_TOKEN_BYTES))
+        return token, parse_party_token(token).digest
+
+    def _fresh_messages_key(self, trip: str) -> bytes:
+        return wrap(
+            self._ring().current(Purpose.MESSAGES, self._now_ms()),
+            DataKey(self._random_bytes(KEY_BYTES)),
+            trip=trip,
+            nonce=self._random_bytes(NONCE_BYTES),
+        )
+
+    async def _view(self, trip: str) -> TripView | None:
+        """How a trip stands. One whose deadline has passed is closed first, by the store's clock."""
+        view = await self._store.view(trip)
+        if (
+            view is not None
+            and view.state != State.CLOSED
+            and view.deadline is not None
+            and view.deadline <= self._now_ms()
+        ):
+            await self._store.sweep(keys.partition(trip), _SWEPT_AT_ONCE)
+            view = await self._store.view(trip)
+        return view
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Admitted:
+    record: PartyRecord
+    token: str
+
+
+def _phone(text: str, path: str) -> PhoneNumber:
+    try:
+        return PhoneNumber(text)
+    except InvalidPhone as error:
+        raise Problem(Code.PHONE, str(error), field=path) from None
+
+
+def _check_absent(body: Any, *phones: PhoneNumber) -> None:
+    """Raise `Problem` if a number stands in any field but a phone's own."""
+    for path, text in strings(body):
+        if path.rpartition(".")[2] != "phone" and any(phone.stands_in(text) for phone in phones):
+            raise _number_in(f"`{path}`", path)
+
+
+def _number_in(place: str, path: str | None = None) -> Problem:
+    return Problem(
+        Code.NUMBER_IN_FIELD,
+        f"One of the phone numbers stands in {place}, where others could read it, so nothing was "
+        "changed. Use names and ids that hold no phone number.",
+        field=path,
+    )
+
+
+def _trip(view: TripView) -> Trip:
+    def party(role: Role) -> PartyState | None:
+        seen: PartyView | None = view.parties.get(role)
+        return PartyState(seen.party, seen.online, seen.undelivered) if seen else None
+
+    return Trip(
+        trip_id=view.trip,
+        state="closed" if view.state == State.CLOSED else _open_state(view.state),
+        reason=view.reason or None,
+        detail=view.detail or None,
+        epoch=view.epoch,
+        opened_at=view.opened_at,
+        deadline=view.deadline,
+        closed_at=view.closed_at,
+        messages=view.messages,
+        driver=party(Role.DRIVER),
+        customer=party(Role.CUSTOMER),
+    )
+
+
+def _cursor(last: str) -> str:
+    return base64.urlsafe_b64encode(last.encode()).rstrip(b"=").decode()
+
+
+def _parse_cursor(cursor: str) -> tuple[int, str]:
+    """The partition where to go on, and after which name. Raises `Problem`."""
+    if not cursor:
+        return 0, ""
+    try:
+        name = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        name = ""
+    if not TRIP_ID.fullmatch(name) or _cursor(name) != cursor:
+        raise invalid(
+            "cursor", "is none that this relay gave. Begin anew without it."
+        )
+    return keys.partition(name), name

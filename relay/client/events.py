@@ -1,0 +1,200 @@
+"""What an application posts and what it is told. Plain values; nothing here acts.
+
+No `repr` shows a text or a place: these values end up in logs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class ChannelState(StrEnum):
+    """How the channel stands, for the application's display."""
+
+    CONNECTING = "connecting"
+    """A connection is being opened and attached."""
+    RESUMING = "resuming"
+    """Attached; the relay replays what was missed."""
+    ATTACHED = "attached"
+    """Attached and up to date."""
+    SUSPENDED = "suspended"
+    """No connection; the next try comes after a delay. Posts wait in the outbox."""
+    CLOSED = "closed"
+    """Over; `Channel.closed` tells why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message of this app: the identity it got here, and its content."""
+
+    id: str
+    text: str | None = field(repr=False)
+    kind: str = "text"
+    lat: float | None = field(default=None, repr=False)
+    lon: float | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message out of the channel's log; each comes once, in the order of the log.
+
+    `sender` is `peer`, `you` (posted by this party on another install, or before this one
+    remembered anything) or `system`. For a `kind` you do not know show `text`. Keep `tag` with the
+    message: it proves that the relay delivered this text.
+    """
+
+    epoch: int
+    pos: str
+    id: str
+    sender: str
+    at_ms: int
+    kind: str
+    text: str = field(repr=False)
+    tag: str = field(repr=False)
+    lat: float | None = field(default=None, repr=False)
+    lon: float | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The relay has stored the post. The peer will get it while the channel is open.
+
+    A second one for the same id has a new `pos` and `tag`: the store had lost the message (a
+    failover) and the SDK posted it again.
+    """
+
+    id: str
+    pos: str
+    at_ms: int
+    tag: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The relay will not carry the post; this is final. `message` is for people."""
+
+    id: str
+    code: str
+    message: str
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
+class PeerGot:
+    """The peer's device has everything up to `pos`; `ids` are the posts this newly confirms."""
+
+    pos: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSeen:
+    """The person opposite has read everything up to `pos`."""
+
+    pos: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """The peer is typing, or has stopped."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """The peer attached or dropped."""
+
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """`grace`: the trip has ended and the channel closes at `deadline_ms`; `open`: it moved."""
+
+    state: str
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A connection is attached. Comes at each connection; `state` is `open` or `grace`."""
+
+    trip: str
+    role: str
+    epoch: int
+    state: str
+    deadline_ms: int
+    alias: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reassigned:
+    """Another party sits opposite now, and the log starts anew.
+
+    `undelivered` is no longer in the outbox and reaches nobody: ask the person before posting it
+    to the new peer. One whose answer was still on its way may have reached the earlier peer.
+    """
+
+    epoch: int
+    alias: str
+    undelivered: tuple[Post, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The relay did not act on a frame of ours; the connection stays."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """`Channel.state` changed. `retry_in_s` and `cause` are told when it is `SUSPENDED`."""
+
+    state: ChannelState
+    retry_in_s: float | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The last event.
+
+    `reason` is one of the channel's (`ended`, `expired`, `closed`, `reassigned`), or why this app
+    has to stop while the channel may live on (`taken_over`, `bad_token`, `token_expired`,
+    `bad_frame`, `unsupported`, ...; `left` if the application itself left). `code` is the close
+    code, where there is one.
+
+    `undelivered`: posts that are no longer in the outbox and will reach nobody; one whose answer
+    was still on its way may have arrived. `undelivered_ids`: ids that the relay reports beyond
+    these, posted by an install whose outbox this is not. `kept`: posts that stay in the storage,
+    for the next `connect` with it.
+    """
+
+    reason: str
+    code: int | None
+    undelivered: tuple[Post, ...] = ()
+    undelivered_ids: tuple[str, ...] = ()
+    kept: tuple[Post, ...] = ()
+
+
+Event: TypeAlias = (
+    Message
+    | Accepted
+    | Refused
+    | PeerGot
+    | PeerSeen
+    | Typing
+    | Presence
+    | StateChanged
+    | Attached
+    | Reassigned
+    | Problem
+    | ConnectionChanged
+    | Closed
+)

@@ -1,0 +1,160 @@
+"""Which messages are new, and how far this device has come. Pure.
+
+A message comes again when the relay replays what follows an old position, replays everything
+because its store lost that position, or when the sender posts again what the store lost. So each
+is known by its key (sender and id), not by its position.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from .wire import Frame
+
+#: How many keys are remembered. Two kinds can come again: what is in the log, at most 2,000
+#: messages for one pairing, and what the store lost while its sender still keeps it. A key that
+#: comes again counts as new in this order, so one is forgotten only when 4,096 others came after
+#: it: more than a full log, and as many lost as another full log would hold.
+MAX_KNOWN: Final = 4096
+
+
+def key_of(sender: str, message_id: str) -> str:
+    """What identifies a message within an epoch."""
+    return f"{sender}/{message_id}"
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A message that waits for the application, or (`key` None) the repetition of a known one."""
+
+    key: str | None
+    pos: str
+    fresh: bool = True  # came on the present connection, so its position is in the present log
+    done: bool = False
+
+
+class Inbox:
+    """The receiving half of a channel.
+
+    The application takes messages in order; a repetition counts as taken with those before it.
+    Its position matters all the same: a sender who posted again waits for a `got` of the new one.
+    """
+
+    def __init__(self, after: str | None, seen: str | None, known: Iterable[str]) -> None:
+        self.after = after
+        self.seen = seen
+        self._known: OrderedDict[str, None] = OrderedDict.fromkeys(known)
+        self._line: deque[_Arrival] = deque()
+        self._waiting: dict[str, _Arrival] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._started_after = self.after
+        self._rewound = False
+        self._got_due: str | None = None
+        self._got_sent = ""
+        self._seen_due: str | None = None
+
+    def known(self) -> list[str]:
+        """The keys to remember: what the application has not taken must come again."""
+        return [key for key in self._known if key not in self._waiting]
+
+    def attach(self) -> None:
+        """Note that a new connection asks for what follows `after`."""
+        # All that waits follows `after` and will be replayed, where the log still holds it.
+        self._line = deque(arrival for arrival in self._line if arrival.key is not None)
+        for arrival in self._line:
+            arrival.fresh = False
+        self._begin()
+
+    def restart(self) -> None:
+        """Forget everything: the log starts anew."""
+        self.after = self.seen = None
+        self._known.clear()
+        self._line.clear()
+        self._waiting.clear()
+        self._begin()
+
+    def remember(self, key: str) -> None:
+        """Know a message that the application has by another way (its own, accepted)."""
+        self._known[key] = None
+        self._known.move_to_end(key)
+        while len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
+
+    def arrived(self, key: str, pos: str) -> bool:
+        """Note a message. True if the application does not have it."""
+        if self._started_after is not None and pos <= self._started_after:
+            self._rewound = True  # the log does not hold `after`: all of it comes
+        new = key not in self._known
+        self.remember(key)
+        waiting = self._waiting.get(key)
+        if new:
+            arrival = self._waiting[key] = _Arrival(key, pos)
+            self._line.append(arrival)
+        elif waiting is not None and waiting.pos == pos:
+            waiting.fresh = True
+        else:
+            self._line.append(_Arrival(None, pos))
+            self._advance()
+        return new
+
+    def replayed(self) -> None:
+        """Note that the replay is complete.
+
+        A receipt that was on its way when the last connection dropped is repeated, unless the log
+        was found to lack that position: it could then stand for messages not yet received.
+        """
+        if self._rewound:
+            self.seen = None
+            return
+        if self._got_due is None and not self._got_sent:
+            self._got_due = self.after
+        self._seen_due = self._seen_due or self.seen
+
+    def take(self, pos: str) -> bool:
+        """Note that the application has processed everything up to the message at `pos`."""
+        if not any(arrival.key is not None and arrival.pos == pos for arrival in self._line):
+            return False
+        for arrival in self._line:
+            arrival.done = True
+            if arrival.key is not None and arrival.pos == pos:
+                break
+        self._advance()
+        return True
+
+    def _advance(self) -> None:
+        while self._line and (self._line[0].done or self._line[0].key is None):
+            arrival = self._line.popleft()
+            if arrival.key is not None:
+                del self._waiting[arrival.key]
+            if arrival.fresh and arrival.pos > max(self._got_sent, self._got_due or ""):
+                self.after = self._got_due = arrival.pos
+
+    def saw(self, pos: str) -> bool:
+        """Note that the person has read everything up to `pos`. False if that is no news."""
+        if self.seen is not None and pos <= self.seen:
+            return False
+        self.take(pos)
+        self.seen = self._seen_due = pos
+        return True
+
+    def due(self) -> list[Frame]:
+        """The receipts to send now, which count as sent from here on."""
+        frames: list[Frame] = []
+        if self._seen_due is not None:
+            frames.append({"op": "seen", "pos": self._seen_due})
+        if self._got_due is not None:
+            if self._got_due > (self._seen_due or ""):
+                frames.append({"op": "got", "pos": self._got_due})
+            self._got_sent = self._got_due
+        self._got_due = self._seen_due = None
+        return frames
+
+    @property
+    def is_due(self) -> bool:
+        """Tell whether `due` has something to say."""
+        return self._got_due is not None or self._seen_due is not None

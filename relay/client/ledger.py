@@ -1,0 +1,276 @@
+"""What one party knows of its channel, whichever connection it came by. Pure.
+
+Each `on_...` takes in one frame and returns what the application is to be told. It raises
+`wire.BadFrame`, and has changed nothing then, where the frame is not as PROTOCOL.md describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
+
+from ..core.codes import CloseCode, CloseReason, RefusedCode
+from . import parse
+from .events import (
+    Accepted,
+    Closed,
+    Event,
+    Message,
+    PeerGot,
+    PeerSeen,
+    Post,
+    Reassigned,
+    Refused,
+)
+from .inbox import Inbox, key_of
+from .outbox import Outbox
+from .storage import SavedPost, SavedState
+from .wire import Frame, field, optional, strings
+
+
+class WrongTrip(Exception):
+    """The storage belongs to another trip than the token."""
+
+
+class Ledger:
+    """The messages of one party's channel, both ways, and how far each side has come."""
+
+    def __init__(self, saved: SavedState, *, in_flight: int, auto_got: bool) -> None:
+        self._device = saved.device
+        self._auto_got = auto_got
+        self._trip = saved.trip
+        self._peer_got: str | None = None
+        self._peer_seen: str | None = None
+        # Posts that leave the outbox stay saved until the application has taken the event that
+        # tells so: they are in nobody's memory but ours.
+        self._returned: dict[str, SavedPost] = {}
+        self.attempt = saved.attempt
+        self.epoch = saved.epoch
+        self.inbox = Inbox(saved.after, saved.seen, saved.known)
+        self.outbox = Outbox(saved.outbox, in_flight)
+        self.closed: Closed | None = None
+        self.changed = True
+        """Whether there is something new to save."""
+
+    def saved(self) -> SavedState:
+        """All that the next run needs."""
+        posts = {item.post.id: item for item in self._returned.values()}
+        posts.update({item.post.id: item for item in self.outbox.saved()})
+        if self.closed is not None and not self.closed.kept and not posts:
+            return SavedState(device=self._device, attempt=self.attempt)
+        return SavedState(
+            device=self._device,
+            attempt=self.attempt,
+            trip=self._trip,
+            epoch=self.epoch,
+            after=self.inbox.after,
+            seen=self.inbox.seen,
+            known=self.inbox.known(),
+            outbox=list(posts.values()),
+        )
+
+    # --- the application ------------------------------------------------------------------------
+
+    def post(self, post: Post) -> None:
+        """Put a post into the outbox, held until `release`. Raises `OutboxFull`."""
+        self.outbox.add(post, self.epoch)
+        self.changed = True
+
+    def release(self, post_id: str) -> None:
+        """Let a post go out: it is saved."""
+        self.outbox.release(post_id)
+
+    def withdraw(self, post_id: str) -> None:
+        """Take a post back that was not released."""
+        self.changed |= self.outbox.withdraw(post_id)
+
+    def taken(self, event: Event) -> None:
+        """Note that the application has dealt with an event."""
+        match event:
+            case Message():
+                if self._auto_got:
+                    self.got(event)
+            case Refused():
+                self._settled([event.post])
+            case Reassigned() | Closed():
+                self._settled(event.undelivered)
+
+    def _settled(self, posts: Iterable[Post]) -> None:
+        for post in posts:
+            self._returned.pop(post.id, None)
+        self.changed = True
+
+    def got(self, message: Message) -> None:
+        """Note that the application has stored or shown everything up to `message`."""
+        if message.epoch == self.epoch and self.inbox.take(message.pos):
+            self.changed = True
+
+    def seen(self, message: Message) -> None:
+        """Note that the person has read everything up to `message`."""
+        if message.epoch == self.epoch and self.inbox.saw(message.pos):
+            self.changed = True
+
+    # --- frames of the relay --------------------------------------------------------------------
+
+    def on_attached(self, frame: Frame, _now_s: float) -> list[Event]:
+        told, limits = parse.attached(frame)
+        got, seen = parse.peer_receipts(frame)
+        lost = strings(frame, "lost")
+        if self._trip is not None and self._trip != told.trip:
+            raise WrongTrip
+        other = self.epoch is not None and self.epoch != told.epoch
+        self._trip, self.epoch = told.trip, told.epoch
+        if other:
+            self._begin_log()
+        self.changed = True
+        events: list[Event] = [told]
+        back = self.outbox.attached(told.epoch, lost, limits)
+        if other or back:
+            events.append(Reassigned(told.epoch, told.alias, self._return(back)))
+        too_long = self.outbox.too_long()
+        for post in self._return(too_long):
+            words = f"the text is longer than {limits.text_bytes} bytes"
+            events.append(Refused(post.id, RefusedCode.TOO_LONG, words, post))
+        # The relay's word of today: a store that lost its end took receipts with it.
+        if self._peer_got is not None and (got is None or got < self._peer_got):
+            self._peer_got = got
+        return [*events, *self._confirm(got), *self._see(seen)]
+
+    def _begin_log(self) -> None:
+        self.inbox.restart()
+        self._peer_got = self._peer_seen = None
+
+    def _return(self, items: Iterable[SavedPost]) -> tuple[Post, ...]:
+        """Keep posts that left the outbox until the application knows."""
+        items = list(items)
+        for item in items:
+            self._returned[item.post.id] = SavedPost(item.post, item.epoch, None)
+        return tuple(item.post for item in items)
+
+    def on_replayed(self, _frame: Frame, _now_s: float) -> list[Event]:
+        self.inbox.replayed()
+        return []
+
+    def on_message(self, frame: Frame, _now_s: float) -> list[Event]:
+        assert self.epoch is not None  # the session lets no message through before `attached`
+        message = parse.message(frame, self.epoch)
+        events: list[Event] = []
+        if message.sender == "you":
+            # The answer was lost with the last connection; the replay tells the same.
+            events = self._stored(Accepted(message.id, message.pos, message.at_ms, message.tag))
+        if self.inbox.arrived(key_of(message.sender, message.id), message.pos):
+            return [message]
+        self.changed = True
+        return events
+
+    def on_accepted(self, frame: Frame, _now_s: float) -> list[Event]:
+        return self._stored(parse.accepted(frame))
+
+    def _stored(self, told: Accepted) -> list[Event]:
+        if not self.outbox.accepted(told.id, told.pos):
+            return []
+        self.changed = True
+        self.inbox.remember(key_of("you", told.id))
+        if self._peer_got is not None and told.pos <= self._peer_got:
+            # The receipt came while the answer was lost. It is not told twice.
+            return [told, PeerGot(self._peer_got, tuple(self.outbox.confirmed(self._peer_got)))]
+        return [told]
+
+    def on_refused(self, frame: Frame, now_s: float) -> list[Event]:
+        post_id, code = field(frame, "id", str), field(frame, "code", str)
+        retry_after_ms = optional(frame, "retry_after_ms", int)
+        if retry_after_ms:
+            self.outbox.retry(post_id, retry_after_ms, now_s, unsure=False)
+            return []
+        if code in (RefusedCode.REASSIGNED, RefusedCode.CLOSED):
+            # The frame that explains it is on its way. Nothing may go to a party that the posts
+            # were not written for.
+            self.outbox.pause()
+        item = self.outbox.refused(post_id)
+        if item is None:
+            return []
+        self._return([item])
+        self.changed = True
+        return [parse.refused(frame, item)]
+
+    def on_unsure(self, frame: Frame, now_s: float) -> list[Event]:
+        after_ms = optional(frame, "retry_after_ms", int) or 0
+        self.outbox.retry(field(frame, "id", str), after_ms, now_s, unsure=True)
+        return []
+
+    def on_got(self, frame: Frame, _now_s: float) -> list[Event]:
+        return self._confirm(field(frame, "pos", str))
+
+    def on_seen(self, frame: Frame, _now_s: float) -> list[Event]:
+        return self._see(field(frame, "pos", str))
+
+    def _confirm(self, pos: str | None) -> list[Event]:
+        if pos is None or (self._peer_got is not None and pos <= self._peer_got):
+            return []
+        self._peer_got = pos
+        self.changed = True
+        return [PeerGot(pos, tuple(self.outbox.confirmed(pos)))]
+
+    def _see(self, pos: str | None) -> list[Event]:
+        if pos is None or (self._peer_seen is not None and pos <= self._peer_seen):
+            return []
+        self._peer_seen = pos
+        return [*self._confirm(pos), PeerSeen(pos)]
+
+    def on_reassigned(self, frame: Frame, _now_s: float) -> list[Event]:
+        epoch, alias = field(frame, "epoch", int), field(frame, "alias", str)
+        undelivered = strings(frame, "undelivered")
+        if epoch == self.epoch:
+            return []
+        events = self._end_log(undelivered)
+        back = self._return(self.outbox.take_all())
+        self.epoch = epoch
+        self._begin_log()
+        return [*events, Reassigned(epoch, alias, back)]
+
+    def on_closed(self, frame: Frame, _now_s: float) -> list[Event]:
+        reason, undelivered = field(frame, "reason", str), strings(frame, "undelivered")
+        gone = reason == CloseReason.REASSIGNED
+        code = CloseCode.REASSIGNED if gone else CloseCode.CHANNEL_CLOSED
+        events = self._end_log(undelivered)
+        return [*events, self.close(reason, code, undelivered)]
+
+    def _end_log(self, undelivered: list[str]) -> list[Event]:
+        self.changed = True
+        pos, ids = self.outbox.delivered_but(set(undelivered))
+        return [PeerGot(pos, tuple(ids))] if ids else []
+
+    def close(self, reason: str, code: int, ids: list[str]) -> Closed:
+        """End the channel: what is in the outbox goes back to the application."""
+        back = self._return(self.outbox.take_all())
+        ours = {post.id for post in back}
+        others = tuple(post_id for post_id in ids if post_id not in ours)
+        self.closed = Closed(reason, int(code), undelivered=back, undelivered_ids=others)
+        self.changed = True
+        return self.closed
+
+
+_Reader: TypeAlias = Callable[[Ledger, Frame, float], list[Event]]
+
+
+def _telling(read: Callable[[Frame], Event]) -> _Reader:
+    return lambda _ledger, frame, _now_s: [read(frame)]
+
+
+#: What to do with each op that an application is told of.
+READERS: Final[dict[str, _Reader]] = {
+    "attached": Ledger.on_attached,
+    "message": Ledger.on_message,
+    "replayed": Ledger.on_replayed,
+    "accepted": Ledger.on_accepted,
+    "refused": Ledger.on_refused,
+    "unsure": Ledger.on_unsure,
+    "got": Ledger.on_got,
+    "seen": Ledger.on_seen,
+    "reassigned": Ledger.on_reassigned,
+    "closed": Ledger.on_closed,
+    "typing": _telling(parse.typing),
+    "presence": _telling(parse.presence),
+    "state": _telling(parse.state),
+    "error": _telling(parse.problem),
+}

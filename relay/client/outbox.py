@@ -1,0 +1,302 @@
+"""The posts that the peer's device has not confirmed, and which of them to send next. Pure.
+
+Order is kept by never sending a post while an older one waits: for its first answer when one post
+at a time may be unanswered, for its `retry_after_ms`, for its turn. Times are seconds of one
+monotonic clock, given in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import islice
+from typing import Final
+
+from .errors import OutboxFull
+from .events import Post
+from .pace import Limits, Pace
+from .storage import SavedPost
+from .wire import Frame
+
+#: A channel carries no more messages for one pairing, so more could never be delivered.
+MAX_POSTS: Final = 2000
+
+#: `attach` takes as many ids.
+MAX_PENDING: Final = 100
+
+#: A relay that answers "again at once" does not get a loop without rest.
+MIN_RETRY_S: Final = 0.05
+MAX_RETRY_S: Final = 600.0
+
+#: A post is answered in milliseconds; a connection that owes an answer this long is given up.
+ANSWER_TIMEOUT_S: Final = 30.0
+
+
+class _Stage(Enum):
+    HELD = auto()  # not yet in the storage: neither it nor a younger one may go
+    READY = auto()
+    SENT = auto()  # on this connection, and not answered
+
+
+@dataclass(slots=True)
+class _Entry:
+    post: Post
+    serial: int
+    epoch: int | None
+    stage: _Stage
+    again: bool = False
+    pos: str | None = None  # where the log holds it; None unless accepted
+    not_before_s: float = 0.0
+    sent_s: float = 0.0
+
+    def saved(self) -> SavedPost:
+        return SavedPost(self.post, self.epoch, self.pos)
+
+
+class Outbox:
+    """Posts in the order the person made them, until the peer's device has them.
+
+    `in_flight` bounds the unanswered posts below what the relay allows.
+    """
+
+    def __init__(self, saved: list[SavedPost], in_flight: int) -> None:
+        self._in_flight = in_flight
+        self._serial = 0
+        self._waiting: dict[str, _Entry] = {}  # to be sent, or sent and not answered
+        self._accepted: dict[str, _Entry] = {}
+        self._pace = Pace()
+        self._limits: Limits | None = None  # None while nothing may be sent
+        self._paused = False
+        for item in saved:
+            # Whether a killed run had sent it is not known, so every one is looked up first.
+            entry = self._add(item.post, item.epoch, _Stage.READY)
+            entry.again = True
+            entry.pos = item.pos
+            if item.pos is not None:
+                self._accepted[item.post.id] = self._waiting.pop(item.post.id)
+
+    def _add(self, post: Post, epoch: int | None, stage: _Stage) -> _Entry:
+        self._serial += 1
+        entry = self._waiting[post.id] = _Entry(post, self._serial, epoch, stage)
+        return entry
+
+    def _in_order(self) -> list[_Entry]:
+        entries = [*self._accepted.values(), *self._waiting.values()]
+        return sorted(entries, key=lambda entry: entry.serial)
+
+    def saved(self) -> list[SavedPost]:
+        return [entry.saved() for entry in self._in_order()]
+
+    # --- the application ------------------------------------------------------------------------
+
+    def add(self, post: Post, epoch: int | None) -> None:
+        """Take a post, held until `release`. Raises `OutboxFull`."""
+        if len(self._waiting) + len(self._accepted) >= MAX_POSTS:
+            raise OutboxFull(MAX_POSTS)
+        self._add(post, epoch, _Stage.HELD)
+
+    def release(self, post_id: str) -> None:
+        entry = self._waiting.get(post_id)
+        if entry is not None and entry.stage is _Stage.HELD:
+            entry.stage = _Stage.READY
+
+    def withdraw(self, post_id: str) -> bool:
+        """Forget a post that is still held, so was surely never sent."""
+        entry = self._waiting.get(post_id)
+        if entry is None or entry.stage is not _Stage.HELD:
+            return False
+        del self._waiting[post_id]
+        return True
+
+    # --- the connection -------------------------------------------------------------------------
+
+    def pending(self, epoch: int | None) -> list[str]:
+        """The ids to ask about at `attach`: the youngest accepted ones, oldest of them first.
+
+        A store forgets the end of its log, so if the oldest of these is there, all before it are.
+        """
+        return self._in_log_order(epoch)[-MAX_PENDING:]
+
+    def _in_log_order(self, epoch: int | None) -> list[str]:
+        ids = [post_id for post_id, entry in self._accepted.items() if entry.epoch == epoch]
+        return sorted(ids, key=self._pos)
+
+    def attached(self, epoch: int, lost: list[str], limits: Limits) -> list[SavedPost]:
+        """Note that the posts may go. Returns those written for another pairing, now removed."""
+        self._limits = limits
+        self._paused = False
+        foreign = [e for e in self._in_order() if e.epoch is not None and e.epoch != epoch]
+        for entry in foreign:
+            self._forget(entry)
+        for entry in self._in_order():
+            entry.epoch = epoch
+        asked = self.pending(epoch)
+        doubtful = {*lost}
+        if asked and asked[0] in doubtful:
+            # Not even the oldest of those we asked about is left: the ones before it, which did
+            # not fit into the question, may be gone too. They are looked up by being posted again.
+            doubtful.update(self._in_log_order(epoch)[:-MAX_PENDING])
+        for post_id in doubtful & self._accepted.keys():
+            entry = self._waiting[post_id] = self._accepted.pop(post_id)
+            entry.pos, entry.again, entry.not_before_s = None, True, 0.0
+            entry.stage = _Stage.READY
+        self._sort()
+        return [entry.saved() for entry in foreign]
+
+    def _sort(self) -> None:
+        waiting = sorted(self._waiting.values(), key=lambda entry: entry.serial)
+        self._waiting = {entry.post.id: entry for entry in waiting}
+
+    def _forget(self, entry: _Entry) -> None:
+        self._waiting.pop(entry.post.id, None)
+        self._accepted.pop(entry.post.id, None)
+
+    def dropped(self) -> None:
+        """Note that the connection is gone: what was sent and not answered may be stored."""
+        self._limits = None
+        for entry in self._waiting.values():
+            if entry.stage is _Stage.SENT:
+                entry.stage, entry.again = _Stage.READY, True
+
+    def pause(self) -> None:
+        """Send nothing before the next `attached` or `take_all`."""
+        self._paused = True
+
+    def delivered_but(self, undelivered: set[str]) -> tuple[str, list[str]]:
+        """Forget what reached the peer, when the relay ends a log and lists what did not.
+
+        Returns the last such position ("" for none) and the ids, oldest first. Receipts are
+        cumulative, so what follows a listed one in the log did not reach the peer either: it is
+        only missing in the list because the store lost it.
+        """
+        end = min(map(self._pos, undelivered & self._accepted.keys()), default=None)
+        ids = [
+            post_id
+            for post_id in self.accepted_ids()
+            if post_id not in undelivered and (end is None or self._pos(post_id) < end)
+        ]
+        last = max(map(self._pos, ids), default="")
+        for post_id in ids:
+            del self._accepted[post_id]
+        return last, ids
+
+    def _pos(self, post_id: str) -> str:
+        return self._accepted[post_id].pos or ""
+
+    def take_all(self) -> list[SavedPost]:
+        """Empty the outbox."""
+        items = self.saved()
+        self._waiting.clear()
+        self._accepted.clear()
+        self._paused = False
+        return items
+
+    def accepted_ids(self) -> list[str]:
+        """Oldest first."""
+        return sorted(self._accepted, key=lambda post_id: self._accepted[post_id].serial)
+
+    def posts(self) -> list[Post]:
+        return [entry.post for entry in self._in_order()]
+
+    def accepted(self, post_id: str, pos: str) -> bool:
+        """Note where the log holds a post. False if that is no news."""
+        entry = self._waiting.pop(post_id, None)
+        if entry is None:
+            return False
+        entry.pos = pos
+        self._accepted[post_id] = entry
+        return True
+
+    def confirmed(self, pos: str) -> list[str]:
+        """Forget what the peer's device has. Returns the ids, oldest first."""
+        ids = [post_id for post_id in self.accepted_ids() if self._pos(post_id) <= pos]
+        for post_id in ids:
+            del self._accepted[post_id]
+        return ids
+
+    def refused(self, post_id: str) -> SavedPost | None:
+        """Forget a post that will never be stored. None if it was not waiting for an answer."""
+        entry = self._answered(post_id)
+        if entry is None:
+            return None
+        del self._waiting[post_id]
+        return entry.saved()
+
+    def retry(self, post_id: str, after_ms: int, now_s: float, *, unsure: bool) -> None:
+        """Note that a post is to be sent again after a time; the younger ones wait behind it."""
+        entry = self._answered(post_id)
+        if entry is not None:
+            entry.stage = _Stage.READY
+            entry.again = entry.again or unsure
+            entry.not_before_s = now_s + min(MAX_RETRY_S, max(MIN_RETRY_S, after_ms / 1000))
+
+    def _answered(self, post_id: str) -> _Entry | None:
+        entry = self._waiting.get(post_id)
+        return entry if entry is not None and entry.stage is _Stage.SENT else None
+
+    def too_long(self) -> list[SavedPost]:
+        """Remove and return the posts whose text is over the limit."""
+        if self._limits is None:
+            return []
+        limit = self._limits.text_bytes
+        entries = [e for e in self._waiting.values() if len((e.post.text or "").encode()) > limit]
+        for entry in entries:
+            self._forget(entry)
+        return [entry.saved() for entry in entries]
+
+    # --- what to send ---------------------------------------------------------------------------
+
+    def due(self, now_s: float) -> list[Frame]:
+        """The posts to send now, which count as sent from here on."""
+        frames = []
+        while (entry := self._next()) is not None and self._limits is not None:
+            if max(entry.not_before_s, self._pace.ready_at_s(self._limits.posts_per_s)) > now_s:
+                break
+            self._pace.take(self._limits.posts_per_s, now_s)
+            entry.stage, entry.sent_s = _Stage.SENT, now_s
+            frames.append(_frame(entry))
+        return frames
+
+    def due_at_s(self) -> float | None:
+        """When something is to be done if nothing comes in before; None for never."""
+        if self._limits is None:
+            return None
+        times = [e.sent_s + ANSWER_TIMEOUT_S for e in self._sent()]
+        entry = self._next()
+        if entry is not None:
+            ready_at_s = self._pace.ready_at_s(self._limits.posts_per_s)
+            times.append(max(entry.not_before_s, ready_at_s))
+        return min(times, default=None)
+
+    def unanswered(self, now_s: float) -> bool:
+        """Tell whether the relay has owed an answer for too long."""
+        return any(now_s >= entry.sent_s + ANSWER_TIMEOUT_S for entry in self._sent())
+
+    def _sent(self) -> list[_Entry]:
+        return [entry for entry in self._waiting.values() if entry.stage is _Stage.SENT]
+
+    def _next(self) -> _Entry | None:
+        """The oldest post that waits to be sent, if one more may be unanswered."""
+        if self._limits is None or self._paused:
+            return None
+        room = min(self._in_flight, self._limits.in_flight)
+        for entry in islice(self._waiting.values(), room):
+            if entry.stage is _Stage.READY:
+                return entry
+            if entry.stage is _Stage.HELD:
+                return None
+        return None
+
+
+def _frame(entry: _Entry) -> Frame:
+    post = entry.post
+    # The relay may ignore the epoch; one that reads it can refuse a post that crossed with
+    # `reassigned`, which else would go to a party it was not written for.
+    frame: Frame = {"op": "post", "id": post.id, "kind": post.kind, "epoch": entry.epoch}
+    for name in ("text", "lat", "lon"):
+        value = getattr(post, name)
+        if value is not None:
+            frame[name] = value
+    if entry.again:
+        frame["again"] = True
+    return frame

@@ -1,0 +1,88 @@
+"""What the relay's frames say, as the values the application gets. Pure.
+
+Each function raises `wire.BadFrame` where a field is missing or of the wrong type.
+"""
+
+from __future__ import annotations
+
+from .events import (
+    Accepted,
+    Attached,
+    Message,
+    Presence,
+    Problem,
+    Refused,
+    StateChanged,
+    Typing,
+)
+from .pace import Limits
+from .storage import SavedPost
+from .wire import Frame, field, inner, optional
+
+
+def attached(frame: Frame) -> tuple[Attached, Limits]:
+    """The `attached` frame, but for receipts and `lost`."""
+    peer = inner(frame, "peer")
+    told = Attached(
+        trip=field(frame, "trip", str),
+        role=field(frame, "role", str),
+        epoch=field(frame, "epoch", int),
+        state=field(frame, "state", str),
+        deadline_ms=field(frame, "deadline", int),
+        alias=field(peer, "alias", str),
+        online=field(peer, "online", bool),
+    )
+    return told, Limits.read(inner(frame, "limits"))
+
+
+def peer_receipts(frame: Frame) -> tuple[str | None, str | None]:
+    """How far the peer is, out of `attached`: (got, seen)."""
+    peer = inner(frame, "peer")
+    return optional(peer, "got", str), optional(peer, "seen", str)
+
+
+def message(frame: Frame, epoch: int) -> Message:
+    """A `message` frame."""
+    return Message(
+        epoch=epoch,
+        pos=field(frame, "pos", str),
+        id=field(frame, "id", str),
+        sender=field(frame, "from", str),
+        at_ms=field(frame, "at", int),
+        kind=field(frame, "kind", str),
+        text=field(frame, "text", str),
+        tag=field(frame, "tag", str),
+        lat=optional(frame, "lat", float),
+        lon=optional(frame, "lon", float),
+    )
+
+
+def accepted(frame: Frame) -> Accepted:
+    """An `accepted` frame."""
+    return Accepted(
+        id=field(frame, "id", str),
+        pos=field(frame, "pos", str),
+        at_ms=field(frame, "at", int),
+        tag=field(frame, "tag", str),
+    )
+
+
+def refused(frame: Frame, item: SavedPost) -> Refused:
+    """A final `refused` frame, with the post that it is about."""
+    return Refused(item.post.id, field(frame, "code", str), field(frame, "message", str), item.post)
+
+
+def typing(frame: Frame) -> Typing:
+    return Typing(field(frame, "on", bool))
+
+
+def presence(frame: Frame) -> Presence:
+    return Presence(field(frame, "online", bool))
+
+
+def state(frame: Frame) -> StateChanged:
+    return StateChanged(field(frame, "state", str), field(frame, "deadline", int))
+
+
+def problem(frame: Frame) -> Problem:
+    return Problem(field(frame, "code", str), field(frame, "message", str))

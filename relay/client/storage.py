@@ -1,0 +1,153 @@
+"""What an app remembers between two runs, and where.
+
+The state holds the texts of posts that the peer has not confirmed, so keep it as private as the
+conversation: `FileStorage` writes with mode 0600. It never holds a token.
+
+One storage belongs to one party of one trip, and to one running channel at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from .errors import StorageError
+from .events import Post
+from .wire import pack, unpack
+
+_VERSION: Final = 1
+
+
+class Storage(Protocol):
+    """Where the state is kept, as bytes whose meaning is the SDK's affair.
+
+    `save` returns when the bytes would survive the end of the process; it replaces them as a
+    whole. Any exception of `load` ends `connect`; one of `save` makes `post` fail and is
+    otherwise only logged. The SDK never calls `save` twice at a time.
+    """
+
+    async def load(self) -> bytes | None: ...
+
+    async def save(self, data: bytes) -> None: ...
+
+
+class MemoryStorage:
+    """Remembers while the process lives, so that a channel can be opened again."""
+
+    def __init__(self) -> None:
+        self._data: bytes | None = None
+
+    async def load(self) -> bytes | None:
+        return self._data
+
+    async def save(self, data: bytes) -> None:
+        self._data = data
+
+
+class FileStorage:
+    """One file, mode 0600, replaced as a whole and synced. Its folder must exist.
+
+    The file holds message texts in clear: put it where only the app can read, keep it out of
+    backups, delete it when the trip's record is no longer needed.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        # A cancelled `save` leaves its thread at work; the next one must not overtake it.
+        self._writing = threading.Lock()
+
+    async def load(self) -> bytes | None:
+        return await asyncio.to_thread(self._read)
+
+    async def save(self, data: bytes) -> None:
+        await asyncio.to_thread(self._write, data)
+
+    def _read(self) -> bytes | None:
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _write(self, data: bytes) -> None:
+        # A fixed name: what a killed process left is overwritten, never left lying about.
+        new = self._path.with_name(self._path.name + ".new")
+        with self._writing:
+            new.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(os.open(new, flags, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, self._path)
+            if os.name == "posix":
+                folder = os.open(self._path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+
+
+@dataclass(slots=True)
+class SavedPost:
+    """A post in the outbox. `epoch` is the pairing it was written for, if one was known."""
+
+    post: Post
+    epoch: int | None
+    pos: str | None
+
+
+@dataclass(slots=True)
+class SavedState:
+    """All that survives a run. A fresh one knows nothing but its device."""
+
+    device: str
+    attempt: int = 0
+    trip: str | None = None
+    epoch: int | None = None
+    after: str | None = None
+    seen: str | None = None
+    known: list[str] = field(default_factory=list, repr=False)
+    outbox: list[SavedPost] = field(default_factory=list, repr=False)
+
+    def to_bytes(self) -> bytes:
+        """The state for a `Storage`."""
+        return pack(
+            {
+                "v": _VERSION,
+                "device": self.device,
+                "attempt": self.attempt,
+                "trip": self.trip,
+                "epoch": self.epoch,
+                "after": self.after,
+                "seen": self.seen,
+                "known": self.known,
+                "outbox": [
+                    [p.id, p.kind, p.text, p.lat, p.lon, saved.epoch, saved.pos]
+                    for saved in self.outbox
+                    for p in (saved.post,)
+                ],
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SavedState:
+        """Read what `to_bytes` wrote. Raises `StorageError`."""
+        try:
+            state: Any = unpack(data)
+            if state.pop("v") != _VERSION:
+                raise ValueError
+            state["outbox"] = [
+                SavedPost(Post(post_id, text, kind, lat, lon), epoch, pos)
+                for post_id, kind, text, lat, lon, epoch, pos in state["outbox"]
+            ]
+            return cls(**state)
+        except Exception:  # whatever it is made of; its content is not for an error message
+            raise StorageError(
+                "The stored state cannot be read: it is damaged, or a later version of the SDK "
+                "wrote it. Nothing was sent. Without it the app starts afresh: it gets all "
+                "messages again and forgets posts that were not yet delivered."
+            ) from None

@@ -1,0 +1,264 @@
+"""Every frame of the wire protocol and the two codecs, one for each subprotocol.
+
+A frame is a map with `op`; unknown fields are ignored. What each field means is told in
+PROTOCOL.md. The structs validate while they decode (msgspec), so nothing is checked twice.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .ids import POST_ID
+
+MAX_FRAME_BYTES: Final = 16 * 1024
+MAX_TEXT_BYTES: Final = 2000
+
+SUBPROTOCOL_MSGPACK: Final = "relay.v1.msgpack"
+SUBPROTOCOL_JSON: Final = "relay.v1.json"
+
+PostId = Annotated[str, Meta(pattern=rf"^{POST_ID.pattern}\Z")]
+Position = Annotated[str, Meta(pattern=r"^[0-9]{13}-[0-9]{4}\Z")]
+Short = Annotated[str, Meta(max_length=64)]
+
+
+class Frame(Struct, tag_field="op", omit_defaults=True):
+    """Any frame."""
+
+
+# --- from the app ---------------------------------------------------------------------------------
+
+
+class Attach(Frame, tag="attach"):
+    token: Annotated[str, Meta(max_length=256)]
+    epoch: int = 0
+    after: Position | None = None
+    pending: Annotated[list[PostId], Meta(max_length=100)] = []
+    device: Short = ""
+    attempt: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    app: Short = ""
+    kinds: Annotated[list[Short], Meta(max_length=32)] = []
+
+    def __repr__(self) -> str:
+        return "Attach(****)"
+
+
+class Post(Frame, tag="post"):
+    id: PostId
+    kind: Short = "text"
+    text: str | None = None
+    lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    again: bool = False
+
+    def __repr__(self) -> str:
+        return f"Post(id={self.id!r}, ****)"
+
+
+class Got(Frame, tag="got"):
+    pos: Position
+
+
+class Seen(Frame, tag="seen"):
+    pos: Position
+
+
+class Typing(Frame, tag="typing"):
+    on: bool
+
+
+class Report(Frame, tag="report"):
+    category: Short
+
+
+class Ping(Frame, tag="ping"):
+    pass
+
+
+FromApp = Attach | Post | Got | Seen | Typing | Report | Ping
+
+# --- to the app -----------------------------------------------------------------------------------
+
+
+class Peer(Struct, omit_defaults=True):
+    alias: str
+    online: bool
+    got: str | None = None
+    seen: str | None = None
+
+
+class Limits(Struct):
+    ping_s: float
+    text_bytes: int
+    posts_per_s: float
+    in_flight: int
+
+
+class Attached(Frame, tag="attached"):
+    trip: str
+    role: str
+    epoch: int
+    state: Literal["open", "grace"]
+    deadline: int
+    peer: Peer
+    lost: list[str]
+    limits: Limits
+
+
+class Message(Frame, tag="message"):
+    pos: str
+    id: str
+    sender: str = msgspec.field(name="from")
+    at: int
+    kind: str
+    text: str
+    tag: str
+    lat: float | None = None
+    lon: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Message(pos={self.pos!r}, ****)"
+
+
+class Replayed(Frame, tag="replayed"):
+    pass
+
+
+class Accepted(Frame, tag="accepted"):
+    id: str
+    pos: str
+    at: int
+    tag: str
+
+
+class Refused(Frame, tag="refused"):
+    id: str
+    code: str
+    message: str
+    retry_after_ms: int = 0
+
+
+class Unsure(Frame, tag="unsure"):
+    id: str
+    retry_after_ms: int
+
+
+class PeerGot(Frame, tag="got"):
+    pos: str
+
+
+class PeerSeen(Frame, tag="seen"):
+    pos: str
+
+
+class PeerTyping(Frame, tag="typing"):
+    on: bool
+
+
+class Presence(Frame, tag="presence"):
+    online: bool
+
+
+class StateChanged(Frame, tag="state"):
+    state: Literal["open", "grace"]
+    deadline: int
+
+
+class Reassigned(Frame, tag="reassigned"):
+    epoch: int
+    alias: str
+    undelivered: list[str]
+
+
+class Closed(Frame, tag="closed"):
+    reason: str
+    undelivered: list[str]
+
+
+class Error(Frame, tag="error"):
+    code: str
+    message: str
+
+
+class Pong(Frame, tag="pong"):
+    pass
+
+
+ToApp = (
+    Attached | Message | Replayed | Accepted | Refused | Unsure | PeerGot | PeerSeen | PeerTyping
+    | Presence | StateChanged | Reassigned | Closed | Error | Pong
+)  # fmt: skip
+
+# --- codecs ---------------------------------------------------------------------------------------
+
+
+class BadFrame(Exception):
+    """The bytes are no frame at all: not this codec's map, or without a usable `op`."""
+
+
+class UnknownOp(Exception):
+    """A frame whose op this side does not know."""
+
+
+class BadField(Exception):
+    """A known frame with a field that is missing or of the wrong type.
+
+    `op` and `field` name the place; `post_id` is set where the frame was a post that can be
+    answered. What the field held is not kept.
+    """
+
+    def __init__(self, op: str, field: str, post_id: str | None) -> None:
+        super().__init__(f"{op}: the field `{field}` is missing or not as PROTOCOL.md describes it")
+        self.post_id = post_id
+
+
+class Codec:
+    """Frames of one direction in one encoding. `is_text` tells the WebSocket message type."""
+
+    __slots__ = ("_decoder", "_loose", "_ops", "encode", "is_text")
+
+    def __init__(self, encoding: Any, frames: Any, *, is_text: bool) -> None:
+        self._decoder = encoding.Decoder(frames)
+        self._loose = encoding.Decoder(dict[str, msgspec.Raw])
+        self._ops = frozenset(frame.__struct_config__.tag for frame in frames.__args__)
+        self.encode = encoding.Encoder().encode
+        self.is_text = is_text
+
+    def decode(self, data: bytes) -> Any:
+        """Decode one frame. Raises `BadFrame`, `UnknownOp` or `BadField`."""
+        try:
+            return self._decoder.decode(data)
+        except msgspec.ValidationError as error:
+            # msgspec quotes what it found; only the path at the end is safe to repeat.
+            raise self._diagnose(data, str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+            raise BadFrame from None
+
+    def _diagnose(self, data: bytes, error: str) -> Exception:
+        try:
+            fields = self._loose.decode(data)
+            decode = msgspec.json.decode if self.is_text else msgspec.msgpack.decode
+            op = decode(fields["op"], type=str)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, KeyError):
+            return BadFrame()
+        if op not in self._ops:
+            return UnknownOp()
+        if "missing required field `" in error:
+            field = error.split("`")[1]
+        else:
+            field = error.rpartition("`$.")[2].partition("`")[0].partition("[")[0] or "op"
+        post_id = None
+        if op == "post" and field != "id":
+            try:
+                post_id = decode(fields["id"], type=PostId)
+            except (msgspec.DecodeError, KeyError):
+                post_id = None
+        return BadField(op, field, post_id)
+
+
+FROM_APP_MSGPACK: Final = Codec(msgspec.msgpack, FromApp, is_text=False)
+FROM_APP_JSON: Final = Codec(msgspec.json, FromApp, is_text=True)
+TO_APP_MSGPACK: Final = Codec(msgspec.msgpack, ToApp, is_text=False)
+TO_APP_JSON: Final = Codec(msgspec.json, ToApp, is_text=True)

@@ -1,0 +1,118 @@
+"""One connection's conversation as a table, for both of its ends.
+
+The gateway and the SDK drive the same `Session`, one as `Side.RELAY` and one as `Side.APP`, so
+neither can be judged more kindly. The table is total by rule: an op that its sender may never say
+is unknown; one that is known but absent from the current state is out of turn.
+
+Standard library only: the SDK shares this file and nothing else of the relay.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+
+class Side(Enum):
+    """Which end of a connection speaks."""
+
+    APP = auto()
+    RELAY = auto()
+
+
+class State(Enum):
+    """How far a connection has come."""
+
+    NEW = auto()  # the socket is open, nothing was said
+    ATTACHING = auto()  # the app has shown its token
+    REPLAYING = auto()  # attached; what was missed is on its way
+    LIVE = auto()  # all that was missed has been replayed
+    CLOSED = auto()  # the relay said `closed`; only the close frame follows
+
+
+class ProtocolError(Exception):
+    """An op that does not belong here.
+
+    `unknown` tells an op that nobody of that side ever says from one that came out of turn.
+    """
+
+    def __init__(self, op: str, *, unknown: bool) -> None:
+        super().__init__("unknown op" if unknown else f"{op} is out of turn")
+        self.unknown = unknown
+
+
+class LocalProtocolError(ProtocolError):
+    """We were about to say what we may not: a bug of ours."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The other end said what it may not."""
+
+
+_WHILE_ATTACHED = ("post", "got", "seen", "typing", "report", "ping")
+_PUSHES = (
+    "message", "accepted", "refused", "unsure", "got", "seen", "typing", "presence", "state",
+    "reassigned", "error", "pong",
+)  # fmt: skip
+
+
+def _stay(state: State, ops: tuple[str, ...]) -> dict[str, State]:
+    return dict.fromkeys(ops, state)
+
+
+#: What each side may say in each state, and the state that follows.
+TRANSITIONS: Final[dict[Side, dict[State, dict[str, State]]]] = {
+    Side.APP: {
+        State.NEW: {"attach": State.ATTACHING},
+        State.ATTACHING: _stay(State.ATTACHING, ("ping",)),
+        State.REPLAYING: _stay(State.REPLAYING, _WHILE_ATTACHED),
+        State.LIVE: _stay(State.LIVE, _WHILE_ATTACHED),
+        # What was on its way when the channel closed is read and left alone.
+        State.CLOSED: _stay(State.CLOSED, ("attach", *_WHILE_ATTACHED)),
+    },
+    Side.RELAY: {
+        State.NEW: _stay(State.NEW, ("error",)) | {"closed": State.CLOSED},
+        State.ATTACHING: _stay(State.ATTACHING, ("error", "pong", "refused"))
+        | {"attached": State.REPLAYING, "closed": State.CLOSED},
+        State.REPLAYING: _stay(State.REPLAYING, _PUSHES)
+        | {"replayed": State.LIVE, "closed": State.CLOSED},
+        State.LIVE: _stay(State.LIVE, _PUSHES) | {"closed": State.CLOSED},
+        State.CLOSED: {},
+    },
+}
+
+#: Every op that a side ever says.
+OPS: Final[dict[Side, frozenset[str]]] = {
+    side: frozenset(op for moves in table.values() for op in moves)
+    for side, table in TRANSITIONS.items()
+}
+
+
+class Session:
+    """The state of one connection, seen from `side`.
+
+    Call `send(op)` before an op goes out and `receive(op)` when one has come in.
+    """
+
+    __slots__ = ("_ours", "_side", "_theirs", "state")
+
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        self._ours = TRANSITIONS[side]
+        self._theirs = TRANSITIONS[Side.APP if side is Side.RELAY else Side.RELAY]
+        self.state = State.NEW
+
+    def send(self, op: str) -> None:
+        """Note that we say `op`. Raises `LocalProtocolError`, and nothing has changed then."""
+        following = self._ours[self.state].get(op)
+        if following is None:
+            raise LocalProtocolError(op, unknown=op not in OPS[self._side])
+        self.state = following
+
+    def receive(self, op: str) -> None:
+        """Note that the other end said `op`. Raises `RemoteProtocolError`, changing nothing."""
+        following = self._theirs[self.state].get(op)
+        if following is None:
+            other = Side.APP if self._side is Side.RELAY else Side.RELAY
+            raise RemoteProtocolError(op, unknown=op not in OPS[other])
+        self.state = following

@@ -1,0 +1,157 @@
+"""How a connection gets its party's seat, and how it loses it."""
+
+from __future__ import annotations
+
+import structlog
+
+from ..core.bucket import Bucket
+from ..core.codes import CloseCode
+from ..core.frames import Attach, Attached, Closed, Limits, Peer, Reassigned
+from ..core.ids import Role
+from ..store.endpoint import StoreError
+from ..store.store import Attachment, NotAttached, Seat
+from ..vault.envelope import Unreadable, unwrap, wrapping_key_id
+from ..vault.ring import KeyUnavailable
+from ..vault.tokens import BadToken, parse_party_token
+from .channel import Channel
+from .connection import Connection
+from .delivery import replay
+from .events import leave, look_at, set_online
+from .node import Node
+from .receipts import flush_one
+
+log = structlog.get_logger(__name__)
+
+_REFUSALS = {
+    "token": CloseCode.BAD_TOKEN,
+    "expired": CloseCode.TOKEN_EXPIRED,
+    "older": CloseCode.TAKEN_OVER,
+}
+
+
+async def attach(node: Node, connection: Connection, frame: Attach) -> None:
+    """Seat a connection for the party whose token it shows, and replay what it missed."""
+    try:
+        token = parse_party_token(frame.token)
+    except BadToken:
+        node.close(connection, CloseCode.BAD_TOKEN)
+        return
+    try:
+        seated = await node.store.attach(
+            token.trip, digest=token.digest, node=node.id, connection=connection.id,
+            device=frame.device.replace(" ", ""), attempt=frame.attempt, epoch=frame.epoch,
+            after=frame.after or "", pending=frame.pending,
+        )  # fmt: skip
+        if isinstance(seated, NotAttached):
+            if seated.why == "is_closed":
+                connection.send(Closed(seated.reason, list(seated.undelivered)))
+                node.close(connection, CloseCode.CHANNEL_CLOSED)
+            else:
+                node.close(connection, _REFUSALS[seated.why])
+            return
+        channel = await _channel_of(node, token.trip, seated)
+    except (StoreError, KeyUnavailable, Unreadable) as error:
+        log.warning("attach_failed", error=type(error).__name__)
+        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+        return
+    if connection.closed:
+        await _free_seat(node, token.trip, seated.role, connection)
+        return
+    _seat(node, channel, connection, seated)
+    connection.send(_attached(node, channel, seated))
+    if frame.epoch not in (0, seated.epoch):
+        connection.send(Reassigned(seated.epoch, seated.peer_alias, seated.undelivered))
+    replay(node, channel, connection, seated.after)
+
+
+async def _channel_of(node: Node, trip: str, seated: Attachment) -> Channel:
+    channel = node.channels.get(trip)
+    if channel is not None and channel.epoch < seated.epoch:
+        # The news of a reassignment has not reached this node yet.
+        await look_at(node, channel)
+        channel = node.channels.get(trip)
+    if channel is None or channel.epoch != seated.epoch:
+        data_key = unwrap(node.ring.ring, seated.messages_key, trip=trip)
+        channel = Channel(
+            trip, seated.epoch, seated.state, seated.deadline, data_key,
+            wrapping_key_id(seated.messages_key),
+        )  # fmt: skip
+    return channel
+
+
+def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachment) -> None:
+    role = seated.role
+    older = channel.connections.get(role)
+    if older is not None:
+        leave(node, channel, older, CloseCode.TAKEN_OVER)
+    elif seated.replaced is not None and seated.replaced.node != node.id:
+        node.mail(
+            seated.replaced.node,
+            ["taken_over", channel.trip, role.letter, seated.replaced.connection],
+        )
+    node.channels[channel.trip] = channel
+    channel.connections[role] = connection
+    connection.channel, connection.role = channel, role
+    connection.n = connection.known_n = seated.n
+    connection.head = seated.head
+    if role not in channel.buckets:
+        limits, now_s = node.limits, node.loop.time()
+        # The rate is the party's: a new connection brings what the time since the last one earned.
+        earned = None if seated.since_last_s is None else seated.since_last_s * limits.posts_per_s
+        channel.buckets[role] = Bucket(limits.posts_per_s, limits.posts_burst, now_s, earned)
+    if seated.got:
+        channel.got[role] = max(seated.got, channel.got.get(role, ""))
+    set_online(channel, role, True, None)
+    peer = seated.peer_seat
+    if role.peer in channel.connections:
+        pass
+    elif peer is not None and peer.node != node.id and peer.node in node.living_nodes:
+        channel.locations[role.peer] = peer.node
+        channel.online[role.peer] = True
+        node.mail(peer.node, ["here", channel.trip, role.letter, node.id])
+    else:
+        channel.locations.pop(role.peer, None)
+        channel.online[role.peer] = False
+    node.counts.attached += 1
+
+
+def _attached(node: Node, channel: Channel, seated: Attachment) -> Attached:
+    role, limits = seated.role, node.limits
+    peer = Peer(
+        seated.peer_alias,
+        channel.online.get(role.peer, False),
+        max(seated.peer_got or "", channel.got.get(role.peer, "")) or None,
+        max(seated.peer_seen or "", channel.seen.get(role.peer, "")) or None,
+    )
+    return Attached(
+        channel.trip, role.value, channel.epoch,
+        "grace" if channel.state == "grace" else "open", channel.deadline, peer, seated.lost,
+        Limits(limits.ping_s, limits.text_bytes, limits.posts_per_s, limits.in_flight),
+    )  # fmt: skip
+
+
+def dropped(node: Node, connection: Connection) -> None:
+    """Give up the seat of a connection that is gone."""
+    channel, role = connection.channel, connection.role
+    if channel is None or role is None or channel.connections.get(role) is not connection:
+        return
+    del channel.connections[role]
+    node.counts.detached += 1
+    if (channel, role) in node.receipts:
+        flush_one(node, channel, role)
+    if not channel.connections:
+        node.channels.pop(channel.trip, None)
+    else:
+        set_online(channel, role, False, None)
+    node.spawn(_free_seat(node, channel.trip, role, connection))
+
+
+async def _free_seat(node: Node, trip: str, role: Role, connection: Connection) -> None:
+    try:
+        peer: Seat | None = await node.store.detach(
+            trip, role, node=node.id, connection=connection.id
+        )
+    except StoreError:
+        return  # The seat stays taken in name only: the next attach takes it over.
+    if peer is not None and peer.node != node.id:
+        node.mail(peer.node, ["gone", trip, role.letter, node.id])

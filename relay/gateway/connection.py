@@ -1,0 +1,276 @@
+"""One WebSocket: RFC 6455 and the wire's frames on one side, the gate on the other.
+
+picows parses and writes single frames. Reserved bits, fragments, control frames, the close
+handshake and the bound on unread output are this module's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import structlog
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from ..core.bucket import Bucket
+from ..core.codes import CloseCode, ErrorCode, RefusedCode, close_reason
+from ..core.frames import (
+    MAX_FRAME_BYTES,
+    BadField,
+    BadFrame,
+    Codec,
+    Error,
+    Frame,
+    Refused,
+    UnknownOp,
+)
+from ..core.ids import Role
+from ..core.session import RemoteProtocolError, Session, Side, State
+from ..core.websocket import Assembler, FrameError
+from .limits import CLOSE_TIMEOUT_S, MAX_UNREAD_BYTES
+
+if TYPE_CHECKING:
+    from .channel import Channel
+
+log = structlog.get_logger(__name__)
+
+_TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
+_PING, _CLOSE = WSMsgType.PING, WSMsgType.CLOSE
+_OPCODES: Final = {_CONTINUATION: 0, _TEXT: 1, _BINARY: 2}
+
+#: A connection that goes on being refused for its frames is not an app but a flood.
+_MAX_COMPLAINTS: Final = 200
+
+
+class Answer(Protocol):
+    """A post's place in the line of answers; `frame` is None until it is known."""
+
+    frame: Frame | None
+
+
+class Gate(Protocol):
+    """What a connection needs of the node."""
+
+    def take(self, connection: Connection, frame: Any) -> None: ...
+    def has_room(self, connection: Connection) -> None: ...
+    def dropped(self, connection: Connection) -> None: ...
+
+
+def op_of(frame: Frame) -> str:
+    """The `op` of a frame."""
+    tag = frame.__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag
+
+
+class Connection(WSListener):  # type: ignore[misc]
+    """An app's connection, from the handshake to the end.
+
+    `channel` and `role` are set while it holds its party's seat. `n` and `head` tell up to which
+    entry of the log it has been served, `known_n` how many there are to its knowledge.
+    `resume_from` is where reading goes on once the app has room for more.
+    """
+
+    __slots__ = (
+        "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode", "_gate",
+        "_kind", "_loop", "_transport", "acknowledged", "answers", "catching_up", "channel", "head",
+        "heard_s", "id", "known_n", "n", "opened_s", "pinged_s", "replayed", "resume_from", "role",
+        "session",
+    )  # fmt: skip
+
+    def __init__(
+        self, gate: Gate, identity: str, incoming: Codec, outgoing: Codec, bucket: Bucket
+    ) -> None:
+        self._gate = gate
+        self._decode = incoming.decode
+        self._encode = outgoing.encode
+        self._kind = _TEXT if incoming.is_text else _BINARY
+        self._assembler = Assembler(MAX_FRAME_BYTES)
+        self._bucket = bucket
+        self._loop = asyncio.get_running_loop()
+        self._transport: WSTransport | None = None
+        self._choked = False
+        self._closing = False
+        self._complaints = 0
+        self.id = identity
+        self.session = Session(Side.RELAY)
+        self.channel: Channel | None = None
+        self.role: Role | None = None
+        self.answers: deque[Answer] = deque()
+        self.n = 0
+        self.head: bytes = b"0-0"
+        self.known_n = 0
+        self.catching_up = False
+        self.replayed = False
+        self.resume_from: bytes | None = None
+        self.acknowledged: set[str] = set()
+        self.opened_s = self.heard_s = self._loop.time()
+        self.pinged_s = 0.0
+
+    def __repr__(self) -> str:
+        return f"Connection({self.id})"
+
+    # --- from picows ------------------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        transport.underlying_transport.set_write_buffer_limits(high=MAX_UNREAD_BYTES // 4)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        self.heard_s = self._loop.time()
+        self.pinged_s = 0.0
+        kind = frame.msg_type
+        if self._closing:
+            if kind == _CLOSE:
+                transport.disconnect()
+            return
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self.close(CloseCode.PROTOCOL_ERROR)
+        elif kind in _OPCODES:
+            try:
+                message = self._assembler.feed(
+                    _OPCODES[kind], frame.fin, frame.get_payload_as_bytes()
+                )
+            except FrameError as error:
+                self.close(error.code)
+                return
+            if message is not None:
+                self._take(message)
+        elif kind == _PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind == _CLOSE:
+            self._closing = True
+            code = frame.get_close_code()
+            transport.send_close(code if code else 1000)
+            transport.disconnect()
+
+    def _take(self, message: bytes) -> None:
+        is_text = self._assembler.opcode == 1
+        if is_text:
+            try:
+                message.decode()
+            except UnicodeDecodeError:
+                self.close(CloseCode.INVALID_TEXT)
+                return
+        if is_text is not (self._kind is _TEXT):
+            self.close(CloseCode.BAD_FRAME)
+            return
+        try:
+            frame = self._decode(message)
+            op = op_of(frame)
+            if op != "post" and self._bucket.take(self.heard_s):
+                self.complain(ErrorCode.TOO_MANY, "Too many frames; slow down or be cut off.")
+                return
+            if op == "report":
+                raise UnknownOp
+            self.session.receive(op)
+        except BadFrame:
+            self.close(CloseCode.BAD_FRAME)
+        except UnknownOp:
+            self.complain(ErrorCode.UNKNOWN_OP, "The relay knows no such op; the frame was ignored.")
+        except BadField as error:
+            if error.post_id is not None and self.channel is not None:
+                self.refuse_at_once(error.post_id, RefusedCode.MALFORMED, str(error))
+            else:
+                self.complain(ErrorCode.BAD_FIELD, str(error))
+        except RemoteProtocolError as error:
+            self._out_of_turn(op, frame, error)
+        else:
+            if self.session.state is not State.CLOSED:
+                self._gate.take(self, frame)
+
+    def _out_of_turn(self, op: str, frame: Any, error: RemoteProtocolError) -> None:
+        if self.session.state is State.NEW:
+            # Nobody has shown a token yet; who begins with something else is no client of ours.
+            self.close(CloseCode.BAD_FRAME)
+        elif op == "post":
+            self.refuse_at_once(frame.id, RefusedCode.NOT_ATTACHED, "Wait for `attached`.", 200)
+        else:
+            self.complain(ErrorCode.OUT_OF_TURN, f"{error}; the frame was ignored.")
+
+    def pause_writing(self) -> None:
+        self._choked = True
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        if self.resume_from is not None:
+            self._gate.has_room(self)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._closing = True
+        self._transport = None
+        self._gate.dropped(self)
+
+    # --- to the app -------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        return self._closing
+
+    @property
+    def choked(self) -> bool:
+        """Whether the app reads too slowly for more to be sent just now."""
+        return self._choked
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame, unless the connection is ending. Cuts off an app that does not read."""
+        transport = self._transport
+        if self._closing or transport is None:
+            return
+        self.session.send(op_of(frame))
+        transport.send(self._kind, self._encode(frame))
+        if (
+            self._choked
+            and transport.underlying_transport.get_write_buffer_size() > MAX_UNREAD_BYTES
+        ):
+            self.close(CloseCode.SLOW_READER)
+
+    def settle(self) -> None:
+        """Send the answers that are known, in the order of the posts."""
+        answers = self.answers
+        while answers and (frame := answers[0].frame) is not None:
+            answers.popleft()
+            self.send(frame)
+
+    def refuse_at_once(
+        self, post_id: str, code: RefusedCode, message: str, retry_after_ms: int = 0
+    ) -> None:
+        """Refuse a post that never left this node, when its turn to be answered comes."""
+        self.answers.append(_Known(Refused(post_id, code, message, retry_after_ms)))
+        self.settle()
+
+    def complain(self, code: ErrorCode, message: str) -> None:
+        """Say that a frame was not acted on; cut off who goes on sending such."""
+        self._complaints += 1
+        if self._complaints > _MAX_COMPLAINTS:
+            self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
+        elif self.session.state is not State.CLOSED:
+            self.send(Error(code, message))
+
+    def ping(self, now_s: float) -> None:
+        """Ask for a sign of life."""
+        self.pinged_s = now_s
+        if self._transport is not None and not self._closing:
+            self._transport.send_ping()
+
+    def close(self, code: CloseCode, *, retry_after_ms: int = 0) -> None:
+        """Begin to end the connection; it is gone after `CLOSE_TIMEOUT_S` at the latest."""
+        transport = self._transport
+        if self._closing or transport is None:
+            return
+        self._closing = True
+        transport.send_close(code, close_reason(code, retry_after_ms))
+        self._loop.call_later(CLOSE_TIMEOUT_S, self.abort)
+
+    def abort(self) -> None:
+        """End the connection now."""
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+
+
+class _Known:
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame

@@ -1,0 +1,150 @@
+"""Messages to the apps attached here, in the order of the log and without a gap.
+
+Whoever has news gives it to `deliver`. Where a number is missing the log itself is read: one way
+serves the replay after an attach, a hint that was lost, and a node that was away. It reads what
+follows the last entry served, in pages that fit an app's reading speed, until nothing is missing.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from ..core.codes import CloseCode
+from ..core.frames import Replayed
+from ..store.store import time_ms
+from ..vault.envelope import Unreadable
+from .channel import Channel, Entry
+from .connection import Connection
+from .node import Node
+
+log = structlog.get_logger(__name__)
+
+_PAGE: Final = 128
+
+
+def deliver(
+    node: Node, channel: Channel, entry: Entry, n: int, origin: Connection | None = None
+) -> None:
+    """Give entry number `n` of the log to whoever is attached here, in order.
+
+    `origin` is the connection that posted it: it has its acknowledgement instead.
+    """
+    for connection in tuple(channel.connections.values()):
+        if connection.catching_up or n > connection.n + 1:
+            if connection is origin:
+                connection.acknowledged.add(entry.post_id)
+            connection.known_n = max(connection.known_n, n)
+            if not connection.catching_up:
+                node.counts.gaps += 1
+                catch_up(node, channel, connection)
+        elif n == connection.n + 1:
+            connection.n = n
+            connection.head = entry.id
+            if connection is not origin:
+                hand_over(node, connection, entry)
+
+
+def hand_over(node: Node, connection: Connection, entry: Entry) -> None:
+    """Send an entry to a connection, if it is meant for its party."""
+    role = connection.role
+    assert role is not None
+    if entry.addressed_to(role):
+        node.counts.delivered += 1
+        connection.send(entry.frame_for(role))
+
+
+def catch_up(node: Node, channel: Channel, connection: Connection) -> None:
+    """Serve what follows the last entry that the connection was served."""
+    connection.catching_up = True
+    _read(node, channel, connection, connection.head)
+
+
+def replay(node: Node, channel: Channel, connection: Connection, after: str) -> None:
+    """Serve what an attaching app has missed, from `after` or from the start, and say `replayed`."""
+    connection.catching_up = True
+    connection.replayed = False
+    _read(node, channel, connection, after)
+
+
+def _read(node: Node, channel: Channel, connection: Connection, after: bytes | str) -> None:
+    node.store.read_log(
+        channel.trip, channel.epoch, after, _PAGE,
+        partial(_take_page, node, channel, connection, channel.epoch),
+    )  # fmt: skip
+
+
+def _take_page(
+    node: Node, channel: Channel, connection: Connection, epoch: int, reply: Any
+) -> None:
+    if connection.closed or connection.channel is not channel or channel.epoch != epoch:
+        return
+    if not node.may_deliver():
+        node.hold(partial(_take_page, node, channel, connection, epoch, reply))
+        return
+    if not isinstance(reply, list):
+        # The store is away. The app resumes where it was when it is back.
+        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+        return
+    last: bytes | None = None
+    for entry_id, fields in reply:
+        if time_ms(entry_id) >= channel.deadline:
+            node.spawn(_read_past_deadline(node, channel, connection, last or connection.head))
+            return
+        last = entry_id
+        if _order(entry_id) > _order(connection.head):
+            connection.n += 1
+            connection.head = entry_id
+        post_id, sender, sealed = fields[1].decode(), fields[2].decode(), fields[3]
+        if sender == "o" or post_id in connection.acknowledged:
+            continue
+        try:
+            entry = channel.entry(entry_id, sender, post_id, sealed, node.tags)
+        except Unreadable:
+            log.error("an entry of a log cannot be read", trip=channel.trip)
+            continue
+        hand_over(node, connection, entry)
+    if len(reply) == _PAGE and last is not None:
+        if connection.choked:
+            connection.resume_from = last
+        else:
+            _read(node, channel, connection, last)
+        return
+    _finish(node, channel, connection)
+
+
+async def _read_past_deadline(
+    node: Node, channel: Channel, connection: Connection, last: bytes
+) -> None:
+    """An entry from after the deadline: either the deadline was moved and we have not heard, or the
+    entry was stored in the moment before the close and was never accepted."""
+    glance = await node.store.glance(channel.trip, channel.epoch)
+    if glance.epoch == channel.epoch and glance.deadline > channel.deadline:
+        channel.deadline = glance.deadline
+        _read(node, channel, connection, last)
+
+
+def go_on(node: Node, connection: Connection) -> None:
+    """Read on for an app that has room again."""
+    channel, last = connection.channel, connection.resume_from
+    connection.resume_from = None
+    if channel is not None and last is not None:
+        _read(node, channel, connection, last)
+
+
+def _finish(node: Node, channel: Channel, connection: Connection) -> None:
+    if connection.known_n > connection.n:
+        _read(node, channel, connection, connection.head)
+        return
+    connection.catching_up = False
+    connection.acknowledged.clear()
+    if not connection.replayed:
+        connection.replayed = True
+        connection.send(Replayed())
+
+
+def _order(entry_id: bytes) -> tuple[int, int]:
+    ms, _, seq = entry_id.partition(b"-")
+    return int(ms), int(seq)

@@ -1,0 +1,266 @@
+"""What happens to a channel elsewhere: closed, reassigned, served by another node too.
+
+News comes by two ways that do the same: the store's pub/sub, fast and unreliable, and `look_at`,
+which asks the store itself. Each step may be done twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import structlog
+
+from ..core.codes import CloseCode, CloseReason
+from ..core.frames import (
+    Closed,
+    PeerGot,
+    PeerSeen,
+    PeerTyping,
+    Presence,
+    Reassigned,
+    StateChanged,
+)
+from ..core.ids import Role
+from ..store.store import ROLE_OF, Seat, pairs
+from ..vault.envelope import Unreadable
+from .channel import Channel
+from .connection import Connection
+from .delivery import catch_up, deliver
+from .node import Node
+
+log = structlog.get_logger(__name__)
+
+#: Per role, (id, position) of what its peer's device had not confirmed, as the store knew.
+Undelivered = dict[Role, list[tuple[str, str]]]
+
+
+# --- what became of a channel ---------------------------------------------------------------------
+
+
+def close_channel(node: Node, channel: Channel, reason: str, undelivered: Undelivered) -> None:
+    """Tell both parties that it is over and cut them off."""
+    node.channels.pop(channel.trip, None)
+    for role, connection in tuple(channel.connections.items()):
+        connection.send(Closed(reason, _never_arrived(channel, role, undelivered)))
+        node.close(connection, CloseCode.CHANNEL_CLOSED)
+    channel.connections.clear()
+
+
+def reassign_channel(
+    node: Node,
+    channel: Channel,
+    epoch: int,
+    stays: Connection | None,
+    alias: str,
+    undelivered: Undelivered,
+) -> None:
+    """Cut off the party that left and turn the one that stays to the new log."""
+    for role, connection in tuple(channel.connections.items()):
+        lost = _never_arrived(channel, role, undelivered)
+        if connection is stays:
+            connection.send(Reassigned(epoch, alias, lost))
+        else:
+            connection.send(Closed(CloseReason.REASSIGNED, lost))
+            node.close(connection, CloseCode.REASSIGNED)
+            del channel.connections[role]
+            channel.buckets.pop(role, None)
+        channel.locations.pop(role.peer if connection is stays else role, None)
+        channel.online.pop(role.peer if connection is stays else role, None)
+    channel.begin_epoch(epoch)
+    if stays is None:
+        node.channels.pop(channel.trip, None)
+    else:
+        stays.n, stays.known_n, stays.head = 0, 0, b"0-0"
+        stays.acknowledged.clear()
+        stays.replayed = True
+        catch_up(node, channel, stays)
+
+
+def change_state(channel: Channel, state: str, deadline: int) -> None:
+    """Tell both parties of a grace or another deadline."""
+    if (state, deadline) != (channel.state, channel.deadline):
+        channel.state, channel.deadline = state, deadline
+        for connection in channel.connections.values():
+            connection.send(StateChanged("grace" if state == "grace" else "open", deadline))
+
+
+def set_online(channel: Channel, role: Role, online: bool, location: str | None) -> None:
+    """Note where a party is attached, if not here, and tell its peer when that is news."""
+    if location is None:
+        channel.locations.pop(role, None)
+    else:
+        channel.locations[role] = location
+    if channel.online.get(role, False) is not online:
+        channel.online[role] = online
+        peer = channel.connections.get(role.peer)
+        if peer is not None:
+            peer.send(Presence(online))
+
+
+def _never_arrived(channel: Channel, role: Role, undelivered: Undelivered) -> list[str]:
+    # This node may have heard of receipts that the store has not been told yet.
+    got = channel.got.get(role.peer, "")
+    return [post_id for post_id, pos in undelivered.get(role, ()) if pos > got]
+
+
+# --- asking the store -----------------------------------------------------------------------------
+
+
+async def look_at(node: Node, channel: Channel) -> None:
+    """Bring a channel to the store's state. Raises `StoreError`, having changed nothing."""
+    epoch = channel.epoch
+    glance = await node.store.glance(channel.trip, epoch)
+    if node.channels.get(channel.trip) is not channel or channel.epoch != epoch:
+        return
+    if glance.state is None or glance.state == "closed":
+        reason = glance.reason or CloseReason.EXPIRED
+        close_channel(node, channel, reason, glance.undelivered)
+        return
+    if glance.epoch != epoch:
+        stays = None
+        for role, connection in channel.connections.items():
+            if glance.seats[role] == Seat(node.id, connection.id):
+                stays = connection
+        alias = await node.store.alias(channel.trip, stays.role.peer) if stays and stays.role else ""
+        reassign_channel(node, channel, glance.epoch, stays, alias, glance.undelivered)
+        return
+    change_state(channel, glance.state, glance.deadline)
+    for role in Role:
+        seat = glance.seats[role]
+        here = channel.connections.get(role)
+        if here is None:
+            living = seat is not None and seat.node in node.living_nodes
+            set_online(channel, role, living, seat.node if seat and living else None)
+        elif seat != Seat(node.id, here.id):
+            leave(node, channel, here, CloseCode.TAKEN_OVER)
+        elif glance.n > max(here.n, here.known_n):
+            node.counts.gaps += 1
+            here.known_n = glance.n
+            if not here.catching_up:
+                catch_up(node, channel, here)
+
+
+def leave(node: Node, channel: Channel, connection: Connection, code: CloseCode) -> None:
+    """Cut off a connection that holds no seat any more."""
+    if connection.role is not None and channel.connections.get(connection.role) is connection:
+        del channel.connections[connection.role]
+        if not channel.connections:
+            node.channels.pop(channel.trip, None)
+    node.close(connection, code)
+
+
+# --- hints from the store's pub/sub ---------------------------------------------------------------
+
+
+def take_control(node: Node, payload: bytes) -> None:
+    """What a script told every node about a channel."""
+    news = msgspec.json.decode(payload)
+    channel = node.channels.get(news["trip"])
+    if channel is None:
+        return
+    op = news["op"]
+    if op in ("closed", "reassigned"):
+        undelivered: Undelivered = {ROLE_OF[role]: pairs(news[role]) for role in "dc"}
+    if op == "closed":
+        close_channel(node, channel, news["reason"], undelivered)
+    elif op == "reassigned" and news["epoch"] == channel.epoch + 1:
+        stays = channel.connections.get(ROLE_OF[news["role"]].peer)
+        reassign_channel(node, channel, news["epoch"], stays, news["alias"], undelivered)
+    elif op == "state":
+        change_state(channel, news["state"], news["deadline"])
+    elif op == "revoked":
+        connection = channel.connections.get(ROLE_OF[news["role"]])
+        if connection is not None:
+            leave(node, channel, connection, CloseCode.BAD_TOKEN)
+    else:
+        node.spawn(look_at(node, channel))
+
+
+def take_mail(node: Node, payload: bytes) -> None:
+    """What other nodes told this one."""
+    for what, trip, *rest in msgspec.msgpack.decode(payload):
+        channel = node.channels.get(trip)
+        if channel is not None:
+            _MAIL[what](node, channel, *rest)
+
+
+def _mail_post(
+    node: Node, channel: Channel, epoch: int, n: int, entry_id: bytes, letter: str, post_id: str,
+    sealed: bytes,
+) -> None:  # fmt: skip
+    if epoch != channel.epoch:
+        return
+    if not node.may_deliver():
+        node.hold(
+            lambda: _mail_post(node, channel, epoch, n, entry_id, letter, post_id, sealed)
+        )
+        return
+    try:
+        entry = channel.entry(entry_id, letter, post_id, sealed, node.tags)
+    except Unreadable:
+        log.error("mail that cannot be read", trip=channel.trip)
+        return
+    deliver(node, channel, entry, n)
+
+
+def _mail_here(node: Node, channel: Channel, letter: str, location: str) -> None:
+    role = ROLE_OF[letter]
+    if role not in channel.connections:
+        set_online(channel, role, True, location)
+
+
+def _mail_gone(node: Node, channel: Channel, letter: str, location: str) -> None:
+    role = ROLE_OF[letter]
+    if role not in channel.connections and channel.locations.get(role) == location:
+        set_online(channel, role, False, None)
+
+
+def _mail_taken_over(node: Node, channel: Channel, letter: str, connection_id: str) -> None:
+    connection = channel.connections.get(ROLE_OF[letter])
+    if connection is not None and connection.id == connection_id:
+        leave(node, channel, connection, CloseCode.TAKEN_OVER)
+
+
+def _mail_receipt(
+    node: Node, channel: Channel, epoch: int, letter: str, got: str, seen: str
+) -> None:
+    if epoch == channel.epoch:
+        tell_receipt(channel, ROLE_OF[letter], got, seen)
+
+
+def _mail_typing(node: Node, channel: Channel, letter: str, on: bool) -> None:
+    tell_typing(channel, ROLE_OF[letter], on)
+
+
+_MAIL: dict[str, Any] = {
+    "post": _mail_post,
+    "here": _mail_here,
+    "gone": _mail_gone,
+    "taken_over": _mail_taken_over,
+    "receipt": _mail_receipt,
+    "typing": _mail_typing,
+}
+
+
+# --- what a party's peer is told, if it is attached here ------------------------------------------
+
+
+def tell_receipt(channel: Channel, role: Role, got: str, seen: str) -> None:
+    """Tell the peer of `role` how far that party is, where that is news."""
+    before_got, before_seen = channel.told.get(role, ("", ""))
+    channel.told[role] = max(got, before_got), max(seen, before_seen)
+    channel.got[role] = max(got, channel.got.get(role, ""))
+    peer = channel.connections.get(role.peer)
+    if peer is not None:
+        if got > before_got:
+            peer.send(PeerGot(got))
+        if seen > before_seen:
+            peer.send(PeerSeen(seen))
+
+
+def tell_typing(channel: Channel, role: Role, on: bool) -> None:
+    """Tell the peer of `role` that the person is typing."""
+    peer = channel.connections.get(role.peer)
+    if peer is not None:
+        peer.send(PeerTyping(on))

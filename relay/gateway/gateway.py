@@ -1,0 +1,339 @@
+"""The gateway: takes connections, hands each frame to its step, and keeps the node in step with time.
+
+Everything that happens regularly happens here, once for all connections: there is no task and no
+timer for a single one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+import msgspec
+import structlog
+from picows import (
+    WSListener,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_create_server,
+)
+
+from ..core.bucket import Bucket
+from ..core.codes import CloseCode
+from ..core.frames import (
+    FROM_APP_JSON,
+    FROM_APP_MSGPACK,
+    MAX_FRAME_BYTES,
+    SUBPROTOCOL_JSON,
+    SUBPROTOCOL_MSGPACK,
+    TO_APP_JSON,
+    TO_APP_MSGPACK,
+    Attach,
+    Frame,
+    Got,
+    Ping,
+    Pong,
+    Post,
+    Seen,
+    Typing,
+)
+from ..core.session import State
+from ..keyfile import LiveRing
+from ..store import keys
+from ..store.endpoint import Endpoint, StoreError, pack
+from ..store.pipe import checked
+from ..store.store import Store
+from ..store.subscriber import Subscriber
+from . import attaching, delivery, events, posting, receipts
+from .connection import Connection
+from .limits import ATTACH_TIMEOUT_S, CLOSE_TIMEOUT_S, Limits
+from .node import Node
+
+log = structlog.get_logger(__name__)
+
+PATH: Final = b"/v1/channel"
+
+_HEARTBEAT_S: Final = 0.25
+_NODE_LIVES_S: Final = 3.0
+_DEAF_AFTER_S: Final = 3.0
+_LIVENESS_S: Final = 1.0
+_LOOK_S: Final = 2.0
+_LOOK_AT_ONCE: Final = 200
+_SWEEP_S: Final = 0.5
+_SWEEP_AT_MOST: Final = 100
+
+_CODECS: Final = {
+    SUBPROTOCOL_MSGPACK: (FROM_APP_MSGPACK, TO_APP_MSGPACK),
+    SUBPROTOCOL_JSON: (FROM_APP_JSON, TO_APP_JSON),
+}
+
+
+class Gateway:
+    """One process's WebSocket side. Use `start`, then `drain`, then `stop`."""
+
+    def __init__(
+        self,
+        identity: str,
+        store: Store,
+        endpoint: Endpoint,
+        ring: LiveRing,
+        limits: Limits,
+    ) -> None:
+        self.node = Node(identity, store, ring, limits)
+        self._names = count(1)
+        self._subscriber = Subscriber(
+            endpoint,
+            name=f"relay-{identity}-ear",
+            channels=[keys.control(n) for n in range(keys.PARTITIONS)] + [keys.inbox(identity)],
+            deaf_after_s=_DEAF_AFTER_S,
+            on_message=self._take_hint,
+            on_gap=self._look_at_all_soon,
+        )
+        self._server: asyncio.Server | None = None
+        self._clocks: list[asyncio.Task[None]] = []
+        self._look_now = asyncio.Event()
+        self._steps: dict[type[Frame], Callable[[Connection, Any], None]] = {
+            Post: lambda c, f: posting.post(self.node, c, f),
+            Got: lambda c, f: receipts.note(self.node, c, f.pos, seen=False),
+            Seen: lambda c, f: receipts.note(self.node, c, f.pos, seen=True),
+            Typing: self._typing,
+            Ping: lambda c, f: c.send(Pong()),
+            Attach: lambda c, f: self.node.spawn(attaching.attach(self.node, c, f)),
+        }
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve on a bound socket.
+
+        Raises `StoreError`, `OSError`, `TimeoutError`, `KeyFileError` or `KeyUnavailable`."""
+        await self.node.store.load_scripts()
+        await self._beat()
+        await self._subscriber.start()
+        for clock in (
+            self._every(_HEARTBEAT_S, self._beat),
+            self._every(_LIVENESS_S, self._check_liveness),
+            self._every(_SWEEP_S, self._sweep),
+            self._look_at_all(),
+        ):
+            self._clocks.append(asyncio.create_task(clock))
+        self._server = await ws_create_server(
+            self._accept,
+            sock=listener,
+            backlog=4096,
+            max_frame_size=MAX_FRAME_BYTES,
+            websocket_handshake_timeout=ATTACH_TIMEOUT_S,
+            enable_auto_pong=False,
+            read_buffer_init_size=2048,
+            logger_name=_Quiet(),
+        )
+
+    async def drain(self, window_s: float) -> None:
+        """Take no more connections and send the present ones elsewhere, spread over `window_s`.
+
+        A connection whose posts are being stored is closed when they are answered.
+        """
+        self.node.draining = True
+        if self._server is not None:
+            self._server.close()
+        waiting = list(self.node.connections)
+        random.shuffle(waiting)
+        began_s = self.node.loop.time()
+        for index, connection in enumerate(waiting):
+            due_s = began_s + window_s * index / len(waiting)
+            await asyncio.sleep(max(0.0, due_s - self.node.loop.time()))
+            self._send_away(connection)
+        deadline_s = self.node.loop.time() + CLOSE_TIMEOUT_S
+        while self.node.connections and self.node.loop.time() < deadline_s:
+            for connection in tuple(self.node.connections):
+                self._send_away(connection)
+            await asyncio.sleep(0.02)
+
+    def _send_away(self, connection: Connection) -> None:
+        if not connection.answers:
+            # The wait keeps a fleet of apps from arriving at the next node in the same moment.
+            self.node.close(connection, CloseCode.DRAINING, random.randint(100, 1000))
+
+    async def stop(self) -> None:
+        """End what is left. The store's connection is not this module's to close."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self.node.connections):
+            connection.abort()
+        receipts.flush(self.node)
+        for clock in self._clocks:
+            clock.cancel()
+        await asyncio.gather(*self._clocks, return_exceptions=True)
+        await self._subscriber.stop()
+        await self.node.cancel_steps()
+
+    def problems(self) -> list[str]:
+        """Why this node should get no new connections; empty when it is ready."""
+        found = []
+        if self.node.draining:
+            found.append("draining")
+        if self.node.loop.time() - self.node.confirmed_s > 4 * _HEARTBEAT_S:
+            found.append("store_away")
+        if not self._subscriber.listening:
+            found.append("subscription_away")
+        if not self.node.keys_present:
+            found.append("keys_away")
+        return found
+
+    # --- connections ------------------------------------------------------------------------------
+
+    def _accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
+        if request.path.partition(b"?")[0] != PATH:
+            return None
+        offered = request.headers.get("Sec-WebSocket-Protocol")
+        names = [name.strip() for name in offered.split(",")] if offered else [SUBPROTOCOL_JSON]
+        chosen = next((name for name in names if name in _CODECS), None)
+        if chosen is None:
+            text = f"Offer the subprotocol {SUBPROTOCOL_MSGPACK} or {SUBPROTOCOL_JSON}.\n"
+            return WSUpgradeResponseWithListener(
+                WSUpgradeResponse.create_error_response(400, text.encode()), None
+            )
+        limits = self.node.limits
+        bucket = Bucket(limits.frames_per_s, limits.frames_burst, self.node.loop.time())
+        connection = Connection(self, f"{next(self._names):x}", *_CODECS[chosen], bucket)
+        self.node.connections.add(connection)
+        headers = {"Sec-WebSocket-Protocol": chosen} if offered else None
+        return WSUpgradeResponseWithListener(
+            WSUpgradeResponse.create_101_response(headers), connection
+        )
+
+    def take(self, connection: Connection, frame: Frame) -> None:
+        """A frame that may be said now."""
+        self._steps[type(frame)](connection, frame)
+
+    def has_room(self, connection: Connection) -> None:
+        delivery.go_on(self.node, connection)
+
+    def dropped(self, connection: Connection) -> None:
+        self.node.connections.discard(connection)
+        attaching.dropped(self.node, connection)
+
+    def _typing(self, connection: Connection, frame: Typing) -> None:
+        channel, role = connection.channel, connection.role
+        assert channel is not None and role is not None
+        location = channel.locations.get(role.peer)
+        if role.peer in channel.connections:
+            events.tell_typing(channel, role, frame.on)
+        elif location is not None:
+            self.node.mail(location, ["typing", channel.trip, role.letter, frame.on])
+
+    # --- hints ------------------------------------------------------------------------------------
+
+    def _take_hint(self, channel: bytes, payload: bytes) -> None:
+        if channel.endswith(b":control"):
+            events.take_control(self.node, payload)
+        elif payload != _BEAT:
+            events.take_mail(self.node, payload)
+
+    def _look_at_all_soon(self) -> None:
+        self._look_now.set()
+
+    # --- clocks -----------------------------------------------------------------------------------
+
+    async def _every(self, period_s: float, step: Callable[[], Any]) -> None:
+        while True:
+            await asyncio.sleep(period_s)
+            try:
+                await step()
+            except StoreError:
+                continue  # the pipe says so in the log, once, and comes back by itself
+
+    async def _beat(self) -> None:
+        """Prove to the store, and to this node's own inbox, that all of the way is alive."""
+        node, pipe = self.node, self.node.store.pipe
+        began_s = node.loop.time()
+        time_reply = pipe.call_raw(pack("TIME"))
+        pipe.send(pack("SPUBLISH", keys.inbox(node.id), _BEAT))
+        seconds, micros = checked(await time_reply)
+        store_ms = int(seconds) * 1000 + int(micros) // 1000
+        was_stale = node.suspended or began_s - node.confirmed_s > 4 * _HEARTBEAT_S
+        node.confirm(began_s, store_ms)
+        node.look_at_keys()
+        oldest = store_ms - int(_NODE_LIVES_S * 1000)
+        pipe.send(pack("ZADD", keys.NODES, store_ms, node.id))
+        pipe.send(pack("ZREMRANGEBYSCORE", keys.NODES, "-inf", oldest))
+        living = await pipe.call("ZRANGE", keys.NODES, 0, -1)
+        node.living_nodes = frozenset(name.decode() for name in living)
+        if node.suspended:
+            await self._look_at_each()
+            node.resume_deliveries()
+            log.info("deliveries_resumed", node=node.id)
+        elif was_stale:
+            self._look_now.set()
+
+    async def _look_at_all(self) -> None:
+        """Compare every channel served here with the store, again and again."""
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await self._look_now.wait()
+            except TimeoutError:
+                pass
+            self._look_now.clear()
+            try:
+                await self._look_at_each()
+            except StoreError:
+                await asyncio.sleep(_HEARTBEAT_S)
+
+    async def _look_at_each(self) -> None:
+        channels = list(self.node.channels.values())
+        for start in range(0, len(channels), _LOOK_AT_ONCE):
+            batch = channels[start : start + _LOOK_AT_ONCE]
+            results = await asyncio.gather(
+                *(events.look_at(self.node, channel) for channel in batch), return_exceptions=True
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+
+    async def _check_liveness(self) -> None:
+        node, limits = self.node, self.node.limits
+        now_s = node.loop.time()
+        for connection in tuple(node.connections):
+            if connection.session.state is State.NEW:
+                if now_s - connection.opened_s > ATTACH_TIMEOUT_S:
+                    node.close(connection, CloseCode.SILENT)
+            elif connection.pinged_s:
+                if now_s - connection.pinged_s > limits.pong_timeout_s:
+                    node.close(connection, CloseCode.SILENT)
+            elif now_s - connection.heard_s > limits.ping_s:
+                connection.ping(now_s)
+
+    async def _sweep(self) -> None:
+        counts = self.node.counts
+        done = await asyncio.gather(
+            *(self.node.store.sweep(n, _SWEEP_AT_MOST) for n in range(keys.PARTITIONS)),
+            return_exceptions=True,
+        )
+        for result in done:
+            if isinstance(result, BaseException):
+                raise result
+            counts.swept += result
+
+
+_BEAT: Final = msgspec.msgpack.encode([])
+
+
+class _Quiet:
+    """picows' log without what it says of every connection, and without a logger for each."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        return False
+
+    def log(self, *args: object, **kwargs: object) -> None:
+        pass
+
+    debug = info = warning = error = log
+
+    def exception(self, message: str, *args: object, **kwargs: object) -> None:
+        log.error("gateway_exception", exc_info=True)

@@ -1,0 +1,33 @@
+"""What one app may ask of a node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: From the handshake to the first frame.
+ATTACH_TIMEOUT_S = 5.0
+#: Output that an app does not read, before it is cut off.
+MAX_UNREAD_BYTES = 256 * 1024
+#: From our close frame to the end of the connection.
+CLOSE_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Settings of the gateway that bound an app. Bursts are four seconds' worth."""
+
+    ping_s: float = 25.0
+    pong_timeout_s: float = 10.0
+    text_bytes: int = 2000
+    posts_per_s: float = 5.0
+    frames_per_s: float = 50.0
+    in_flight: int = 16
+    channel_messages: int = 2000
+
+    @property
+    def posts_burst(self) -> float:
+        return max(1.0, self.posts_per_s * 4)
+
+    @property
+    def frames_burst(self) -> float:
+        return max(1.0, self.frames_per_s * 4)

@@ -1,0 +1,435 @@
+"""The key ring outside memory: its file, the environment, and what a running node sees of it.
+
+Whoever reads the file can read every message and number whose ciphertext he also has. So it is made
+with mode 0600 in a folder of mode 0700 and refused if others can read it. Keep it apart from the
+store's data and its backups: a backup that holds both keeps what the destruction of keys was to
+make unreadable.
+
+Destroying a key replaces the file: the new one is complete and on disk before it takes the old
+one's name, and the old one's bytes are then overwritten with zeros. That is a best effort. Flash
+translation layers, copy-on-write and journaling file systems, snapshots and swap may keep old
+bytes; so may the memory of a node until it has seen the change. Where that matters, keep the ring
+on encrypted storage whose key can be thrown away, or on memory-backed storage (tmpfs, ramfs) filled
+from a secret store at start.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import fcntl
+import json
+import os
+import shlex
+import stat
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
+
+from relay.vault.ring import BadKeyRing, KeyRing
+
+__all__ = [
+    "VARIABLE",
+    "KeyChange",
+    "KeyFile",
+    "KeyFileError",
+    "KeyFileExists",
+    "KeyFileMissing",
+    "LiveRing",
+    "Stamp",
+    "ring_text",
+]
+
+VARIABLE: Final = "RELAY_KEYRING"
+_MAX_BYTES: Final = 16 * 1024 * 1024
+_LOCK_WAIT_S: Final = 10.0
+_LOCK_POLL_S: Final = 0.01
+
+Stamp: TypeAlias = tuple[int, int, int, int]
+"""What ``stat`` tells apart two versions of the file by: device, inode, modification time, size."""
+
+
+class KeyFileError(Exception):
+    """The key ring can't be read or written; the text says why and what to do, and shows no key."""
+
+
+class KeyFileMissing(KeyFileError):
+    """There is no key ring at that path."""
+
+
+class KeyFileExists(KeyFileError):
+    """There is a key ring at that path already; it was left as it is."""
+
+
+class KeyChange(NamedTuple):
+    """The ids of the keys that a change made and destroyed."""
+
+    made: tuple[str, ...] = ()
+    destroyed: tuple[str, ...] = ()
+
+
+class KeyFile:
+    """A key ring in a file that several processes may use and change at once.
+
+    Every change is made under a lock on ``<path>.lock`` and from what the file then holds, so two
+    that rotate at once lose no key. Readers take no lock and see the old ring or the new one,
+    nothing between. Every method raises ``KeyFileError``.
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"KeyFile({str(self.path)!r})"
+
+    def read(self) -> KeyRing:
+        """The ring in the file. Raises ``KeyFileMissing``; refuses a file that others can read."""
+        return self.load()[0]
+
+    def stamp(self) -> Stamp:
+        """What tells this version of the file from another, without reading it."""
+        with self._errors("read"):
+            return _stamp(os.stat(self.path))
+
+    def load(self) -> tuple[KeyRing, Stamp]:
+        """The ring in the file, and the stamp of the version that was read. Raises as ``read``."""
+        while True:
+            with self._errors("read"):
+                # Not blocking: a named pipe in the file's place must not hang the node.
+                file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+                try:
+                    self._check(os.fstat(file))
+                    ring, problem = _ring_of(_read_all(file))
+                    opened, now = os.fstat(file), os.stat(self.path)
+                finally:
+                    os.close(file)
+            # Whoever replaces the file overwrites the old one after that. As long as the path still
+            # leads to what was opened, what was read is whole.
+            if (opened.st_dev, opened.st_ino) == (now.st_dev, now.st_ino):
+                break
+        if ring is None:
+            raise KeyFileError(
+                f"The key ring {self.path} is damaged ({problem}), so nothing can be encrypted or "
+                "read. Put back a copy if you keep one; its keys can't be made again."
+            )
+        return ring, _stamp(opened)
+
+    def create(self, now_ms: int, ahead_ms: int) -> KeyChange:
+        """Make the file with the keys of ``ahead_ms`` from now. Raises ``KeyFileExists``."""
+        with self._errors("created"):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._locked() as target:
+                if os.path.lexists(target):
+                    raise KeyFileExists(
+                        f"There is a key ring at {self.path} already; it was left as it is. "
+                        "Use `relay keyring rotate` to add keys to it."
+                    )
+                ring = KeyRing().extended(now_ms, ahead_ms, os.urandom)
+                self._replace(target, ring)
+        return _change(KeyRing(), ring)
+
+    def update(self, change: Callable[[KeyRing], KeyRing]) -> KeyChange:
+        """Replace the ring by what ``change`` makes of it, unless that is the very same ring."""
+        with self._errors("changed"), self._locked() as target:
+            before = self.read()
+            after = change(before)
+            if after is not before:
+                self._replace(target, after)
+        return _change(before, after)
+
+    def rotate(self, now_ms: int, ahead_ms: int) -> KeyChange:
+        """Make the keys that are missing until ``ahead_ms`` from now. Those there are stay."""
+        return self.update(lambda ring: ring.extended(now_ms, ahead_ms, os.urandom))
+
+    def retire(self, key_ids: Collection[str]) -> KeyChange:
+        """Destroy those keys, needed or not: what they sealed can never be read again.
+
+        Raises ``KeyUnavailable``, and destroys none, if one of them isn't in the ring.
+        """
+        return self.update(lambda ring: ring.without(key_ids))
+
+    def retire_due(self, now_ms: int, longest_trip_ms: int, longest_retention_ms: int) -> KeyChange:
+        """Destroy every key whose purpose has passed."""
+        return self.update(
+            lambda ring: _without_due(ring, now_ms, longest_trip_ms, longest_retention_ms)
+        )
+
+    def _check(self, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise KeyFileError(f"The key ring {self.path} is not a file. Name the file itself.")
+        if found.st_mode & 0o077:
+            raise KeyFileError(
+                f"The key ring {self.path} is open to other users of this machine (mode "
+                f"{stat.S_IMODE(found.st_mode):04o}), so it is not used. Close it with "
+                f"`chmod 600 {shlex.quote(str(self.path))}`. If others may have read it, its keys "
+                "are no longer secret: make new ones and retire these when their trips are over."
+            )
+        if found.st_size > _MAX_BYTES:
+            raise KeyFileError(f"The key ring {self.path} is too large to be one.")
+
+    def _replace(self, target: str, ring: KeyRing) -> None:
+        """Put a new file in the old one's place. The lock is held."""
+        fresh = f"{target}.new"
+        _destroy(fresh)  # what a crash may have left
+        try:
+            _write_new(fresh, ring)
+            old = _open_old(target)
+            try:
+                os.rename(fresh, target)
+                _sync_folder(os.path.dirname(target))
+                if old is not None:
+                    _zero(old)
+            finally:
+                if old is not None:
+                    os.close(old)
+        except OSError:
+            _destroy(fresh)
+            raise
+
+    @contextmanager
+    def _locked(self) -> Iterator[str]:
+        """Hold the lock; gives the path of the file itself, where ``path`` is a symbolic link."""
+        target = os.path.realpath(self.path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        # The lock file stays: to delete it would let two hold "the" lock on two files of one name.
+        lock = os.open(f"{target}.lock", flags, 0o600)
+        try:
+            deadline = time.monotonic() + _LOCK_WAIT_S
+            while not _try_lock(lock):
+                if time.monotonic() > deadline:
+                    raise KeyFileError(
+                        f"Another process has kept the lock {target}.lock for "
+                        f"{_LOCK_WAIT_S:.0f} s, so the key ring was not changed. Find it with "
+                        "`fuser`, end it, and try again."
+                    )
+                time.sleep(_LOCK_POLL_S)
+            yield target
+        finally:
+            os.close(lock)
+
+    @contextmanager
+    def _errors(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            problem: KeyFileError = KeyFileMissing(
+                f"There is no key ring at {self.path}. Make one with `relay keyring new`, or name "
+                "the one you have."
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else type(error).__name__
+            problem = KeyFileError(
+                f"The key ring {self.path} could not be {done}: {reason}. Check its folder, its "
+                "owner and the space on its disk."
+            )
+        else:
+            return
+        raise problem
+
+
+class LiveRing:
+    """The key ring as a running node sees it: of a file, or of the environment."""
+
+    __slots__ = ("_file", "_ring", "_stamp", "source")
+
+    source: str
+    """Where it is from, for people: a path or the variable's name."""
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        source: str,
+        file: KeyFile | None = None,
+        stamp: Stamp | None = None,
+    ) -> None:
+        self._ring = ring
+        self._file = file
+        self._stamp = stamp
+        self.source = source
+
+    @classmethod
+    def of_file(cls, file: KeyFile) -> LiveRing:
+        """The ring of a file, which follows its changes. Raises ``KeyFileError``."""
+        ring, stamp = file.load()
+        return cls(ring, str(file.path), file, stamp)
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> LiveRing:
+        """The ring of ``RELAY_KEYRING``: its JSON, plain or in base64. It stays as it is.
+
+        A process's environment can be read by its user's other processes and is passed to its
+        children, and Linux allows 128 KiB a variable: a month of keys, in base64. Prefer the file.
+
+        Raises ``KeyFileError``; ``KeyFileMissing`` if the variable is not set.
+        """
+        ring, problem = None, "missing"
+        if VARIABLE in environment:
+            ring, problem = _ring_of(_plain(environment[VARIABLE].strip()))
+        del environment  # a traceback that prints local variables must not show it
+        if ring is not None:
+            return cls(ring, VARIABLE)
+        if problem == "missing":
+            raise KeyFileMissing(
+                f"{VARIABLE} is not set. Set it to what `relay keyring new` prints, or name a file."
+            )
+        raise KeyFileError(
+            f"{VARIABLE} does not hold a key ring ({problem}), so the relay can't encrypt or read "
+            "anything. Set it to what `relay keyring new` prints, plain or in base64."
+        )
+
+    def __repr__(self) -> str:
+        return f"LiveRing({self.source!r}, {self._ring!r})"
+
+    @property
+    def ring(self) -> KeyRing:
+        """The ring as last read. Take it anew for each use."""
+        return self._ring
+
+    def reload_if_changed(self) -> bool:
+        """Read the file again if another process has replaced it; costs one ``stat`` if not.
+
+        Returns whether the ring is another now. Raises ``KeyFileError`` each time until the file is
+        in order again; the ring last read stays in use, which shows nobody anything new, but keys
+        that were meant to be destroyed are still in it: the node should report that it isn't ready.
+        """
+        if self._file is None:
+            return False
+        if self._file.stamp() == self._stamp:
+            return False
+        self._ring, self._stamp = self._file.load()
+        return True
+
+    def maintain(
+        self, now_ms: int, *, ahead_ms: int, longest_trip_ms: int, longest_retention_ms: int
+    ) -> KeyChange:
+        """Make the keys of the time ahead and destroy those that are due; for a ring the node owns.
+
+        Writes only if there is something to change, so it may be called every minute and by every
+        worker. Destruction can't be undone: ``now_ms`` must be the time by which trips are opened
+        and closed.
+
+        Raises ``KeyFileError``, also for a ring from the environment, which only its owner can
+        change.
+        """
+        if self._file is None:
+            raise KeyFileError(
+                f"The key ring in {VARIABLE} can't be changed from here. Rotate it where it is "
+                "kept and start the relay again, or use a file."
+            )
+
+        def maintained(ring: KeyRing) -> KeyRing:
+            kept = _without_due(ring, now_ms, longest_trip_ms, longest_retention_ms)
+            return kept.extended(now_ms, ahead_ms, os.urandom)
+
+        self.reload_if_changed()
+        if maintained(self._ring) is self._ring:
+            return KeyChange()
+        change = self._file.update(maintained)
+        self._ring, self._stamp = self._file.load()
+        return change
+
+
+def ring_text(ring: KeyRing) -> str:
+    """The ring with its secret bytes as one line of JSON: what the file and the variable hold."""
+    return json.dumps(ring.to_document(), separators=(",", ":"))
+
+
+def _without_due(
+    ring: KeyRing, now_ms: int, longest_trip_ms: int, longest_retention_ms: int
+) -> KeyRing:
+    return ring.without({key.id for key in ring.due(now_ms, longest_trip_ms, longest_retention_ms)})
+
+
+def _change(before: KeyRing, after: KeyRing) -> KeyChange:
+    return KeyChange(
+        made=tuple(key.id for key in after if key.id not in before),
+        destroyed=tuple(key.id for key in before if key.id not in after),
+    )
+
+
+def _ring_of(text: str | bytes) -> tuple[KeyRing | None, str]:
+    """The ring of a JSON text, or what is wrong with it.
+
+    Returned, not raised: neither this frame nor the decoder's error, both of which hold the text,
+    must come into a traceback.
+    """
+    try:
+        return KeyRing.from_document(json.loads(text)), ""
+    except BadKeyRing as error:
+        return None, str(error)
+    except (ValueError, RecursionError):
+        return None, "it is not JSON"
+
+
+def _plain(text: str) -> str | bytes:
+    if text.startswith("{"):
+        return text
+    packed = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
+    except ValueError:
+        return ""
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _read_all(file: int) -> bytes:
+    with open(file, "rb", closefd=False) as stream:
+        return stream.read(_MAX_BYTES)
+
+
+def _write_new(path: str, ring: KeyRing) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    file = os.open(path, flags, 0o600)
+    with open(file, "wb") as stream:
+        os.fchmod(file, 0o600)
+        stream.write(ring_text(ring).encode("ascii") + b"\n")
+        stream.flush()
+        os.fsync(file)
+
+
+def _open_old(path: str) -> int | None:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+
+
+def _zero(file: int) -> None:
+    os.pwrite(file, bytes(os.fstat(file).st_size), 0)
+    os.fsync(file)
+
+
+def _destroy(path: str) -> None:
+    """Overwrite and delete a file that nobody else reads."""
+    file = _open_old(path)
+    if file is not None:
+        try:
+            _zero(file)
+        finally:
+            os.close(file)
+        os.unlink(path)
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    return True

@@ -1,0 +1,163 @@
+"""What can be set, where each setting comes from, and whether it can be honoured.
+
+A setting is taken from the command line, else from the environment (`RELAY_` and its name in
+capitals), else from a TOML file, else its default.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .gateway.limits import Limits
+from .store.endpoint import BadStoreUrl, Endpoint
+
+
+class SettingsError(Exception):
+    """A setting that cannot be honoured; the text is one line for the person who set it."""
+
+
+def _set(default: Any, text: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": text})
+
+
+def _state_folder() -> str:
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "trip-relay")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The relay's settings. `repr` shows no secret."""
+
+    gateway: str = _set("127.0.0.1:8700", "HOST:PORT for the apps' WebSockets")
+    api: str = _set("127.0.0.1:8701", "HOST:PORT for the platform's HTTP calls; keep it private")
+    gateway_url: str = _set("", "URL that apps are told to connect to; from `gateway` if not set")
+    workers: int = _set(1, "processes that serve; one for each core is a good start")
+    redis: str = _set(
+        "", "URL of an external store (redis://, rediss://, unix://); else an embedded one",
+        secret=True,
+    )  # fmt: skip
+    data: str = _set("", "folder of the embedded store and its key ring")
+    keyring_file: str = _set("", "key ring file; needed with an external store")
+    log_level: str = _set("info", "debug, info, warning or error")
+    drain_s: float = _set(5.0, "over how long connections are sent away when the relay stops")
+    store_timeout_s: float = _set(2.0, "how long the store may owe an answer")
+    token_ttl_s: int = _set(12 * 3600, "how long a party's token can be used to attach")
+    longest_trip_s: int = _set(12 * 3600, "no channel stays open for longer")
+    longest_retention_s: int = _set(7 * 86400, "no message is kept for longer after the close")
+    ping_s: float = _set(25.0, "a connection this quiet is pinged")
+    pong_timeout_s: float = _set(10.0, "and closed if it stays silent this long after")
+    text_bytes: int = _set(2000, "longest text of a message, in bytes of UTF-8")
+    posts_per_s: float = _set(5.0, "posts a party may make, with a burst of four seconds' worth")
+    frames_per_s: float = _set(50.0, "other frames an app may send, with the same burst")
+    in_flight: int = _set(16, "posts an app may have unanswered")
+    channel_messages: int = _set(2000, "messages in a channel until it is full")
+
+    def __post_init__(self) -> None:
+        for name in ("gateway", "api"):
+            address(getattr(self, name), name)
+        if self.redis:
+            try:
+                Endpoint.parse(self.redis)
+            except BadStoreUrl as error:
+                raise SettingsError(f"redis: {error}") from None
+        if self.gateway_url and not self.gateway_url.startswith(("ws://", "wss://")):
+            raise SettingsError("gateway_url: must begin with ws:// or wss://")
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise SettingsError("log_level: must be debug, info, warning or error")
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name == "drain_s" and value == 0:
+                continue
+            if isinstance(value, int | float) and value <= 0:
+                raise SettingsError(f"{one.name}: must be more than 0")
+        if self.text_bytes > 8000:
+            raise SettingsError("text_bytes: at most 8000, so that a message fits into a frame")
+        if self.redis and not self.keyring_file and "RELAY_KEYRING" not in os.environ:
+            raise SettingsError(
+                "keyring_file: an external store needs a key ring; make one with "
+                "`relay keyring new --file FILE` and name it with --keyring-file, or put it into "
+                "RELAY_KEYRING"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """The embedded store's folder."""
+        return Path(self.data or _state_folder()).expanduser()
+
+    @property
+    def ring_path(self) -> Path:
+        """The key ring's file."""
+        return Path(self.keyring_file).expanduser() if self.keyring_file else self.folder / "keyring.json"
+
+    @property
+    def limits(self) -> Limits:
+        """What the gateway enforces."""
+        return Limits(**{one.name: getattr(self, one.name) for one in fields(Limits)})
+
+
+def address(text: str, name: str) -> tuple[str, int]:
+    """(host, port) of HOST:PORT. Raises `SettingsError`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f"{name}: must be HOST:PORT, for example 127.0.0.1:8700")
+    return host.strip("[]"), int(port)
+
+
+def load(
+    flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None
+) -> Settings:
+    """Join the sources; `flags` holds only what was given. Raises `SettingsError`."""
+    known = {one.name: one for one in fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, value in _from_file(file).items():
+        if name not in known:
+            raise SettingsError(f"{file}: there is no setting `{name}`")
+        values[name] = _typed(known[name], value, f"{file}: {name}")
+    for name, one in known.items():
+        text = environment.get(f"RELAY_{name.upper()}")
+        if text is not None:
+            values[name] = _typed(one, text, f"RELAY_{name.upper()}")
+    for name, value in flags.items():
+        values[name] = _typed(known[name], value, f"--{name.replace('_', '-')}")
+    return Settings(**values)
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        place = str(error).rpartition("(")[2].rstrip(")")
+        raise SettingsError(f"{file}: is not TOML ({place})") from None
+
+
+def _typed(one: Field[Any], value: Any, where: str) -> Any:
+    # The annotations are strings, "int", "float" or "str".
+    kind = {"int": int, "float": float, "str": str}[str(one.type)]
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise SettingsError(f"{where}: must be {_NAMES[kind]}")
+    if kind is str:
+        if not isinstance(value, str):
+            raise SettingsError(f"{where}: must be {_NAMES[kind]}")
+        return value
+    if kind is int and isinstance(value, float):
+        raise SettingsError(f"{where}: must be {_NAMES[kind]}")
+    try:
+        number = kind(value)
+    except ValueError:
+        raise SettingsError(f"{where}: must be {_NAMES[kind]}") from None
+    if number != number or number in (float("inf"), float("-inf")):
+        raise SettingsError(f"{where}: must be {_NAMES[kind]}")
+    return number
+
+
+_NAMES = {int: "a whole number", float: "a number", str: "a text in quotes"}

@@ -1,0 +1,1 @@
+"""Valkey or Redis: keys, scripts, the hot path, topology, the embedded server."""

@@ -1,0 +1,242 @@
+"""The hot path to the store: one connection that many callers share.
+
+Commands of one event-loop tick leave in one write, and replies are matched by position alone. A
+reply is never tied to its caller's lifetime: a caller that was cancelled still has its place in the
+queue, so nobody can get another's reply (redis-py lost exactly that, redis-py issues 2624 and 2665).
+On any doubt the connection is closed, and what was under way is `Unanswered`.
+
+Nothing is repeated here: only the caller knows whether a command may run twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import hiredis
+import structlog
+
+from .endpoint import Endpoint, NotSent, StoreError, Unanswered, connect, pack
+
+log = structlog.get_logger(__name__)
+
+#: What a callback gets: the reply, or a `StoreError` or `hiredis.ReplyError` in its place.
+Callback = Callable[[Any], None]
+
+_CONNECT_TIMEOUT_S: Final = 2.0
+_FIRST_RETRY_S: Final = 0.05
+_LAST_RETRY_S: Final = 1.0
+
+
+def _ignore(_: Any) -> None:
+    pass
+
+
+class _Line(asyncio.Protocol):
+    """One TCP or Unix connection: bytes out in batches, replies back in order."""
+
+    def __init__(self, on_lost: Callable[[], None]) -> None:
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._reader = hiredis.Reader()
+        self._waiting: deque[tuple[int, Callback]] = deque()
+        self._skip = -1
+        self._out: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+        self._silent_since_s = 0.0
+        self.lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def send(self, packed: bytes, callback: Callback, skip: int) -> None:
+        """Queue commands whose first `skip` replies are of no interest."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        if not self._waiting:
+            self._silent_since_s = self._loop.time()
+        self._out.append(packed)
+        self._waiting.append((skip, callback))
+
+    def _flush(self) -> None:
+        if self._out and self._transport is not None and not self.lost:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
+
+    def data_received(self, data: bytes) -> None:
+        self._silent_since_s = self._loop.time()
+        waiting, gets = self._waiting, self._reader.gets
+        try:
+            self._reader.feed(data)
+            while (reply := gets()) is not False:
+                if self._skip < 0:
+                    self._skip = waiting[0][0]
+                if self._skip > 0:
+                    self._skip -= 1
+                    continue
+                self._skip = -1
+                _, callback = waiting.popleft()
+                try:
+                    callback(reply)
+                except Exception:
+                    log.exception("a callback failed")
+        except (hiredis.ProtocolError, IndexError):
+            log.error("the store sent what is no reply; closing the connection")
+            self.abort()
+
+    def silent_s(self, now_s: float) -> float:
+        """For how long an answer has been owed."""
+        return now_s - self._silent_since_s if self._waiting else 0.0
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self._out.clear()
+        waiting, self._waiting = self._waiting, deque()
+        for _, callback in waiting:
+            try:
+                callback(Unanswered())
+            except Exception:
+                log.exception("a callback failed")
+        self._on_lost()
+
+
+class Pipe:
+    """A connection to the store that comes back by itself.
+
+    `reply_timeout_s` is how long an answer may be owed before the connection counts as dead.
+    `on_connected` is called each time a connection has been made and greeted.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        name: str,
+        reply_timeout_s: float,
+        on_connected: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._name = name
+        self._reply_timeout_s = reply_timeout_s
+        self._on_connected = on_connected
+        self._line: _Line | None = None
+        self._lost = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._line is not None
+
+    async def start(self) -> None:
+        """Connect. Raises `StoreError` if the first try fails."""
+        try:
+            self._line = await self._dial()
+        except (OSError, TimeoutError) as error:
+            raise StoreError(f"the store at {self._endpoint} does not answer") from error
+        self._on_connected()
+        self._task = asyncio.create_task(self._stay_connected(), name="store-pipe")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._line is not None:
+            self._line.abort()
+
+    async def _dial(self) -> _Line:
+        line = await connect(self._endpoint, lambda: _Line(self._lost.set), _CONNECT_TIMEOUT_S)
+        loop = asyncio.get_running_loop()
+        for command in self._endpoint.greeting(self._name):
+            answered: asyncio.Future[Any] = loop.create_future()
+            line.send(pack(*command), _resolve(answered), 0)
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                reply = await answered
+            if isinstance(reply, hiredis.ReplyError):
+                line.abort()
+                raise StoreError(f"the store at {self._endpoint} refused us: {_kind(reply)}")
+        return line
+
+    async def _stay_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        retry_s = _FIRST_RETRY_S
+        while True:
+            if self._line is not None:
+                try:
+                    async with asyncio.timeout(self._reply_timeout_s / 4):
+                        await self._lost.wait()
+                except TimeoutError:
+                    if self._line.silent_s(loop.time()) > self._reply_timeout_s:
+                        log.warning("store_silent", owed_s=self._reply_timeout_s)
+                        self._line.abort()
+                        await self._lost.wait()
+                if self._line.lost:
+                    log.warning("store_lost", endpoint=str(self._endpoint))
+                    self._line = None
+                continue
+            self._lost.clear()
+            try:
+                self._line = await self._dial()
+            except (OSError, TimeoutError, StoreError):
+                await asyncio.sleep(retry_s)
+                retry_s = min(_LAST_RETRY_S, retry_s * 2)
+                continue
+            retry_s = _FIRST_RETRY_S
+            log.info("store_back", endpoint=str(self._endpoint))
+            self._on_connected()
+
+    def send(self, packed: bytes, callback: Callback = _ignore, skip: int = 0) -> None:
+        """Send packed commands; `callback` gets the reply after the first `skip`.
+
+        Without a connection it gets `NotSent` at once.
+        """
+        line = self._line
+        if line is None or line.lost:
+            callback(NotSent())
+        else:
+            line.send(packed, callback, skip)
+
+    def call_raw(self, packed: bytes) -> asyncio.Future[Any]:
+        """Send one packed command now; the future gets what a callback would get."""
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.send(packed, _resolve(answered))
+        return answered
+
+    async def call(self, *command: str | bytes | int | float) -> Any:
+        """Run one command. Raises `StoreError`; an error of the store's is `StoreRefused`."""
+        return checked(await self.call_raw(pack(*command)))
+
+
+class StoreRefused(StoreError):
+    """The store answered with an error; `kind` is its first word (`NOSCRIPT`, `OOM`, ...)."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the store refused: {kind}")
+        self.kind = kind
+
+
+def checked(reply: Any) -> Any:
+    """Give the reply, or raise what stands in its place."""
+    if isinstance(reply, StoreError):
+        raise reply
+    if isinstance(reply, hiredis.ReplyError):
+        raise StoreRefused(_kind(reply))
+    return reply
+
+
+def _kind(reply: hiredis.ReplyError) -> str:
+    # Only the first word: the rest of an error may quote an argument.
+    return str(reply).partition(" ")[0]
+
+
+def _resolve(future: asyncio.Future[Any]) -> Callback:
+    def resolve(reply: Any) -> None:
+        if not future.done():
+            future.set_result(reply)
+
+    return resolve

@@ -1,0 +1,66 @@
+-- Seats a connection for the party whose token this is, taking over from an older one.
+-- ARGV: trip, token digest, node, connection, device, attempt, epoch the app knows, after or '',
+--       pending id, ...
+-- Returns {refusal, ...}:
+--   token | expired | older | {is_closed, role, reason, undelivered JSON}, or
+--   {attached, role, epoch, state, deadline, messages_key, n, head, own alias, peer alias,
+--    peer seat or '', peer got or '', peer seen or '', own got or '', replaced seat or '',
+--    ms since the party's last attach or -1, position after which to replay, lost ids,
+--    own undelivered JSON of the epoch before}
+local trip, digest, node, conn, device, attempt = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local now = now_ms()
+local state = state_of(trip, now)
+
+local role
+for _, candidate in ipairs(ROLES) do
+  for known, expires in string.gmatch(get(trip, candidate .. '.tokens') or '', '(%S+)=(%d+)') do
+    if known == digest then
+      if state ~= 'closed' and tonumber(expires) <= now then return { 'expired' } end
+      role = candidate
+    end
+  end
+end
+if not role then return { 'token' } end
+local peer = PEER[role]
+
+local _, refusal = step(state, 'attach')
+if refusal then
+  local reason, lost = get(trip, 'reason', role .. '.undelivered')
+  return { 'is_closed', role, reason, lost or '[]' }
+end
+
+local seat, attached, epoch, deadline, messages_key, alias, peer_alias, peer_seat, peer_got, peer_seen, got, undelivered_before =
+  get(trip, role .. '.seat', role .. '.attached', 'epoch', 'deadline', 'messages_key', role .. '.alias',
+    peer .. '.alias', peer .. '.seat', peer .. '.got', peer .. '.seen', role .. '.got', role .. '.undelivered')
+if seat and device ~= '' then
+  local seat_device, seat_attempt = string.match(seat, '^%S+ %S+ (%S*) (%d+)$')
+  if seat_device == device and tonumber(seat_attempt) > attempt then return { 'older' } end
+end
+redis.call('HSET', KEYS[1], role .. '.seat', node .. ' ' .. conn .. ' ' .. device .. ' ' .. int(attempt),
+  role .. '.attached', int(now))
+
+local log = log_key(trip, epoch)
+local after, lost = ARGV[8], {}
+if ARGV[7] ~= '0' and ARGV[7] ~= epoch then
+  after = ''
+else
+  if #ARGV > 8 then
+    local held = {}
+    for _, entry in ipairs(redis.call('XRANGE', log, '-', '+')) do
+      if sender(entry[2]) == role then held[entry[2][2]] = true end
+    end
+    for i = 9, #ARGV do
+      if not held[ARGV[i]] then lost[#lost + 1] = ARGV[i] end
+    end
+  end
+  if after ~= '' and #redis.call('XRANGE', log, after, after) == 0 then after = '' end
+  -- What this device has stored before it dropped, it has.
+  if after ~= '' and (not got or after > got) then
+    got = after
+    redis.call('HSET', KEYS[1], role .. '.got', got)
+  end
+end
+local head = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+return { 'attached', role, tonumber(epoch), state, tonumber(deadline), messages_key or '',
+  redis.call('XLEN', log), head[1], alias, peer_alias, peer_seat or '', peer_got or '', peer_seen or '', got or '',
+  seat or '', attached and (now - tonumber(attached)) or -1, after, lost, undelivered_before or '[]' }

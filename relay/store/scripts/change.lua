@@ -1,0 +1,17 @@
+-- Changes an open channel's deadline, allow list or policy.
+-- ARGV: trip, deadline_ms or '', allow or '', policy or ''.
+-- Returns {outcome}; outcome: ok | past | ceiling | no_trip | is_ending | is_closed.
+local trip, deadline = ARGV[1], ARGV[2]
+local now = now_ms()
+local _, refusal = step(state_of(trip, now), 'change')
+if refusal then return { refusal } end
+if deadline ~= '' then
+  if tonumber(deadline) <= now then return { 'past' } end
+  if tonumber(deadline) > tonumber((get(trip, 'ceiling'))) then return { 'ceiling' } end
+  redis.call('HSET', KEYS[1], 'deadline', deadline)
+  redis.call('ZADD', TAG .. ':due', deadline, 'close:' .. trip)
+  tell({ op = 'state', trip = trip, state = 'open', deadline = tonumber(deadline) })
+end
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'allow', ARGV[3]) end
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'policy', ARGV[4]) end
+return { 'ok' }

@@ -1,0 +1,23 @@
+-- Ends a trip: at once, or after a grace that only ever shortens the time left.
+-- ARGV: trip, grace_s, detail. Returns {state, closed or '', deadline or ''}.
+local trip, grace_s, detail = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local now = now_ms()
+local state = state_of(trip, now)
+local following = step(state, grace_s > 0 and 'end_later' or 'end')
+
+if state == 'absent' then
+  -- The end overtook its open: a tombstone, so that the open finds the channel closed.
+  redis.call('HSET', KEYS[1], 'state', following, 'reason', 'ended', 'detail', detail,
+    'closed', int(now), 'epoch', '0')
+  redis.call('ZADD', TAG .. ':due', int(now + TOMBSTONE_MS), 'record:' .. trip)
+elseif state ~= 'closed' and following == 'closed' then
+  close(trip, 'ended', detail, now)
+elseif following == 'grace' then
+  local before = tonumber((get(trip, 'deadline')))
+  local deadline = int(math.min(before, now + grace_s * 1000))
+  redis.call('HSET', KEYS[1], 'state', 'grace', 'deadline', deadline, 'detail', detail)
+  redis.call('ZADD', TAG .. ':due', deadline, 'close:' .. trip)
+  tell({ op = 'state', trip = trip, state = 'grace', deadline = tonumber(deadline) })
+end
+local closed, deadline = get(trip, 'closed', 'deadline')
+return { following, closed or '', deadline or '' }

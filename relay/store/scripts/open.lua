@@ -1,0 +1,36 @@
+-- Opens a channel, or repeats an opening for the same parties.
+-- ARGV: trip, requested_ms, max_duration_s, longest_trip_s,
+--       driver's token digest, customer's token digest, token_ttl_s, then field, value, ...
+--       of the record, d.party and c.party among them.
+-- Returns {outcome, epoch, deadline}; outcome: opened | repeated | changed | is_closed.
+local trip, requested, duration_s, longest_s = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local now = now_ms()
+local expires = int(now + tonumber(ARGV[7]) * 1000)
+local fields = {}
+for i = 8, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
+
+local state = state_of(trip, now)
+local following, refusal = step(state, 'open')
+if refusal then return { refusal } end
+
+if state ~= 'absent' then
+  local d_party, c_party, d_tokens, c_tokens, epoch, deadline =
+    get(trip, 'd.party', 'c.party', 'd.tokens', 'c.tokens', 'epoch', 'deadline')
+  if d_party ~= fields['d.party'] or c_party ~= fields['c.party'] then return { 'changed' } end
+  redis.call('HSET', KEYS[1],
+    'd.tokens', with_token(d_tokens, ARGV[5], expires), 'c.tokens', with_token(c_tokens, ARGV[6], expires))
+  return { 'repeated', tonumber(epoch), tonumber(deadline) }
+end
+
+-- A tombstone lives for TOMBSTONE_MS; whoever asks later than that could not be told that it closed.
+if requested < now - TOMBSTONE_MS + 60000 then return { 'is_closed' } end
+
+local deadline = int(now + duration_s * 1000)
+redis.call('HSET', KEYS[1], 'state', following, 'epoch', '1', 'requested', int(requested),
+  'opened', int(now), 'deadline', deadline, 'ceiling', int(now + longest_s * 1000),
+  'd.tokens', ARGV[5] .. '=' .. expires, 'c.tokens', ARGV[6] .. '=' .. expires,
+  unpack(ARGV, 8))
+redis.call('XADD', log_key(trip, 1), '*', 'i', '', 'o', '')
+redis.call('ZADD', TAG .. ':due', deadline, 'close:' .. trip)
+redis.call('ZADD', TAG .. ':open', '0', trip)
+return { 'opened', 1, tonumber(deadline) }

@@ -1,0 +1,444 @@
+"""The store as the rest of the relay sees it: typed calls, ciphertext only.
+
+Replies are taken apart here and nowhere else. Each transition is one script and so one atomic step;
+none is repeated by this module, because only its caller knows whether that is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import hiredis
+import msgspec
+
+from ..core.ids import Role
+from . import keys, scripts
+from .endpoint import pack
+from .pipe import Pipe, checked
+from .scripts import Script
+
+ROLE_OF: Final = {"d": Role.DRIVER, "c": Role.CUSTOMER}
+
+
+@dataclass(frozen=True, slots=True)
+class PartyRecord:
+    """A party as the store keeps it; `phone` is sealed and never read again."""
+
+    party: str
+    alias: str
+    locale: str
+    phone: bytes
+    token_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """`outcome`: opened, repeated, changed or is_closed."""
+
+    outcome: str
+    epoch: int = 0
+    deadline: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    state: str
+    closed_at: int | None
+    deadline: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Which connection holds a party's seat."""
+
+    node: str
+    connection: str
+
+    @classmethod
+    def parse(cls, raw: bytes | None) -> Seat | None:
+        if not raw:
+            return None
+        node, connection, *_ = raw.decode().split(" ")
+        return cls(node, connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """All that a node needs to serve a party it has just seated."""
+
+    role: Role
+    epoch: int
+    state: str
+    deadline: int
+    messages_key: bytes
+    n: int
+    head: bytes
+    peer_alias: str
+    peer_seat: Seat | None
+    peer_got: str | None
+    peer_seen: str | None
+    got: str | None
+    replaced: Seat | None
+    since_last_s: float | None
+    after: str
+    lost: list[str]
+    undelivered: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NotAttached:
+    """`why`: token, expired, older or is_closed (then with what the party is told)."""
+
+    why: str
+    role: Role | None = None
+    reason: str = ""
+    undelivered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a node checks its attached channels against."""
+
+    n: int
+    state: str | None
+    epoch: int
+    deadline: int
+    reason: str
+    seats: dict[Role, Seat | None]
+    undelivered: dict[Role, list[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class TripView:
+    """A channel as the platform may see it: no number, no text."""
+
+    trip: str
+    state: str
+    reason: str
+    detail: str
+    epoch: int
+    opened_at: int | None
+    deadline: int | None
+    closed_at: int | None
+    messages: int
+    parties: dict[Role, PartyView]
+
+
+@dataclass(frozen=True, slots=True)
+class PartyView:
+    party: str
+    online: bool
+    undelivered: int
+
+
+def position(entry_id: bytes) -> str:
+    """A stream id as the wire's position: fixed width, so that positions compare as strings."""
+    ms, _, seq = entry_id.partition(b"-")
+    return f"{ms.decode():0>13}-{seq.decode():0>4}"
+
+
+def time_ms(entry_id: bytes) -> int:
+    """When the store took an entry, by its own clock."""
+    return int(entry_id.partition(b"-")[0])
+
+
+def pairs(raw: str | bytes | None) -> list[tuple[str, str]]:
+    """(id, position) of undelivered messages, as the scripts write them."""
+    return msgspec.json.decode(raw, type=list[tuple[str, str]]) if raw else []
+
+
+class LogWriter:
+    """Packs the posts to one log: MULTI, XADD, XLEN, HGET deadline, EXEC.
+
+    NOMKSTREAM makes the log's existence the permission. The deadline comes back in the same
+    transaction, so that an entry at or after it counts as refused by the store's own clock, even
+    before any node has swept. The reply to look at comes after `SKIP` others and is
+    `[entry id or None, n, deadline]`.
+    """
+
+    __slots__ = ("_head", "_tail")
+
+    SKIP: Final = 4
+
+    def __init__(self, trip: str, epoch: int) -> None:
+        log = keys.log(trip, epoch).encode()
+        self._head = (
+            b"*1\r\n$5\r\nMULTI\r\n*8\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n"
+            b"$10\r\nNOMKSTREAM\r\n$1\r\n*\r\n$1\r\ni\r\n" % (len(log), log)
+        )
+        self._tail = (
+            pack("XLEN", log) + pack("HGET", keys.trip(trip), "deadline") + b"*1\r\n$4\r\nEXEC\r\n"
+        )
+
+    def command(self, post_id: str, sender: bytes, sealed: bytes) -> bytes:
+        """One post; `sender` is the one-letter field that holds the ciphertext."""
+        post = post_id.encode()
+        return b"%b$%d\r\n%b\r\n$1\r\n%b\r\n$%d\r\n%b\r\n%b" % (
+            self._head, len(post), post, sender, len(sealed), sealed, self._tail,
+        )  # fmt: skip
+
+
+class Store:
+    """Calls on the store over one `Pipe`. Every method raises `StoreError`."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self.pipe = pipe
+
+    # --- scripts ----------------------------------------------------------------------------------
+
+    async def _run(self, script: Script, key: str, *args: str | bytes | int) -> Any:
+        reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
+        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+            # The store was restarted or failed over. Nothing ran, so running it now is safe.
+            await self.pipe.call("SCRIPT", "LOAD", script.text)
+            reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
+        return checked(reply)
+
+    async def load_scripts(self) -> None:
+        """Make every script known to the store, so that the first callers need not wait."""
+        for script in scripts.ALL:
+            await self.pipe.call("SCRIPT", "LOAD", script.text)
+
+    async def open(
+        self,
+        trip: str,
+        *,
+        requested_at: int,
+        max_duration_s: int,
+        longest_trip_s: int,
+        token_ttl_s: int,
+        retention_s: int,
+        report_window_s: int,
+        policy: bytes,
+        allow: bytes,
+        messages_key: bytes,
+        driver: PartyRecord,
+        customer: PartyRecord,
+    ) -> Opened:
+        fields: list[str | bytes | int] = [
+            "retention_s", retention_s, "report_window_s", report_window_s,
+            "policy", policy, "allow", allow, "messages_key", messages_key,
+        ]  # fmt: skip
+        for letter, party in (("d", driver), ("c", customer)):
+            fields += [
+                f"{letter}.party", party.party, f"{letter}.alias", party.alias,
+                f"{letter}.locale", party.locale, f"{letter}.phone", party.phone,
+            ]  # fmt: skip
+        reply = await self._run(
+            scripts.OPEN, keys.trip(trip), trip, requested_at, max_duration_s, longest_trip_s,
+            driver.token_digest, customer.token_digest, token_ttl_s, *fields,
+        )  # fmt: skip
+        return Opened(reply[0].decode(), *reply[1:])
+
+    async def end(self, trip: str, *, grace_s: int, detail: str) -> Ended:
+        state, closed, deadline = await self._run(
+            scripts.END, keys.trip(trip), trip, grace_s, detail
+        )
+        return Ended(
+            state.decode(), int(closed) if closed else None, int(deadline) if deadline else None
+        )
+
+    async def reassign(
+        self, trip: str, role: Role, *, epoch: int, party: PartyRecord, token_ttl_s: int
+    ) -> tuple[str, int]:
+        """Give (outcome, epoch); outcomes are those of scripts/reassign.lua."""
+        reply = await self._run(
+            scripts.REASSIGN, keys.trip(trip), trip, role.letter, epoch, party.party, party.alias,
+            party.locale, party.phone, party.token_digest, token_ttl_s,
+        )  # fmt: skip
+        return reply[0].decode(), reply[1] if len(reply) > 1 else 0
+
+    async def token(
+        self, trip: str, role: Role, *, party: str, digest: str, token_ttl_s: int, revoke: bool
+    ) -> str:
+        """Give the outcome: ok, party, no_trip or is_closed."""
+        reply = await self._run(
+            scripts.TOKEN, keys.trip(trip), trip, role.letter, party, digest, token_ttl_s,
+            int(revoke),
+        )  # fmt: skip
+        outcome: bytes = reply[0]
+        return outcome.decode()
+
+    async def change(
+        self, trip: str, *, deadline: int | None, allow: bytes | None, policy: bytes | None
+    ) -> str:
+        """Give the outcome: ok, past, ceiling, no_trip, is_ending or is_closed."""
+        reply = await self._run(
+            scripts.CHANGE, keys.trip(trip), trip, deadline or "", allow or "", policy or ""
+        )
+        outcome: bytes = reply[0]
+        return outcome.decode()
+
+    async def attach(
+        self,
+        trip: str,
+        *,
+        digest: str,
+        node: str,
+        connection: str,
+        device: str,
+        attempt: int,
+        epoch: int,
+        after: str,
+        pending: Sequence[str],
+    ) -> Attachment | NotAttached:
+        r = await self._run(
+            scripts.ATTACH, keys.trip(trip), trip, digest, node, connection, device, attempt,
+            epoch, after, *pending,
+        )  # fmt: skip
+        outcome = r[0].decode()
+        if outcome == "is_closed":
+            lost = tuple(post_id for post_id, _ in pairs(r[3]))
+            return NotAttached(outcome, ROLE_OF[r[1].decode()], r[2].decode(), lost)
+        if outcome != "attached":
+            return NotAttached(outcome)
+        return Attachment(
+            role=ROLE_OF[r[1].decode()],
+            epoch=r[2],
+            state=r[3].decode(),
+            deadline=r[4],
+            messages_key=r[5],
+            n=r[6],
+            head=r[7],
+            peer_alias=r[9].decode(),
+            peer_seat=Seat.parse(r[10]),
+            peer_got=r[11].decode() or None,
+            peer_seen=r[12].decode() or None,
+            got=r[13].decode() or None,
+            replaced=Seat.parse(r[14]),
+            since_last_s=r[15] / 1000 if r[15] >= 0 else None,
+            after=r[16].decode(),
+            lost=[post_id.decode() for post_id in r[17]],
+            undelivered=[post_id for post_id, _ in pairs(r[18])],
+        )
+
+    async def detach(self, trip: str, role: Role, *, node: str, connection: str) -> Seat | None:
+        """Free the seat; give the peer's, if it has one and the freed seat was this connection's."""
+        reply = await self._run(
+            scripts.DETACH, keys.trip(trip), trip, role.letter, node, connection
+        )
+        return Seat.parse(reply)
+
+    def receipt_soon(self, trip: str, role: Role, *, epoch: int, got: str, seen: str) -> None:
+        """Note how far a party is. A hint for the record: whether it was taken is not told."""
+        self.pipe.send(
+            pack("EVALSHA", scripts.RECEIPT.sha, 1, keys.trip(trip), trip, role.letter, epoch, got,
+                 seen)
+        )  # fmt: skip
+
+    async def post(
+        self, trip: str, *, epoch: int, sender: str, post_id: str, sealed: bytes, tell: bool
+    ) -> tuple[str, bytes, int]:
+        """Store a message unless its id is there already; give (outcome, entry id, n)."""
+        reply = await self._run(
+            scripts.POST, keys.trip(trip), trip, epoch, sender, post_id, sealed, int(tell)
+        )
+        if len(reply) == 1:
+            return reply[0].decode(), b"", 0
+        return reply[0].decode(), reply[1], reply[2]
+
+    def post_soon(
+        self,
+        trip: str,
+        *,
+        epoch: int,
+        sender: str,
+        post_id: str,
+        sealed: bytes,
+        callback: Callable[[Any], None],
+    ) -> None:
+        """`post` for the gateway: sent now, in line with the first tries; `callback` gets the raw
+        reply. The scripts are loaded at every connection, so NOSCRIPT is an error like another."""
+        self.pipe.send(
+            pack(
+                "EVALSHA", scripts.POST.sha, 1, keys.trip(trip), trip, epoch, sender, post_id,
+                sealed, 0,
+            ),
+            callback,
+        )  # fmt: skip
+
+    async def sweep(self, partition: int, at_most: int) -> int:
+        """Do what is due in a partition; give how much that was."""
+        done: int = await self._run(scripts.SWEEP, keys.due(partition), at_most)
+        return done
+
+    # --- reads ------------------------------------------------------------------------------------
+
+    def read_log(
+        self, trip: str, epoch: int, after: bytes | str, count: int, callback: Callable[[Any], None]
+    ) -> None:
+        """Ask for up to `count` entries after a position; `callback` gets the raw reply."""
+        start = b"(" + (after.encode() if isinstance(after, str) else after) if after else b"-"
+        self.pipe.send(pack("XRANGE", keys.log(trip, epoch), start, "+", "COUNT", count), callback)
+
+    async def glance(self, trip: str, epoch: int) -> Glance:
+        """Look at a channel that this node serves."""
+        length_reply = self.pipe.call_raw(pack("XLEN", keys.log(trip, epoch)))
+        record_reply = self.pipe.call_raw(pack(
+            "HMGET", keys.trip(trip), "state", "epoch", "deadline", "reason", "d.seat", "c.seat",
+            "d.undelivered", "c.undelivered",
+        ))  # fmt: skip
+        length, r = checked(await length_reply), checked(await record_reply)
+        return Glance(
+            n=length,
+            state=r[0].decode() if r[0] else None,
+            epoch=int(r[1] or 0),
+            deadline=int(r[2] or 0),
+            reason=(r[3] or b"").decode(),
+            seats={Role.DRIVER: Seat.parse(r[4]), Role.CUSTOMER: Seat.parse(r[5])},
+            undelivered={Role.DRIVER: pairs(r[6]), Role.CUSTOMER: pairs(r[7])},
+        )
+
+    async def messages_key(self, trip: str) -> tuple[str | None, int, bytes]:
+        """Give (state, epoch, wrapped key), for whoever posts without being attached."""
+        state, epoch, key = await self.pipe.call(
+            "HMGET", keys.trip(trip), "state", "epoch", "messages_key"
+        )
+        return state.decode() if state else None, int(epoch or 0), key or b""
+
+    async def view(self, trip: str) -> TripView | None:
+        """A channel as the platform may see it, or None."""
+        r = await self.pipe.call(
+            "HMGET", keys.trip(trip), "state", "reason", "detail", "epoch", "opened", "deadline",
+            "closed", "d.party", "c.party", "d.seat", "c.seat", "d.undelivered", "c.undelivered",
+            "messages",
+        )  # fmt: skip
+        if r[0] is None:
+            return None
+        epoch = int(r[3])
+        entries = await self.pipe.call("XLEN", keys.log(trip, epoch))
+        parties = {
+            role: PartyView(party.decode(), bool(seat), len(pairs(lost)))
+            for role, party, seat, lost in (
+                (Role.DRIVER, r[7], r[9], r[11]),
+                (Role.CUSTOMER, r[8], r[10], r[12]),
+            )
+            if party
+        }
+        return TripView(
+            trip=trip,
+            state=r[0].decode(),
+            reason=(r[1] or b"").decode(),
+            detail=(r[2] or b"").decode(),
+            epoch=epoch,
+            opened_at=int(r[4]) if r[4] else None,
+            deadline=int(r[5]) if r[5] else None,
+            closed_at=int(r[6]) if r[6] else None,
+            messages=max(0, entries - 1) + int(r[13] or 0),
+            parties=parties,
+        )
+
+    async def alias(self, trip: str, role: Role) -> str:
+        """The name under which a party is shown to the other."""
+        reply = await self.pipe.call("HGET", keys.trip(trip), f"{role.letter}.alias")
+        return (reply or b"").decode()
+
+    async def open_trips(self, partition: int, after: str, count: int) -> list[str]:
+        """Names of open channels in a partition, in order, after a name ('' from the start)."""
+        start = f"({after}" if after else "-"
+        reply = await self.pipe.call(
+            "ZRANGE", keys.open_index(partition), start, "+", "BYLEX", "LIMIT", 0, count
+        )
+        return [name.decode() for name in reply]
