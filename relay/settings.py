@@ -13,6 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .api.trips import Limits as ApiLimits
 from .gateway.limits import Limits
 from .store.endpoint import BadStoreUrl, Endpoint
 
@@ -50,6 +51,7 @@ class Settings:
     token_ttl_s: int = _set(12 * 3600, "how long a party's token can be used to attach")
     longest_trip_s: int = _set(12 * 3600, "no channel stays open for longer")
     longest_retention_s: int = _set(7 * 86400, "no message is kept for longer after the close")
+    longest_report_window_s: int = _set(7 * 86400, "no party can report for longer after the close")
     ping_s: float = _set(25.0, "a connection this quiet is pinged")
     pong_timeout_s: float = _set(10.0, "and closed if it stays silent this long after")
     text_bytes: int = _set(2000, "longest text of a message, in bytes of UTF-8")
@@ -93,12 +95,26 @@ class Settings:
     @property
     def ring_path(self) -> Path:
         """The key ring's file."""
-        return Path(self.keyring_file).expanduser() if self.keyring_file else self.folder / "keyring.json"
+        return (
+            Path(self.keyring_file).expanduser()
+            if self.keyring_file
+            else self.folder / "keyring.json"
+        )
 
     @property
     def limits(self) -> Limits:
         """What the gateway enforces."""
         return Limits(**{one.name: getattr(self, one.name) for one in fields(Limits)})
+
+    @property
+    def api_limits(self) -> ApiLimits:
+        """What the API enforces."""
+        return ApiLimits(
+            longest_trip_s=self.longest_trip_s,
+            longest_retention_s=self.longest_retention_s,
+            longest_report_window_s=self.longest_report_window_s,
+            token_ttl_s=self.token_ttl_s,
+        )
 
 
 def address(text: str, name: str) -> tuple[str, int]:
@@ -109,9 +125,7 @@ def address(text: str, name: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def load(
-    flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None
-) -> Settings:
+def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | None) -> Settings:
     """Join the sources; `flags` holds only what was given. Raises `SettingsError`."""
     known = {one.name: one for one in fields(Settings)}
     values: dict[str, Any] = {}

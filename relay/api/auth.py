@@ -1,9 +1,9 @@
 """API keys: who may call what.
 
-A key is `relay_<id>_<secret>` in the header `Authorization: Bearer ...` (RFC 6750). The store keeps
-its hash, so whoever reads the store cannot call. Each node remembers a key that it has looked up for
-a few seconds, so that a call costs no round trip for it: **a revoked key therefore works for up to
-that long** (`ApiKeys(lifetime_s=...)`), and no longer.
+A key is `relay_<id>_<secret>` in the header `Authorization: Bearer ...` (RFC 6750). The store
+keeps its hash, so whoever reads the store cannot call. Each node remembers a key that it has
+looked up for a few seconds, so that a call costs no round trip for it: **a revoked key therefore
+works for up to that long** (`ApiKeys(lifetime_s=...)`), and no longer.
 """
 
 from __future__ import annotations
@@ -88,9 +88,7 @@ async def list_keys(pipe: Pipe) -> list[ListedKey]:
     listed = []
     for key_id, raw in zip(flat[::2], flat[1::2], strict=True):
         if stored := _stored(raw):
-            listed.append(
-                ListedKey(key_id.decode(), stored.scope, stored.note, stored.created_at)
-            )
+            listed.append(ListedKey(key_id.decode(), stored.scope, stored.note, stored.created_at))
     return sorted(listed, key=lambda key: (key.created_at, key.id))
 
 
@@ -100,7 +98,7 @@ async def revoke_key(pipe: Pipe, key_id: str) -> bool:
 
 
 class ApiKeys:
-    """Checks the key of a call. `lifetime_s` is for how long a key that was looked up is believed."""
+    """Checks the key of a call. One that was looked up is believed for `lifetime_s`."""
 
     def __init__(self, pipe: Pipe, *, lifetime_s: float) -> None:
         self._pipe = pipe
@@ -168,7 +166,7 @@ def _stored(raw: bytes) -> StoredKey | None:
 def _unauthorized(challenge: str) -> Problem:
     return Problem(
         Code.UNAUTHORIZED,
-        "This call needs a valid API key in the header `Authorization: Bearer relay_<id>_<secret>`; "
-        "nothing was done. `relay apikey new` makes one.",
+        "This call needs a valid API key in the header `Authorization: Bearer "
+        "relay_<id>_<secret>`; nothing was done. `relay apikey new` makes one.",
         headers={"www-authenticate": challenge},
     )

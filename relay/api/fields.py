@@ -99,7 +99,7 @@ def _walk(path: str, kind: inspect.Type) -> Iterator[tuple[str, str]]:
     if isinstance(kind, inspect.UnionType):
         for part in kind.types:
             yield from _walk(path, part)
-    if path and not isinstance(kind, inspect.UnionType | inspect.UnsetType):
+    if path and not isinstance(kind, inspect.UnionType):
         yield path, description or "see /openapi.json."
     if isinstance(kind, inspect.StructType):
         for field in kind.fields:

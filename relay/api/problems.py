@@ -149,8 +149,8 @@ def not_found() -> Problem:
 def no_trip() -> Problem:
     return Problem(
         Code.NO_TRIP,
-        "The relay knows no trip of this id: it was never opened, or it was closed so long ago that "
-        "its record is gone. Check the id.",
+        "The relay knows no trip of this id: it was never opened, or it was closed so long ago "
+        "that its record is gone. Check the id.",
     )
 
 
@@ -162,8 +162,8 @@ def refused(refusal: str) -> Problem:
         case Refusal.ENDING:
             return Problem(
                 Code.ENDING,
-                "The trip has ended and only the rest of its grace remains, so nothing was changed. "
-                "A new trip needs a new id.",
+                "The trip has ended and only the rest of its grace remains, so nothing was "
+                "changed. A new trip needs a new id.",
             )
         case Refusal.CLOSED:
             return Problem(

@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET
@@ -54,6 +54,12 @@ _FIRST_EPOCH: Final = 1
 _AHEAD_MS: Final = 5 * 60 * 1000
 _PARTITIONS_AT_ONCE: Final = 32
 _SWEPT_AT_ONCE: Final = 100
+
+_STATES: Final[dict[str, Literal["open", "grace", "closed"]]] = {
+    "open": "open",
+    "grace": "grace",
+    "closed": "closed",
+}
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -113,7 +119,7 @@ class Trips:
                 ),
             ),
             Call(
-                "GET", "/v1/trips", "listTrips", "List the open channels", self.list,
+                "GET", "/v1/trips", "listTrips", "List the open channels", self.list_open,
                 {200: TripList}, "For reconciliation, page by page.", PLATFORM, query=ListQuery,
             ),
             Call(
@@ -204,7 +210,7 @@ class Trips:
             ),
         )
 
-    async def list(self, asked: Asked[None]) -> Answer:
+    async def list_open(self, asked: Asked[None]) -> Answer:
         query: ListQuery = asked.query
         first, after = _parse_cursor(query.cursor)
         names: list[str] = []
@@ -270,14 +276,13 @@ class Trips:
     async def end(self, asked: Asked[EndTrip]) -> Answer:
         trip, body = asked.trip(), asked.body
         ended = await self._store.end(trip, grace_s=body.grace_s, detail=body.reason)
-        state = "grace" if ended.state == State.GRACE else "closed"
-        return Answer(200, TripEnded(trip, state, ended.closed_at, ended.deadline))
+        return Answer(200, TripEnded(trip, _STATES[ended.state], ended.closed_at, ended.deadline))
 
     async def reassign(self, asked: Asked[ReassignParty]) -> Answer:
         trip, role, body = asked.trip(), asked.role(), asked.body
         phone = _phone(body.phone, "phone")
         if phone.stands_in(trip):
-            raise _number_in("the trip's id")
+            raise _number_in("trip")
         _check_absent(body, phone)
         party = self._record(trip, body.epoch + 1, role, body, phone, "")
         outcome, epoch = await self._store.reassign(
@@ -392,7 +397,7 @@ class Trips:
         )
 
     async def _view(self, trip: str) -> TripView | None:
-        """How a trip stands. One whose deadline has passed is closed first, by the store's clock."""
+        """How a trip stands; past its deadline it is closed first, by the store's clock."""
         view = await self._store.view(trip)
         if (
             view is not None
@@ -422,13 +427,13 @@ def _check_absent(body: Any, *phones: PhoneNumber) -> None:
     """Raise `Problem` if a number stands in any field but a phone's own."""
     for path, text in strings(body):
         if path.rpartition(".")[2] != "phone" and any(phone.stands_in(text) for phone in phones):
-            raise _number_in(f"`{path}`", path)
+            raise _number_in(path)
 
 
-def _number_in(place: str, path: str | None = None) -> Problem:
+def _number_in(path: str) -> Problem:
     return Problem(
         Code.NUMBER_IN_FIELD,
-        f"One of the phone numbers stands in {place}, where others could read it, so nothing was "
+        f"One of the phone numbers stands in `{path}`, where others could read it, so nothing was "
         "changed. Use names and ids that hold no phone number.",
         field=path,
     )
@@ -441,7 +446,7 @@ def _trip(view: TripView) -> Trip:
 
     return Trip(
         trip_id=view.trip,
-        state="closed" if view.state == State.CLOSED else _open_state(view.state),
+        state=_STATES[view.state],
         reason=view.reason or None,
         detail=view.detail or None,
         epoch=view.epoch,
@@ -467,7 +472,5 @@ def _parse_cursor(cursor: str) -> tuple[int, str]:
     except (binascii.Error, ValueError):
         name = ""
     if not TRIP_ID.fullmatch(name) or _cursor(name) != cursor:
-        raise invalid(
-            "cursor", "is none that this relay gave. Begin anew without it."
-        )
+        raise invalid("cursor", "is none that this relay gave. Begin anew without it.")
     return keys.partition(name), name

@@ -209,8 +209,8 @@ class EndTrip(Struct, forbid_unknown_fields=True):
         Meta(
             ge=0,
             le=LONGEST_GRACE_S,
-            description=f"for how many seconds the parties can still write, 0 to {LONGEST_GRACE_S}. "
-            "It only ever shortens the time that is left.",
+            description=f"for how many seconds the parties can still write, 0 to "
+            f"{LONGEST_GRACE_S}. It only ever shortens the time that is left.",
         ),
     ] = 0
     reason: Annotated[
@@ -322,7 +322,7 @@ class TripEnded(Struct):
     """How a channel stands after `end`."""
 
     trip_id: str
-    state: Literal["grace", "closed"]
+    state: Literal["open", "grace", "closed"]
     closed_at: AtMs | None
     deadline: AtMs | None
 

@@ -47,6 +47,11 @@ class Conversation:
         """Whether all that was missed has been replayed."""
         return self._session is not None and self._session.state is State.LIVE
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the channel has closed, or this app has to stop."""
+        return self.ledger.closed is not None
+
     def typing(self, on: bool) -> None:
         """Tell the peer, if there is a connection now."""
         if self.is_attached:

@@ -18,6 +18,7 @@ _WORDS: Final = {
     "bad_frame": "the relay could not read what this app sent: a bug, please report it",
     "unsupported": "the relay cannot serve this version of the app; update it, "
     "and check the gateway's address",
+    "wrong_trip": "the token is for another trip than the storage; give each trip its own",
     "left": "the application left the channel",
 }
 

@@ -5,9 +5,17 @@ No `repr` shows a text or a place: these values end up in logs.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+#: What fits into a frame of 16 KiB whatever the relay's own limit is. A longer one would cost the
+#: connection.
+MAX_TEXT_BYTES: Final = 16_000
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 class ChannelState(StrEnum):
@@ -34,6 +42,28 @@ class Post:
     kind: str = "text"
     lat: float | None = field(default=None, repr=False)
     lon: float | None = field(default=None, repr=False)
+
+    def check(self) -> None:
+        """Raise `ValueError` for what no relay can take. It does not repeat the content."""
+        if self.kind == "location":
+            place = (self.lat, 90.0), (self.lon, 180.0)
+            if not all(value is not None and abs(value) <= limit for value, limit in place):
+                words = "a place has a latitude of -90 to 90 and a longitude of -180 to 180 degrees"
+                raise ValueError(words)
+            if not self.text:
+                return
+        text = self.text or ""
+        if not text.strip():
+            words = "the text is empty"
+        elif _CONTROL.search(text):
+            words = "the text holds a control character other than line feed and tab"
+        elif _SURROGATE.search(text):
+            words = "the text holds half a character and cannot be written as UTF-8"
+        elif len(text.encode()) > MAX_TEXT_BYTES:
+            words = f"the text is longer than {MAX_TEXT_BYTES} bytes"
+        else:
+            return
+        raise ValueError(words)
 
 
 @dataclass(frozen=True, slots=True)

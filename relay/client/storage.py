@@ -134,7 +134,7 @@ class SavedState:
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> SavedState:
+    def read(cls, data: bytes) -> SavedState:
         """Read what `to_bytes` wrote. Raises `StorageError`."""
         try:
             state: Any = unpack(data)
@@ -145,7 +145,7 @@ class SavedState:
                 for post_id, kind, text, lat, lon, epoch, pos in state["outbox"]
             ]
             return cls(**state)
-        except Exception:  # whatever it is made of; its content is not for an error message
+        except Exception:  # noqa: BLE001 - whatever it is made of; its content is not for an error message
             raise StorageError(
                 "The stored state cannot be read: it is damaged, or a later version of the SDK "
                 "wrote it. Nothing was sent. Without it the app starts afresh: it gets all "

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgpack  # type: ignore[import-untyped]
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as _connect
+from websockets.exceptions import NegotiationError
 from websockets.typing import Subprotocol
 
 Frame: TypeAlias = dict[str, Any]
@@ -51,7 +52,7 @@ def unpack(data: bytes) -> Any:
     """Read MessagePack. Raises `BadFrame`, which holds nothing of what was read."""
     try:
         return msgpack.unpackb(data)
-    except Exception:  # msgpack raises half a dozen kinds, and some quote what they read
+    except Exception:  # noqa: BLE001 - msgpack raises half a dozen kinds, and some quote what they read
         raise BadFrame("no MessagePack") from None
 
 
@@ -109,7 +110,7 @@ class _Direct(_connect):
 def _silent_logger() -> logging.Logger:
     # At DEBUG `websockets` logs whole frames, the token among them. This logger stands outside the
     # hierarchy, so no application can switch that on by setting a level somewhere.
-    logger = logging.Logger("relay.client.wire", level=logging.CRITICAL + 1)
+    logger = logging.Logger("relay.client.wire", level=logging.CRITICAL + 1)  # noqa: LOG001
     logger.addHandler(logging.NullHandler())
     return logger
 
@@ -120,7 +121,7 @@ async def open_socket(url: str, tls: ssl.SSLContext | None) -> ClientConnection:
     Raises `OSError` (`TimeoutError` among them) or a `websockets.exceptions.WebSocketException`.
     """
     more: dict[str, Any] = {} if tls is None else {"ssl": tls}
-    return await _Direct(
+    socket = await _Direct(
         url,
         subprotocols=[SUBPROTOCOL],
         compression=None,
@@ -133,3 +134,8 @@ async def open_socket(url: str, tls: ssl.SSLContext | None) -> ClientConnection:
         logger=_silent_logger(),
         **more,
     )
+    if socket.subprotocol != SUBPROTOCOL:
+        await socket.close()
+        words = "the server chose no subprotocol"
+        raise NegotiationError(words)
+    return socket

@@ -8,7 +8,9 @@ class Bucket:
 
     __slots__ = ("_at_s", "_burst", "_level", "_per_s")
 
-    def __init__(self, per_s: float, burst: float, now_s: float, level: float | None = None) -> None:
+    def __init__(
+        self, per_s: float, burst: float, now_s: float, level: float | None = None
+    ) -> None:
         self._per_s = per_s
         self._burst = burst
         self._at_s = now_s

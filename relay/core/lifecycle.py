@@ -49,28 +49,32 @@ class Refusal(StrEnum):
     CLOSED = "is_closed"  # the channel is closed
 
 
+def _all(outcome: State | Refusal) -> dict[Command, State | Refusal]:
+    return dict.fromkeys(Command, outcome)
+
+
 #: The state that follows, or why nothing does. Total: every state has every command.
 TABLE: Final[dict[State, dict[Command, State | Refusal]]] = {
-    State.ABSENT: dict.fromkeys(Command, Refusal.UNKNOWN)
+    State.ABSENT: _all(Refusal.UNKNOWN)
     | {
         Command.OPEN: State.OPEN,
         Command.END: State.CLOSED,
         Command.END_LATER: State.CLOSED,
     },
-    State.OPEN: dict.fromkeys(Command, State.OPEN)
+    State.OPEN: _all(State.OPEN)
     | {
         Command.END: State.CLOSED,
         Command.END_LATER: State.GRACE,
         Command.EXPIRE: State.CLOSED,
     },
-    State.GRACE: dict.fromkeys(Command, State.GRACE)
+    State.GRACE: _all(State.GRACE)
     | {
         Command.END: State.CLOSED,
         Command.EXPIRE: State.CLOSED,
         Command.REASSIGN: Refusal.ENDING,
         Command.CHANGE: Refusal.ENDING,
     },
-    State.CLOSED: dict.fromkeys(Command, Refusal.CLOSED)
+    State.CLOSED: _all(Refusal.CLOSED)
     | {
         Command.END: State.CLOSED,
         Command.END_LATER: State.CLOSED,

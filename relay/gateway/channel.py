@@ -36,7 +36,15 @@ class Entry(NamedTuple):
             sender = "you" if self.sender == role.letter else "peer"
         kind, text, lat, lon = self.body
         return Message(
-            position(self.id), self.post_id, sender, time_ms(self.id), kind, text, self.tag, lat, lon
+            position(self.id),
+            self.post_id,
+            sender,
+            time_ms(self.id),
+            kind,
+            text,
+            self.tag,
+            lat,
+            lon,
         )
 
 

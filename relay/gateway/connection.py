@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from ..core.bucket import Bucket
 from ..core.codes import CloseCode, ErrorCode, RefusedCode, close_reason
@@ -46,7 +46,8 @@ _MAX_COMPLAINTS: Final = 200
 class Answer(Protocol):
     """A post's place in the line of answers; `frame` is None until it is known."""
 
-    frame: Frame | None
+    @property
+    def frame(self) -> Frame | None: ...
 
 
 class Gate(Protocol):
@@ -64,7 +65,7 @@ def op_of(frame: Frame) -> str:
     return tag
 
 
-class Connection(WSListener):  # type: ignore[misc]
+class Connection(WSListener):
     """An app's connection, from the handshake to the end.
 
     `channel` and `role` are set while it holds its party's seat. `n` and `head` tell up to which
@@ -142,7 +143,7 @@ class Connection(WSListener):  # type: ignore[misc]
         elif kind == _CLOSE:
             self._closing = True
             code = frame.get_close_code()
-            transport.send_close(code if code else 1000)
+            transport.send_close(code or WSCloseCode.OK)
             transport.disconnect()
 
     def _take(self, message: bytes) -> None:
@@ -168,7 +169,9 @@ class Connection(WSListener):  # type: ignore[misc]
         except BadFrame:
             self.close(CloseCode.BAD_FRAME)
         except UnknownOp:
-            self.complain(ErrorCode.UNKNOWN_OP, "The relay knows no such op; the frame was ignored.")
+            self.complain(
+                ErrorCode.UNKNOWN_OP, "The relay knows no such op; the frame was ignored."
+            )
         except BadField as error:
             if error.post_id is not None and self.channel is not None:
                 self.refuse_at_once(error.post_id, RefusedCode.MALFORMED, str(error))
@@ -260,7 +263,8 @@ class Connection(WSListener):  # type: ignore[misc]
         if self._closing or transport is None:
             return
         self._closing = True
-        transport.send_close(code, close_reason(code, retry_after_ms))
+        # picows names a few codes and sends any.
+        transport.send_close(code, close_reason(code, retry_after_ms))  # type: ignore[arg-type]
         self._loop.call_later(CLOSE_TIMEOUT_S, self.abort)
 
     def abort(self) -> None:

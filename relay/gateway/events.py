@@ -122,7 +122,9 @@ async def look_at(node: Node, channel: Channel) -> None:
         for role, connection in channel.connections.items():
             if glance.seats[role] == Seat(node.id, connection.id):
                 stays = connection
-        alias = await node.store.alias(channel.trip, stays.role.peer) if stays and stays.role else ""
+        alias = (
+            await node.store.alias(channel.trip, stays.role.peer) if stays and stays.role else ""
+        )
         reassign_channel(node, channel, glance.epoch, stays, alias, glance.undelivered)
         return
     change_state(channel, glance.state, glance.deadline)
@@ -192,9 +194,7 @@ def _mail_post(
     if epoch != channel.epoch:
         return
     if not node.may_deliver():
-        node.hold(
-            lambda: _mail_post(node, channel, epoch, n, entry_id, letter, post_id, sealed)
-        )
+        node.hold(lambda: _mail_post(node, channel, epoch, n, entry_id, letter, post_id, sealed))
         return
     try:
         entry = channel.entry(entry_id, letter, post_id, sealed, node.tags)

@@ -130,7 +130,7 @@ class Gateway:
             websocket_handshake_timeout=ATTACH_TIMEOUT_S,
             enable_auto_pong=False,
             read_buffer_init_size=2048,
-            logger_name=_Quiet(),
+            logger_name=_Quiet(),  # type: ignore[arg-type]
         )
 
     async def drain(self, window_s: float) -> None:
@@ -187,7 +187,9 @@ class Gateway:
 
     # --- connections ------------------------------------------------------------------------------
 
-    def _accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener | None:
+    def _accept(
+        self, request: WSUpgradeRequest
+    ) -> WSListener | WSUpgradeResponseWithListener | None:
         if request.path.partition(b"?")[0] != PATH:
             return None
         offered = request.headers.get("Sec-WebSocket-Protocol")
@@ -327,7 +329,7 @@ _BEAT: Final = msgspec.msgpack.encode([])
 class _Quiet:
     """picows' log without what it says of every connection, and without a logger for each."""
 
-    def isEnabledFor(self, level: int) -> bool:
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802
         return False
 
     def log(self, *args: object, **kwargs: object) -> None:
@@ -336,4 +338,4 @@ class _Quiet:
     debug = info = warning = error = log
 
     def exception(self, message: str, *args: object, **kwargs: object) -> None:
-        log.error("gateway_exception", exc_info=True)
+        log.exception("gateway_exception")

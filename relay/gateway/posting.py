@@ -142,13 +142,28 @@ class Pending:
         self._answer(Accepted(self.id, pos, time_ms(entry_id), tag))
         if channel.epoch != self._epoch or n == 0:
             return
-        deliver(node, channel, Entry(entry_id, self._role.letter, self.id, body, tag), n, self._connection)
+        deliver(
+            node,
+            channel,
+            Entry(entry_id, self._role.letter, self.id, body, tag),
+            n,
+            self._connection,
+        )
         peer_node = channel.locations.get(self._role.peer)
         if peer_node is not None and self._role.peer not in channel.connections:
             sealed = channel.cipher.seal(self._role, self.id, self._packed, node.nonce())
             node.mail(
                 peer_node,
-                ["post", channel.trip, self._epoch, n, entry_id, self._role.letter, self.id, sealed],
+                [
+                    "post",
+                    channel.trip,
+                    self._epoch,
+                    n,
+                    entry_id,
+                    self._role.letter,
+                    self.id,
+                    sealed,
+                ],
             )
 
     def _find_out_why(self) -> None:
@@ -186,4 +201,3 @@ class Pending:
     def _answer(self, frame: Frame) -> None:
         self.frame = frame
         self._connection.settle()
-

@@ -86,14 +86,14 @@ class DataFolder:
         return noted if noted.parent.name.startswith(self._temporary_prefix()) else None
 
     def place_socket(self) -> Path:
-        """A free path for the server's socket: the same as before, wherever that is possible.
+        """A path for the server's socket: the same as before, wherever that is possible.
 
-        For the holder of both locks. Raises OSError if no temporary folder can be made.
+        A socket that a dead server left there is no obstacle: the new one replaces it. For the
+        holder of both locks. Raises OSError if no temporary folder can be made.
         """
         path = self.socket_path()
         if path is None or not (path.parent == self.path or _make_or_own(path.parent)):
             path = Path(_short_temporary_folder(self._temporary_prefix()), _SOCKET)
-        path.unlink(missing_ok=True)
         return path
 
     def remove_socket(self) -> None:
@@ -163,6 +163,6 @@ def _make_or_own(folder: Path) -> bool:
 def _short_temporary_folder(prefix: str) -> str:
     longest = _SOCKET_PATH_MAX_BYTES - len(prefix) - len("/" + "12345678" + "/" + _SOCKET)
     place = tempfile.gettempdir()
-    return tempfile.mkdtemp(
-        prefix=prefix, dir=place if len(os.fsencode(place)) <= longest else "/tmp"
-    )
+    if len(os.fsencode(place)) > longest:
+        place = "/tmp"  # noqa: S108 - mkdtemp makes a new folder there, of mode 0700
+    return tempfile.mkdtemp(prefix=prefix, dir=place)

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
         _die_with_parent(int(parent_pid))
     try:
         # No environment: the relay's may hold secrets, and any process of the user can read it.
-        os.execve(command[0], command, {})
+        os.execve(command[0], command, {})  # noqa: S606 - no shell is wanted
     except OSError as error:
         sys.exit(f"cannot run {command[0]}: {error.strerror}")
 

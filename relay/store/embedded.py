@@ -33,6 +33,7 @@ __all__ = ["EmbeddedServer", "EmbeddedServerError", "ServerState"]
 
 _BACKOFF_MIN_S = 0.05
 _BACKOFF_MAX_S = 5.0
+_BACKOFF_RESET_S = 5.0
 _ORPHAN_SILENCE_S = 10.0
 _TERM_LIMIT_S = 10.0
 _STARTING_POLL_S = 0.005
@@ -89,7 +90,10 @@ class EmbeddedServer:
 
     @property
     def state(self) -> ServerState:
-        """As last seen; an attached process looks about seven times a second."""
+        """As last seen. Once ready, the owner looks whether the process lives (20 times a second),
+        an attached process whether it answers (7 times): a server that hangs is still READY to
+        its owner.
+        """
         return self._state
 
     @property
@@ -105,7 +109,8 @@ class EmbeddedServer:
         Raises EmbeddedServerError before `start`.
         """
         if self._socket_path is None:
-            raise EmbeddedServerError("The embedded store has no socket before it is started.")
+            message = "The embedded store has no socket before it is started."
+            raise EmbeddedServerError(message)
         return self._socket_path
 
     @property
@@ -123,7 +128,8 @@ class EmbeddedServer:
         server that exits at once, or silence. Nothing is left running then.
         """
         if self._task is not None:
-            raise RuntimeError("already started")
+            message = "already started"
+            raise RuntimeError(message)
         program = server_process.find_program()
         self._folder = DataFolder(self._given_folder)
         self._set_state(ServerState.STARTING)
@@ -243,9 +249,14 @@ class EmbeddedServer:
                     f" See {folder.path / server_process.LOG_NAME}."
                 )
             self._set_state(ServerState.DOWN)
-            if now_s() - began_s > _BACKOFF_MAX_S:
+            if now_s() - began_s > _BACKOFF_RESET_S:
                 delay_s = _BACKOFF_MIN_S
-            log.warning("embedded store died", end=end, retry_in_s=delay_s)
+            log.warning(
+                "embedded store died",
+                end=end,
+                last_log_line=server_process.last_log_line(folder.path),
+                retry_in_s=delay_s,
+            )
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, _BACKOFF_MAX_S)
 

@@ -47,7 +47,9 @@ class Endpoint:
         kind = options.get("connection_class")
         if kind is UnixDomainSocketConnection:
             if not options.get("path"):
-                raise BadStoreUrl("a unix:// URL needs the path of a socket, unix:///run/valkey.sock")
+                raise BadStoreUrl(
+                    "a unix:// URL needs the path of a socket, unix:///run/valkey.sock"
+                )
         elif not options.get("host"):
             raise BadStoreUrl("the store's URL names no host")
         return cls(
@@ -91,9 +93,7 @@ class Unanswered(StoreError):
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 
-async def connect(
-    endpoint: Endpoint, factory: Callable[[], P], timeout_s: float
-) -> P:
+async def connect(endpoint: Endpoint, factory: Callable[[], P], timeout_s: float) -> P:
     """Open a connection for `factory`'s protocol. Raises `OSError` or `TimeoutError`."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(timeout_s):
@@ -109,5 +109,5 @@ async def connect(
 
 def pack(*command: str | bytes | int | float) -> bytes:
     """A command as RESP bytes."""
-    packed: bytes = hiredis.pack_command(command)
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
     return packed

@@ -28,7 +28,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeGuard, final
 
 from relay.vault.opaque import Opaque
 
@@ -320,16 +320,19 @@ def _material(text: object) -> bytes:
     return b""
 
 
+def _is_time(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= _LATEST_MS
+
+
 def _key_problem(
     key_id: object, purpose: Purpose, from_ms: object, until_ms: object, material: object
 ) -> str:
     """What is wrong with a key, as ``field: text``; nothing if it is right."""
     if not (isinstance(key_id, str) and KEY_ID.fullmatch(key_id)):
         return "id: must be 8 hexadecimal digits in lower case"
-    for name, at_ms in (("from_ms", from_ms), ("until_ms", until_ms)):
-        if not (type(at_ms) is int and 0 <= at_ms <= _LATEST_MS):
-            return f"{name}: must be a time in whole milliseconds since 1970"
-    assert isinstance(from_ms, int) and isinstance(until_ms, int)
+    if not _is_time(from_ms) or not _is_time(until_ms):
+        field = "until_ms" if _is_time(from_ms) else "from_ms"
+        return f"{field}: must be a time in whole milliseconds since 1970"
     if not 0 < until_ms - from_ms <= SPAN_MS[purpose]:
         return (
             f"until_ms: must be after from_ms, by at most {SPAN_MS[purpose]} ms for {purpose}: "

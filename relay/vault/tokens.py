@@ -35,9 +35,9 @@ PARTY_TOKEN_BYTES: Final = 16
 API_KEY_BYTES: Final = 20
 _API_KEY_ID_BYTES: Final = 4
 
-_SECRET: Final = r"[A-Za-z0-9_-]{22}"
-_PARTY_TOKEN: Final = re.compile(rf"{_SECRET}\.([dc])\.({TRIP_ID.pattern})")
-_API_KEY: Final = re.compile(rf"relay_([0-9a-f]{{8}})_{_SECRET}")
+_RANDOM: Final = r"[A-Za-z0-9_-]{22}"
+_PARTY_TOKEN: Final = re.compile(rf"{_RANDOM}\.([dc])\.({TRIP_ID.pattern})")
+_API_KEY: Final = re.compile(rf"relay_([0-9a-f]{{8}})_{_RANDOM}")
 _ROLES: Final[dict[str, Role]] = {role.letter: role for role in Role}
 
 

@@ -1,4 +1,4 @@
-"""The key ring's file: who can read it, what survives a crash, what several processes do to it at once."""
+"""The key ring's file: who can read it, what survives a crash, what several do to it at once."""
 
 from __future__ import annotations
 
@@ -271,7 +271,8 @@ def test_two_that_create_at_once_make_one_ring(
 def together(processes: list[subprocess.Popen[str]]) -> None:
     """Let them all go once all are ready."""
     for process in processes:
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -281,7 +282,7 @@ def together(processes: list[subprocess.Popen[str]]) -> None:
 def test_processes_that_change_it_at_once_lose_no_key(
     file: KeyFile, start: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    """Each makes keys of its own times and destroys one of its own, over and over, while others read."""
+    """Each makes keys for times of its own and destroys one of them, while others read."""
     code = (
         "me = int(sys.argv[2])\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
@@ -308,7 +309,8 @@ def test_processes_that_change_it_at_once_lose_no_key(
     for writer in writers:
         for line in finished(writer):
             made, gone = line.split(" - ")
-            assert made and gone
+            assert made
+            assert gone
             expected |= set(made.split())
             expected -= set(gone.split())
     go_on.unlink()
@@ -369,7 +371,8 @@ def test_a_lock_that_is_never_given_back_is_an_error_not_a_hang(
         "print('ready', flush=True); sys.stdin.readline()\n",
         file.path,
     )
-    assert holder.stdout is not None and holder.stdout.readline() == "ready\n"
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "ready\n"
     monkeypatch.setattr(keyfile, "_LOCK_WAIT_S", 0.2)
     with pytest.raises(KeyFileError, match="has kept the lock"):
         file.rotate(NOW_MS + DAY_MS, 0)
@@ -447,11 +450,10 @@ def test_maintenance_writes_only_when_it_must(file: KeyFile) -> None:
     assert maintain(live, NOW_MS).made
     before = file.stamp()
     assert maintain(live, NOW_MS) == KeyChange()
-    assert maintain(live, NOW_MS + HOUR_MS - 1).made  # the hour that comes into view
-    assert file.stamp() != before
-    before = file.stamp()
     assert maintain(live, NOW_MS + HOUR_MS - 1) == KeyChange()
     assert file.stamp() == before
+    assert maintain(live, NOW_MS + HOUR_MS).made  # another hour has come into view
+    assert file.stamp() != before
     assert not live.reload_if_changed()
 
 
@@ -535,9 +537,7 @@ def test_an_environment_without_a_ring_says_so() -> None:
         LiveRing.of_environment({})
 
 
-def test_a_month_of_keys_fits_into_a_variable(
-    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_a_month_of_keys_fits_into_a_variable() -> None:
     """As the documentation says; the kernel refuses a longer one."""
     month = KeyRing().extended(NOW_MS, 30 * DAY_MS, os.urandom)
     value = base64.b64encode(ring_text(month).encode()).decode()

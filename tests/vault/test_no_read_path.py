@@ -1,8 +1,8 @@
 """There is no read path for numbers: nothing in the source could open a sealed one.
 
-This reads the source of the whole package and holds it to a short list. It is a tripwire for a change
-that brings a read path in, not a proof: whoever wants to get around it can. What sealed numbers do against
-the functions that open other things is in ``test_numbers.py``.
+This reads the source of the whole package and holds it to a short list. It is a tripwire for a
+change that brings a read path in, not a proof: whoever wants to get around it can. That what opens
+other things does not open a sealed number is shown in ``test_numbers.py``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
 
 
 def words(node: ast.AST) -> Iterator[str]:
-    """The names and texts that one node itself holds: an attribute, a name, a constant, an import."""
+    """The names and texts that one node itself holds."""
     if isinstance(node, ast.Attribute):
         yield node.attr
     elif isinstance(node, ast.Name):

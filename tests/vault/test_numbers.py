@@ -1,7 +1,7 @@
 """Phone numbers: only real ones come in, a written one is found, a sealed one is only ciphertext.
 
-The tests that decrypt do it with the cryptography library and an encoding written out here: the relay
-has nothing that could.
+The tests that decrypt do it with the cryptography library and an encoding written out here: the
+relay has nothing that could.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The key ring: every instant has its key, keys do not change, and what is destroyed stays destroyed."""
+"""The key ring: every instant has its key, keys do not change, and what is destroyed is gone."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def key(purpose: Purpose = Purpose.NUMBERS, **changes: Any) -> Key:
         ({"key_id": "0A1B2C3D"}, "id"),
         ({"key_id": "0a1b2c3"}, "id"),
         ({"key_id": "0a1b2c3d\n"}, "id"),
-        ({"key_id": "٠a1b2c3d"}, "id"),
+        ({"key_id": "\u0660a1b2c3d"}, "id"),
         ({"from_ms": -1}, "from_ms"),
         ({"from_ms": False}, "from_ms"),
         ({"until_ms": 1.5}, "until_ms"),

@@ -108,7 +108,7 @@ def crash_report(error: BaseException, tb: TracebackType | None) -> str:
     report = traceback.TracebackException(type(error), error, tb, capture_locals=True)
     text = "".join(report.format())
     console = Console(file=io.StringIO(), width=500)
-    console.print(Traceback.from_exception(type(error), error, tb, show_locals=True))
+    console.print(Traceback.from_exception(type(error), error, tb, show_locals=True, extra_lines=0))
     text += console.file.getvalue()  # type: ignore[attr-defined]
     linked: list[BaseException | None] = [error]
     for link in linked:
@@ -119,9 +119,8 @@ def crash_report(error: BaseException, tb: TracebackType | None) -> str:
 
 
 def attempts(holder: Opaque) -> Iterator[Callable[[], Any]]:
-    """All the ways in which it could come out by accident. Each gives something to print, or fails."""
-    yield lambda: repr(holder)
-    yield lambda: str(holder)
+    """Ways in which it could come out by accident; each gives something to print, or fails."""
+    yield lambda: (repr(holder), str(holder), ascii(holder))
     yield lambda: f"{holder}|{holder!r}|{holder!s}|{holder!a}|{holder:>60}|{holder:d}"
     yield lambda: "{0} {0:x} {0:,}".format(holder)  # noqa: UP032
     yield lambda: "%s %r" % (holder, holder)  # noqa: UP031

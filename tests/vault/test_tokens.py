@@ -78,7 +78,7 @@ SECRET = "A" * 22
         f"{SECRET}.d.t{{u}}",
         f"{SECRET}.d.t\0",
         f"{SECRET}.d.{'t' * 65}",
-        f"{SECRET}.d.１",
+        f"{SECRET}.d.\uff11",
         f"Bearer {SECRET}.d.t",
         "A" * 1_000_000,
         "\ud800",

@@ -33,7 +33,9 @@ class Script:
         folder = files(__name__)
         head = f"{_moves()}local TOMBSTONE_MS = {TOMBSTONE_S * 1000}\n"
         self.name = name
-        self.text = head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+        self.text = (
+            head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+        )
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -1,0 +1,218 @@
+"""One worker: builds the parts, opens them in order, closes them in reverse.
+
+It talks with the process that started it over one socket, in JSON lines: its metrics and readiness
+when asked, and the same of all workers when it has been asked itself. When that socket ends, the
+worker ends: no worker outlives its relay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+import uvicorn
+
+from . import logs
+from .api.app import build
+from .gateway.gateway import Gateway
+from .keyfile import KeyFile, KeyFileError, LiveRing
+from .metrics import Snapshot, as_text, joined, snapshot_of
+from .settings import Settings, address
+from .store.endpoint import Endpoint, StoreError
+from .store.pipe import Pipe
+from .store.store import Store
+from .vault.ring import KeyUnavailable
+
+log = structlog.get_logger(__name__)
+
+#: A worker that ends with this cannot start, and starting it again would not help.
+CANNOT_START: Final = 3
+
+_ASK_TIMEOUT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is started with; it comes over standard input, because it holds secrets."""
+
+    settings: Settings
+    store_url: str
+    ring_path: str | None
+
+    def to_json(self) -> bytes:
+        fields = {name: getattr(self.settings, name) for name in Settings.__slots__}
+        return json.dumps([fields, self.store_url, self.ring_path]).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Order:
+        fields, store_url, ring_path = json.loads(text)
+        return cls(Settings(**fields), store_url, ring_path)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signals: when a worker ends is the worker's own business."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        return nullcontext()
+
+
+def bound(where: str, name: str, *, shared: bool) -> socket.socket:
+    """A socket bound to HOST:PORT. `shared` ones of several processes take turns (SO_REUSEPORT)."""
+    host, port = address(where, name)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        found.bind((host, port))
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+class Worker:
+    """A running worker. `relay` is the socket to the process that started it."""
+
+    def __init__(self, order: Order, relay: socket.socket) -> None:
+        self._order = order
+        self._socket = relay
+        self._stop = asyncio.Event()
+        self._questions: dict[int, asyncio.Future[Any]] = {}
+        self._numbers = itertools.count(1)
+        self._writer: asyncio.StreamWriter | None = None
+        self._gateway: Gateway | None = None
+
+    async def run(self) -> None:
+        """Serve until told to stop. Raises what keeps it from starting."""
+        settings, identity = self._order.settings, os.urandom(4).hex()
+        structlog.contextvars.bind_contextvars(node=identity)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, self._stop.set)
+
+        ring = (
+            LiveRing.of_file(KeyFile(self._order.ring_path))
+            if self._order.ring_path
+            else LiveRing.of_environment(os.environ)
+        )
+        endpoint = Endpoint.parse(self._order.store_url)
+        pipe = Pipe(
+            endpoint, name=f"relay-{identity}", reply_timeout_s=settings.store_timeout_s,
+            on_connected=lambda: self._greet(store),
+        )  # fmt: skip
+        store = Store(pipe)
+        await pipe.start()
+        gateway = self._gateway = Gateway(identity, store, endpoint, ring, settings.limits)
+        await gateway.start(bound(settings.gateway, "gateway", shared=True))
+        server = _Server(
+            uvicorn.Config(
+                build(
+                    store=store, ring=lambda: ring.ring, limits=settings.api_limits,
+                    now_ms=gateway.node.now_ms, random_bytes=os.urandom,
+                    readiness=self._problems, metrics=lambda: as_text(self._snapshot()),
+                    gateway_url=settings.gateway_url,
+                ),
+                loop="none", http="httptools", ws="none", lifespan="off", access_log=False,
+                log_config=None, server_header=False, timeout_graceful_shutdown=5,
+            )
+        )  # fmt: skip
+        api_socket = bound(settings.api, "api", shared=True)
+        api_socket.listen(2048)
+        serving = asyncio.create_task(server.serve(sockets=[api_socket]), name="api")
+        reader, self._writer = await asyncio.open_connection(sock=self._socket)
+        reading = asyncio.create_task(self._read(reader), name="relay-socket")
+        while not server.started:
+            await asyncio.sleep(0.005)
+        self._say({"ready": identity})
+
+        await self._stop.wait()
+        log.info("draining", connections=len(gateway.node.connections))
+        await gateway.drain(settings.drain_s)
+        server.should_exit = True
+        await serving
+        await gateway.stop()
+        await pipe.stop()
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+    def _greet(self, store: Store) -> None:
+        # A store that was restarted has forgotten the scripts.
+        if self._gateway is not None:
+            self._gateway.node.spawn(store.load_scripts())
+
+    # --- with the other workers -------------------------------------------------------------------
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            message = json.loads(line)
+            if "ask" in message:
+                self._say(
+                    {
+                        "to": message["ask"],
+                        "metrics": self._snapshot(),
+                        "problems": self._problems(),
+                    }
+                )
+            elif (question := self._questions.pop(message["to"], None)) is not None:
+                question.set_result(message["all"])
+        self._stop.set()
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self._writer is not None:
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def _snapshot(self) -> Snapshot:
+        assert self._gateway is not None
+        return snapshot_of(self._gateway)
+
+    def _problems(self) -> list[str]:
+        assert self._gateway is not None
+        return self._gateway.problems()
+
+    async def _ask_all(self) -> list[dict[str, Any]]:
+        """Every worker's metrics and problems; this one's alone if the others cannot be asked."""
+        number = next(self._numbers)
+        answer = self._questions[number] = asyncio.get_running_loop().create_future()
+        self._say({"all": number})
+        try:
+            async with asyncio.timeout(_ASK_TIMEOUT_S):
+                found: list[dict[str, Any]] = await answer
+        except TimeoutError:
+            self._questions.pop(number, None)
+            found = [
+                {"metrics": self._snapshot(), "problems": [*self._problems(), "workers_silent"]}
+            ]
+        return found
+
+    async def _all_metrics(self) -> bytes:
+        return as_text(joined(one["metrics"] for one in await self._ask_all()))
+
+    async def _all_problems(self) -> list[str]:
+        return sorted({problem for one in await self._ask_all() for problem in one["problems"]})
+
+
+def main(descriptor: int) -> int:
+    """Entry of a worker process: its order comes over standard input; `descriptor` is the socket to
+    the relay that started it. Gives the exit code."""
+    import uvloop
+
+    order = Order.from_json(sys.stdin.buffer.read())
+    logs.configure(order.settings.log_level)
+    relay = socket.socket(fileno=descriptor)
+    try:
+        uvloop.run(Worker(order, relay).run())
+    except (StoreError, KeyFileError, KeyUnavailable, OSError, TimeoutError) as error:
+        log.error("worker_cannot_start", reason=str(error) or type(error).__name__)
+        return CANNOT_START
+    return 0

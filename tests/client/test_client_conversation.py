@@ -1,0 +1,357 @@
+"""The pure half of the SDK against a relay that drops, delays, repeats, forgets and reassigns.
+
+Each message must be shown once and in the order it was posted, or go back to its author.
+"""
+
+import copy
+from collections import deque
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from relay_model import PEER_OF, End, RelayModel
+
+from relay.client.conversation import Conversation
+from relay.client.events import (
+    Accepted,
+    Closed,
+    Event,
+    Message,
+    PeerGot,
+    Post,
+    Reassigned,
+    Refused,
+)
+from relay.client.storage import SavedState
+
+
+@dataclass
+class Screen:
+    """What the application made durable: it shares the fate of the SDK's storage."""
+
+    shown: list[str] = field(default_factory=list)  # ids of the peer's messages
+    own: list[str] = field(default_factory=list)  # ids of messages of this party not from this run
+    accepted: set[str] = field(default_factory=set)
+    confirmed: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    back: set[str] = field(default_factory=set)
+    closed: Closed | None = None
+
+
+class Phone:
+    """An app: a conversation, a connection that is two queues, and a screen."""
+
+    def __init__(self, role: str, party: str, in_flight: int) -> None:
+        self.role = role
+        self.party = party
+        self.in_flight = in_flight
+        self.stored = SavedState(device=f"device of {party}").to_bytes()
+        self.durable = Screen()
+        self.posted: list[tuple[str, int | None]] = []  # (id, epoch it was written in)
+        self.end: End | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.up: deque[dict[str, object]] = deque()
+        self.events: deque[Event] = deque()
+        self.last: Event | None = None
+        self.screen = copy.deepcopy(self.durable)
+        self.conversation = Conversation(SavedState.read(self.stored), in_flight=self.in_flight)
+
+    @property
+    def is_over(self) -> bool:
+        return self.conversation.is_over
+
+    def save(self) -> None:
+        self.stored = self.conversation.ledger.saved().to_bytes()
+        self.durable = copy.deepcopy(self.screen)
+
+    def post(self, number: int) -> None:
+        post = Post(f"{self.party}-{number}", f"text {number}")
+        self.conversation.ledger.post(post)
+        self.save()
+        self.conversation.ledger.release(post.id)
+        self.posted.append((post.id, self.conversation.ledger.epoch))
+
+    def connect(self, now_s: float) -> None:
+        self.end = End()
+        self.up.clear()
+        self.up.append(self.conversation.connect(1, now_s, ""))
+        self.save()
+
+    def pump(self, now_s: float) -> None:
+        self.save()
+        self.up.extend(self.conversation.due(now_s))
+
+    def hear(self, now_s: float) -> None:
+        assert self.end is not None
+        self.events.extend(self.conversation.receive(self.end.out.popleft(), now_s))
+
+    def take(self) -> None:
+        """Deal with the event in hand, then take the next."""
+        if self.last is not None:
+            self.conversation.ledger.taken(self.last)
+            self._show(self.last)
+        self.last = self.events.popleft() if self.events else None
+
+    def _show(self, event: Event) -> None:
+        screen = self.screen
+        match event:
+            case Message(sender="peer"):
+                screen.shown.append(event.id)
+            case Message(sender="you"):
+                screen.own.append(event.id)
+            case Accepted():
+                screen.accepted.add(event.id)
+            case PeerGot():
+                screen.confirmed.update(event.ids)
+            case Refused():
+                screen.refused.add(event.id)
+            case Reassigned() | Closed():
+                screen.back.update(post.id for post in event.undelivered)
+                if isinstance(event, Closed):
+                    screen.closed = event
+
+
+class Trip(RuleBasedStateMachine):
+    in_flight = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 100.0
+        self.number = 0
+        self.relay = RelayModel()
+        self.relay.limits = {**self.relay.limits, "posts_per_s": 50.0}
+        self.phones = {role: self.new_phone(role) for role in PEER_OF}
+        self.gone: list[Phone] = []
+        self.late: list[tuple[Phone, dict[str, object]]] = []
+        self.forgot_while_away = {role: False for role in PEER_OF}
+
+    def new_phone(self, role: str) -> Phone:
+        return Phone(role, self.relay.parties[role], self.in_flight)
+
+    def phone(self, data: st.DataObject) -> Phone:
+        return self.phones[data.draw(st.sampled_from(sorted(PEER_OF)), "phone")]
+
+    # --- apps -----------------------------------------------------------------------------------
+
+    @rule(data=st.data())
+    def post(self, data: st.DataObject) -> None:
+        phone = self.phone(data)
+        if not phone.is_over:
+            self.number += 1
+            phone.post(self.number)
+
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def take(self, data: st.DataObject, count: int) -> None:
+        phone = self.phone(data)
+        for _ in range(count):
+            phone.take()
+
+    @rule(data=st.data())
+    def pump(self, data: st.DataObject) -> None:
+        self.phone(data).pump(self.now_s)
+
+    @rule(data=st.data())
+    def kill_app(self, data: st.DataObject) -> None:
+        phone = self.phone(data)
+        self._drop(phone, 0)
+        phone.start()
+
+    @rule(step_s=st.sampled_from([0.01, 0.2, 1.0]))
+    def wait(self, step_s: float) -> None:
+        self.now_s += step_s
+
+    # --- the network ----------------------------------------------------------------------------
+
+    @rule(data=st.data())
+    def connect(self, data: st.DataObject) -> None:
+        phone = self.phone(data)
+        if phone.end is None and not phone.is_over:
+            phone.connect(self.now_s)
+
+    @rule(data=st.data(), late=st.integers(0, 3))
+    def drop(self, data: st.DataObject, late: int) -> None:
+        self._drop(self.phone(data), late)
+
+    def _drop(self, phone: Phone, late: int) -> None:
+        """End a connection; the first `late` frames under way reach the store after all."""
+        if phone.end is not None:
+            posts = [frame for frame in phone.up if frame["op"] == "post"]
+            self.late += [(phone, frame) for frame in posts[:late]]
+            self.relay.leave(phone.end)
+            phone.end = None
+            phone.up.clear()
+            phone.conversation.dropped()
+
+    @rule(data=st.data(), count=st.integers(1, 8))
+    def hear(self, data: st.DataObject, count: int) -> None:
+        phone = self.phone(data)
+        for _ in range(count):
+            if phone.end is not None and phone.end.out:
+                phone.hear(self.now_s)
+        if phone.is_over:
+            self._drop(phone, 0)
+
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        """Send an old message again."""
+        phone = self.phone(data)
+        if phone.end is not None and phone.end.role is not None and self.relay.log:
+            if phone.conversation.is_attached and not phone.end.out:
+                entry = data.draw(st.sampled_from(self.relay.log), "entry")
+                phone.end.send(self.relay.message(entry, phone.role))
+
+    # --- the relay ------------------------------------------------------------------------------
+
+    @rule(data=st.data(), count=st.integers(1, 6))
+    def serve(self, data: st.DataObject, count: int) -> None:
+        phone = self.phone(data)
+        for _ in range(count):
+            self._serve(phone)
+
+    def _serve(self, phone: Phone) -> None:
+        if phone.end is None or not phone.up:
+            return
+        frame = phone.up.popleft()
+        if frame["op"] == "attach":
+            self.forgot_while_away[phone.role] = False
+            self.relay.attach(phone.end, phone.role, frame)
+        elif self.relay.closed is None:
+            self.relay.take(phone.end, frame)
+
+    @rule(data=st.data(), what=st.sampled_from(["unsure, stored", "unsure", "wait", "refused"]))
+    def answer_badly(self, data: st.DataObject, what: str) -> None:
+        phone = self.phone(data)
+        if phone.end is None or not phone.up or phone.up[0]["op"] != "post" or self.relay.closed:
+            return
+        frame = phone.up.popleft()
+        match what:
+            case "unsure, stored" | "unsure":
+                if what == "unsure, stored":
+                    self.relay.store(phone.role, frame)
+                phone.end.send({"op": "unsure", "id": frame["id"], "retry_after_ms": 300})
+            case "wait":
+                phone.end.send(self.relay.refused(frame, "store_away", 300))
+            case "refused":
+                if frame.get("again"):
+                    phone.up.appendleft(frame)  # an earlier try may be stored: no final answer
+                else:
+                    phone.end.send(self.relay.refused(frame, "channel_full"))
+
+    @precondition(lambda self: self.late)
+    @rule()
+    def write_late(self) -> None:
+        phone, frame = self.late.pop(0)
+        if phone in self.phones.values():
+            self.relay.store(phone.role, frame)
+
+    @precondition(lambda self: self.relay.closed is None)
+    @rule(count=st.integers(1, 4))
+    def fail_over(self, count: int) -> None:
+        for phone in self.phones.values():
+            self._drop(phone, 0)
+        self.relay.lose_tail(min(count, len(self.relay.log)))
+        self.forgot_while_away = dict.fromkeys(self.forgot_while_away, True)
+
+    @precondition(lambda self: self.relay.closed is None and self.relay.epoch < 4)
+    @rule(data=st.data())
+    def reassign(self, data: st.DataObject) -> None:
+        leaving = self.phone(data)
+        staying = self.phones[PEER_OF[leaving.role]]
+        self._judge_delivery_before_reassign(staying, leaving)
+        self.relay.reassign(leaving.role, f"{leaving.role}-{self.relay.epoch + 1}")
+        self._drop(leaving, 0)
+        self.gone.append(leaving)
+        self.phones[leaving.role] = self.new_phone(leaving.role)
+
+    def _judge_delivery_before_reassign(self, staying: Phone, leaving: Phone) -> None:
+        # What the leaving party's device told of, before it was cut off.
+        leaving.final_shown = {  # type: ignore[attr-defined]
+            *leaving.screen.shown,
+            *([leaving.last.id] if isinstance(leaving.last, Message) else []),
+        }
+        staying.before = {i for i, _ in staying.posted}  # type: ignore[attr-defined]
+
+    @precondition(lambda self: self.relay.closed is None and self.number > 3)
+    @rule()
+    def close(self) -> None:
+        if any(self.forgot_while_away.values()):
+            return  # what a store forgot, nobody can list as undelivered
+        self.relay.close("ended")
+
+    # --- judgement ------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        for _ in range(400):
+            self.now_s += 0.5
+            for phone in self.phones.values():
+                if phone.end is None and not phone.is_over:
+                    phone.connect(self.now_s)
+                phone.pump(self.now_s)
+                while phone.up:
+                    self._serve(phone)
+            for phone in self.phones.values():
+                while phone.end is not None and phone.end.out:
+                    phone.hear(self.now_s)
+                while phone.events or phone.last is not None:
+                    phone.take()
+            if all(self._is_quiet(phone) for phone in self.phones.values()):
+                break
+        else:
+            raise AssertionError("the conversations do not come to rest")
+        for phone in self.phones.values():
+            self._judge(phone, self.phones[PEER_OF[phone.role]])
+
+    def _is_quiet(self, phone: Phone) -> bool:
+        busy = phone.up or (phone.end is not None and phone.end.out)
+        return not busy and (phone.is_over or not phone.conversation.ledger.outbox.posts())
+
+    def _judge(self, author: Phone, reader: Phone) -> None:
+        screen = author.screen
+        everyone = [reader, *(p for p in self.gone if p.role == reader.role)]
+        shown_by = {p.party: p.screen.shown for p in everyone}
+
+        for ids in shown_by.values():
+            assert len(ids) == len(set(ids)), "a message was shown twice"
+        order = [post_id for post_id, _ in author.posted]
+        for ids in shown_by.values():
+            own = [post_id for post_id in ids if post_id in order]
+            if self.in_flight == 1:
+                assert own == sorted(own, key=order.index), "messages were shown out of order"
+
+        assert not screen.own, "a post came back as if it were another install's"
+        for post_id, epoch in author.posted:
+            outcomes = (post_id in screen.refused) + (post_id in screen.back)
+            assert outcomes <= 1, "a post was handed back twice"
+            shown = [party for party, ids in shown_by.items() if post_id in ids]
+            assert len(shown) <= 1, "a post was shown to two parties"
+            if not outcomes:
+                assert shown, "a post vanished"
+                assert post_id in screen.confirmed, "nobody told the author"
+            if post_id in screen.refused:
+                assert not shown, "a refused post was shown"
+            if epoch is not None and shown:
+                stored = {e for role, i, e in self.relay.history if i == post_id}
+                assert stored <= {epoch}, "a post reached a party it was not written for"
+
+
+SETTINGS = settings(
+    max_examples=150,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+class FastTrip(Trip):
+    """The same with several posts under way: each still once, but not always in order."""
+
+    in_flight = 4
+
+
+TestTrip = Trip.TestCase
+TestTrip.settings = SETTINGS
+TestFastTrip = FastTrip.TestCase
+TestFastTrip.settings = SETTINGS

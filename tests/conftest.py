@@ -1,0 +1,52 @@
+"""What the whole suite shares: a relay in processes of its own, and the list of allowed skips."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.relay import RelayProcess
+
+#: Tests that may be skipped, by the beginning of the reason; anything else skipped fails the run.
+ALLOWED_SKIPS: tuple[str, ...] = ()
+
+
+@pytest.fixture
+async def relay(tmp_path: Path) -> AsyncIterator[RelayProcess]:
+    """One relay with one worker and limits that a test does not meet by chance."""
+    async with RelayProcess(tmp_path, posts_per_s=1000, frames_per_s=1000, in_flight=64) as running:
+        yield running
+
+
+@pytest.fixture
+async def two_workers(tmp_path: Path) -> AsyncIterator[RelayProcess]:
+    """One relay with two workers, so that a trip's parties are often on different ones."""
+    async with RelayProcess(
+        tmp_path, "--workers", "2", posts_per_s=1000, frames_per_s=1000, in_flight=64
+    ) as running:
+        yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    unexpected = [
+        report for report in skipped if not _reason(report).startswith(ALLOWED_SKIPS or ("\0",))
+    ]
+    terminalreporter.write_line(
+        f"skipped: {len(skipped)}, allowed reasons: {', '.join(ALLOWED_SKIPS) or 'none'}"
+    )
+    for report in unexpected:
+        terminalreporter.write_line(f"not allowed to be skipped: {report.nodeid}: {_reason(report)}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if any(not _reason(report).startswith(ALLOWED_SKIPS or ("\0",)) for report in skipped):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _reason(report: pytest.TestReport) -> str:
+    return str(report.longrepr[2]).removeprefix("Skipped: ") if report.longrepr else ""
