@@ -16,16 +16,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 
 from .keyfile import KeyFile, KeyFileError, KeyFileExists, LiveRing
+from .order import CANNOT_START, Order, bound
 from .settings import Settings
 from .store.embedded import EmbeddedServer
-from .worker import CANNOT_START, Order, bound
 
 log = structlog.get_logger(__name__)
 
@@ -189,10 +189,8 @@ class Relay:
         file = KeyFile(self.settings.ring_path)
         try:
             if self._maintains_keys:
-                try:
+                with suppress(KeyFileExists):
                     file.create(_now_ms(), KEYS_AHEAD_MS)
-                except KeyFileExists:
-                    pass
                 ring = LiveRing.of_file(file)
                 self._renew(ring)
                 return ring

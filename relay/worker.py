@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -26,7 +25,7 @@ from .api.app import build
 from .gateway.gateway import Gateway
 from .keyfile import KeyFile, KeyFileError, LiveRing
 from .metrics import Snapshot, as_text, joined, snapshot_of
-from .settings import Settings, address
+from .order import CANNOT_START, Order, bound
 from .store.endpoint import Endpoint, StoreError
 from .store.pipe import Pipe
 from .store.store import Store
@@ -34,28 +33,7 @@ from .vault.ring import KeyUnavailable
 
 log = structlog.get_logger(__name__)
 
-#: A worker that ends with this cannot start, and starting it again would not help.
-CANNOT_START: Final = 3
-
 _ASK_TIMEOUT_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a worker is started with; it comes over standard input, because it holds secrets."""
-
-    settings: Settings
-    store_url: str
-    ring_path: str | None
-
-    def to_json(self) -> bytes:
-        fields = {name: getattr(self.settings, name) for name in Settings.__slots__}
-        return json.dumps([fields, self.store_url, self.ring_path]).encode()
-
-    @classmethod
-    def from_json(cls, text: bytes) -> Order:
-        fields, store_url, ring_path = json.loads(text)
-        return cls(Settings(**fields), store_url, ring_path)
 
 
 class _Server(uvicorn.Server):
@@ -63,22 +41,6 @@ class _Server(uvicorn.Server):
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         return nullcontext()
-
-
-def bound(where: str, name: str, *, shared: bool) -> socket.socket:
-    """A socket bound to HOST:PORT. `shared` ones of several processes take turns (SO_REUSEPORT)."""
-    host, port = address(where, name)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        found.bind((host, port))
-    except OSError:
-        found.close()
-        raise
-    return found
 
 
 class Worker:
@@ -118,7 +80,7 @@ class Worker:
         server = _Server(
             uvicorn.Config(
                 build(
-                    store=store, ring=lambda: ring.ring, limits=settings.api_limits,
+                    store=store, ring=gateway.node.keys, limits=settings.api_limits,
                     now_ms=gateway.node.now_ms, random_bytes=os.urandom,
                     readiness=self._problems, metrics=lambda: as_text(self._snapshot()),
                     gateway_url=settings.gateway_url,

@@ -29,6 +29,19 @@ async def two_workers(tmp_path: Path) -> AsyncIterator[RelayProcess]:
         yield running
 
 
+@pytest.fixture
+async def two_nodes(tmp_path: Path) -> AsyncIterator[tuple[RelayProcess, RelayProcess]]:
+    """Two relays on one data folder: the second attaches to the first one's store."""
+    limits = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64}
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    first = RelayProcess(tmp_path / "one", **limits)
+    second = RelayProcess(tmp_path / "other", **limits)
+    second.data = first.data
+    async with first, second:
+        yield first, second
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     unexpected = [

@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 64 * 1024
 
+#: How much of a body that is too large is still read, so that the caller gets to read why.
+_MAX_DISCARDED_BYTES: Final = 1024 * 1024
+
 B = TypeVar("B")
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -173,7 +176,7 @@ class Resource:
                 body = _encode(body)
         except Disconnected:
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the caller is told, the log holds where
             problem = _problem_of(error, self._path)
             status, body, media_type = problem.status, problem.document(), problems.MEDIA_TYPE
             extra = problem.headers
@@ -258,18 +261,22 @@ def _headers(scope: Scope) -> _Headers:
 
 async def _read(call: Call, headers: _Headers, receive: Receive) -> bytes:
     """The body. Raises `Problem` if it is too large or of another type, `Disconnected`."""
-    if headers.content_length > MAX_BODY_BYTES:
-        raise _too_large()
-    raw = b""
-    more = True
+    if headers.content_length > _MAX_DISCARDED_BYTES:
+        raise _too_large(read=False)
+    raw, size, more = b"", 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
-        raw += message.get("body", b"")
+        part = message.get("body", b"")
         more = message.get("more_body", False)
-        if len(raw) > MAX_BODY_BYTES:
-            raise _too_large()
+        size += len(part)
+        if size <= MAX_BODY_BYTES:
+            raw += part
+        elif size > _MAX_DISCARDED_BYTES:
+            raise _too_large(read=False)
+    if size > MAX_BODY_BYTES:
+        raise _too_large(read=True)
     if raw or not call.body_is_optional:
         kind, _, parameters = headers.content_type.lower().partition(b";")
         charset = parameters.replace(b" ", b"").replace(b'"', b"")
@@ -286,12 +293,11 @@ async def _read(call: Call, headers: _Headers, receive: Receive) -> bytes:
     return raw
 
 
-def _too_large() -> Problem:
+def _too_large(*, read: bool) -> Problem:
     return Problem(
         Code.TOO_LARGE,
         f"The body has more than {MAX_BODY_BYTES} bytes. Nothing was changed.",
-        # The rest of the body is not worth reading.
-        headers={"connection": "close"},
+        headers={} if read else {"connection": "close"},
     )
 
 

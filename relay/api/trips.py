@@ -276,7 +276,15 @@ class Trips:
     async def end(self, asked: Asked[EndTrip]) -> Answer:
         trip, body = asked.trip(), asked.body
         ended = await self._store.end(trip, grace_s=body.grace_s, detail=body.reason)
-        return Answer(200, TripEnded(trip, _STATES[ended.state], ended.closed_at, ended.deadline))
+        return Answer(
+            200,
+            TripEnded(
+                trip_id=trip,
+                state="grace" if ended.state == State.GRACE else "closed",
+                closed_at=ended.closed_at,
+                deadline=ended.deadline,
+            ),
+        )
 
     async def reassign(self, asked: Asked[ReassignParty]) -> Answer:
         trip, role, body = asked.trip(), asked.role(), asked.body

@@ -322,7 +322,7 @@ class TripEnded(Struct):
     """How a channel stands after `end`."""
 
     trip_id: str
-    state: Literal["open", "grace", "closed"]
+    state: Literal["grace", "closed"]
     closed_at: AtMs | None
     deadline: AtMs | None
 

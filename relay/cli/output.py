@@ -13,8 +13,8 @@ REFUSED: Final = 1
 MISUSED: Final = 2
 CANNOT_START: Final = 3
 
-out: Final = Console(highlight=False, soft_wrap=True)
-err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+out: Final = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def fail(text: str, code: int = REFUSED) -> NoReturn:

@@ -177,7 +177,8 @@ class Gateway:
         found = []
         if self.node.draining:
             found.append("draining")
-        if self.node.loop.time() - self.node.confirmed_s > 4 * _HEARTBEAT_S:
+        away = not self.node.store.pipe.connected
+        if away or self.node.loop.time() - self.node.confirmed_s > 4 * _HEARTBEAT_S:
             found.append("store_away")
         if not self._subscriber.listening:
             found.append("subscription_away")

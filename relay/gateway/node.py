@@ -22,7 +22,7 @@ from ..store import keys
 from ..store.endpoint import pack
 from ..store.store import Store
 from ..vault.envelope import NONCE_BYTES
-from ..vault.ring import KeyUnavailable, Purpose
+from ..vault.ring import KeyRing, KeyUnavailable, Purpose
 from ..vault.tags import ReportTags
 from .channel import Channel
 from .connection import Connection
@@ -106,6 +106,12 @@ class Node:
         """What makes the report tags. The first heartbeat sets it, before anybody can attach."""
         assert self._tags is not None
         return self._tags
+
+    def keys(self) -> KeyRing:
+        """The key ring. Raises `KeyUnavailable` while it cannot be read."""
+        if not self.keys_present:
+            raise KeyUnavailable("The key ring cannot be read; the relay's log says why.")
+        return self.ring.ring
 
     def look_at_keys(self) -> None:
         """Follow the key ring: its newest report key, and which channels' keys are still there.

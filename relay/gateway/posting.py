@@ -108,9 +108,11 @@ class Pending:
 
     def stored(self, reply: Any) -> None:
         """Take the store's answer to a first try: `[entry id or None, n, deadline]`."""
-        if not self._node.may_deliver():
+        if not isinstance(reply, list):
+            self._failed(reply)
+        elif not self._node.may_deliver():
             self._node.hold(partial(self.stored, reply))
-        elif isinstance(reply, list) and len(reply) == 3:
+        else:
             entry_id, n, deadline = reply
             if isinstance(entry_id, bytes) and deadline and time_ms(entry_id) < int(deadline):
                 self._accept(entry_id, n)
@@ -118,19 +120,17 @@ class Pending:
                 self._refuse(RefusedCode.STORE_AWAY, _RETRY_MS)
             else:
                 self._find_out_why()
-        else:
-            self._failed(reply)
 
     def found_or_stored(self, reply: Any) -> None:
         """Take the store's answer to a repeated try; see scripts/post.lua."""
-        if not self._node.may_deliver():
-            self._node.hold(partial(self.found_or_stored, reply))
-        elif isinstance(reply, list) and len(reply) == 3:
-            self._accept(reply[1], reply[2])
-        elif isinstance(reply, list):
-            self._find_out_why()
-        else:
+        if not isinstance(reply, list):
             self._failed(reply)
+        elif not self._node.may_deliver():
+            self._node.hold(partial(self.found_or_stored, reply))
+        elif len(reply) > 1:
+            self._accept(reply[1], reply[2])
+        else:
+            self._find_out_why()
 
     def _accept(self, entry_id: bytes, n: int) -> None:
         """Acknowledge to the sender and deliver to the peer."""

@@ -181,17 +181,18 @@ def opening(trip: str, **changes: Any) -> dict[str, Any]:
 
 
 def children(pid: int) -> list[tuple[int, str]]:
-    """(pid, command line) of the processes that `pid` started."""
+    """(pid, program and command line) of the processes that `pid` started."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                program = os.readlink(entry / "exe").rpartition("/")[2]
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except (OSError, IndexError):
                 continue
             if parent == pid:
-                found.append((int(entry.name), line.rpartition("/")[2] if "valkey-server" in line.split(" ")[0] else line))
+                found.append((int(entry.name), f"{program} {line}"))
     return found
 
 

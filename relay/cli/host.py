@@ -1,0 +1,86 @@
+"""For commands that work on the store or the key ring themselves, on the relay's own host.
+
+They find both as `relay serve` does. With the embedded store they use the server of the relay that
+runs on the folder; where none runs they start one for the moment of the command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from .. import logs
+from ..settings import Settings, SettingsError, load
+from ..store.embedded import EmbeddedServer, EmbeddedServerError
+from ..store.endpoint import Endpoint, StoreError
+from ..store.pipe import Pipe
+from .output import CANNOT_START, err, fail
+
+T = TypeVar("T")
+
+_REPLY_TIMEOUT_S: Final = 5.0
+
+
+def settings(
+    flags: Mapping[str, Any], config: Path | None, *, with_keys: bool = True
+) -> Settings:
+    """The settings of the relay on this host; `flags` may hold None for what was not given.
+
+    Without `with_keys` an external store needs no key ring to be named.
+    """
+    logs.configure("warning")
+    given = {name: value for name, value in flags.items() if value is not None}
+    if not with_keys:
+        given["keyring_file"] = os.devnull  # it is not opened
+    if config is None and "RELAY_CONFIG" in os.environ:
+        config = Path(os.environ["RELAY_CONFIG"])
+    try:
+        found = load(given, os.environ, config)
+    except SettingsError as error:
+        fail(str(error), CANNOT_START)
+    if "redis" in given and urlsplit(found.redis).password:
+        err.print(
+            "relay: other users of this machine can read the password in --redis; "
+            "put the URL into RELAY_REDIS instead"
+        )
+    return found
+
+
+def on_store(where: Settings, work: Callable[[Pipe], Awaitable[T]]) -> T:
+    """Do `work` on the store; what keeps it from being done becomes one line."""
+    try:
+        return asyncio.run(_on_store(where, work))
+    except EmbeddedServerError as error:
+        fail(str(error))
+    except StoreError as error:
+        fail(
+            f"{str(error) or 'the store did not answer'}, so nothing is known to have been done; "
+            "see whether it runs and takes commands (`relay doctor`), and try again"
+        )
+
+
+async def _on_store(where: Settings, work: Callable[[Pipe], Awaitable[T]]) -> T:
+    if where.redis:
+        return await _on_pipe(where.redis, work)
+    async with EmbeddedServer(where.folder, durable=True) as server:
+        return await _on_pipe(server.url, work)
+
+
+async def _on_pipe(url: str, work: Callable[[Pipe], Awaitable[T]]) -> T:
+    pipe = Pipe(Endpoint.parse(url), name="relay-cli", reply_timeout_s=_REPLY_TIMEOUT_S)
+    try:
+        await pipe.start()
+        return await work(pipe)
+    finally:
+        await pipe.stop()
+
+
+def store_name(where: Settings) -> str:
+    """Which store that is, for people; without user and password."""
+    if where.redis:
+        return f"the store at {Endpoint.parse(where.redis)}"
+    return f"the embedded store in {where.folder}"

@@ -1,0 +1,237 @@
+"""P2: acceptance is the store's order, and a close that was answered is the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from relay.store import keys
+from tests.support.party import JSON, MSGPACK, Party
+from tests.support.relay import RelayProcess, stopped
+from tests.support.waiting import until
+
+ROUNDS = 500
+AT_ONCE = 5
+
+
+async def stored_ids(relay: RelayProcess, trip: str, epoch: int = 1) -> set[str]:
+    """Ids in a trip's log, whether it is still open or kept."""
+    async with relay.redis() as redis:
+        found = set()
+        for kind in ("log", "kept"):
+            name = f"{keys.tag(keys.partition(trip))}:{kind}:{trip}:{epoch}"
+            found |= {fields[b"i"].decode() for _, fields in await redis.xrange(name)}
+        return found
+
+
+class Talker:
+    """Posts as fast as it can; `late` are the ids it sent after `over` was set."""
+
+    def __init__(self, party: Party, name: str) -> None:
+        self.party = party
+        self.name = name
+        self.over = asyncio.Event()
+        self.late: set[str] = set()
+        self.sent = 0
+
+    async def talk(self) -> None:
+        try:
+            while True:
+                self.sent += 1
+                post_id = f"{self.name}{self.sent}"
+                if self.over.is_set():
+                    self.late.add(post_id)
+                await self.party.post("x", id=post_id)
+                await asyncio.sleep(0)
+        except ConnectionClosed:
+            pass
+
+    def accepted(self) -> set[str]:
+        return {frame["id"] for frame in self.party.all("accepted")}
+
+    def heard(self) -> set[str]:
+        return {frame["id"] for frame in self.party.all("message")}
+
+
+@pytest.fixture
+def seed() -> int:
+    chosen = int(os.environ.get("SEED", random.randrange(2**32)))
+    print(f"SEED={chosen}")
+    return chosen
+
+
+@pytest.fixture
+async def busy(tmp_path: Path) -> AsyncIterator[RelayProcess]:
+    async with RelayProcess(
+        tmp_path, "--workers", "2", posts_per_s=1e6, frames_per_s=1e6, in_flight=1000,
+        channel_messages=10**6, log_level="error",
+    ) as running:  # fmt: skip
+        yield running
+
+
+async def test_nothing_is_accepted_after_the_answer_to_end(busy: RelayProcess, seed: int) -> None:
+    """500 rounds: both parties post as fast as they can while the trip ends."""
+    rng = random.Random(seed)
+    counts = {"posted": 0, "accepted": 0, "late": 0}
+
+    async def one(number: int, wait_s: float, protocol: str) -> None:
+        trip = f"race-{number}"
+        tokens = await busy.open_trip(trip, retention_s=600)
+        pair = [
+            Talker(await Party.attach(busy.gateway_url, tokens[role], protocol), role[0])
+            for role in ("driver", "customer")
+        ]
+        talking = [asyncio.create_task(talker.talk()) for talker in pair]
+        await asyncio.sleep(wait_s)
+        answer = await busy.end_trip(trip)
+        assert answer["state"] == "closed"
+        for talker in pair:
+            talker.over.set()
+        for talker in pair:
+            assert await talker.party.closed(within_s=1.0) == 4500
+        await asyncio.gather(*talking)
+        stored = await stored_ids(busy, trip)
+        for talker, other in (pair, pair[::-1]):
+            assert not talker.late & talker.accepted()
+            assert not talker.late & other.heard()
+            assert not talker.late & stored
+            # And what was accepted is really there: acceptance is the store's word.
+            assert talker.accepted() <= stored
+            counts["posted"] += talker.sent
+            counts["accepted"] += len(talker.accepted())
+            counts["late"] += len(talker.late)
+
+    for start in range(0, ROUNDS, AT_ONCE):
+        await asyncio.gather(
+            *(
+                one(number, rng.uniform(0, 0.02), rng.choice([MSGPACK, JSON]))
+                for number in range(start, start + AT_ONCE)
+            )
+        )
+    print(counts)
+    assert counts["accepted"] > ROUNDS
+    assert counts["late"] > 0, "no post was ever sent after the answer: the race was not run"
+
+
+async def test_the_party_that_was_reassigned_is_out(busy: RelayProcess, seed: int) -> None:
+    """100 rounds: the old driver posts while another takes the trip over."""
+    rng = random.Random(seed)
+    late = 0
+
+    async def one(number: int, wait_s: float) -> None:
+        nonlocal late
+        trip = f"swap-{number}"
+        tokens = await busy.open_trip(trip, retention_s=600)
+        old = Talker(await Party.attach(busy.gateway_url, tokens["driver"]), "o")
+        customer = await Party.attach(busy.gateway_url, tokens["customer"])
+        talking = asyncio.create_task(old.talk())
+        await asyncio.sleep(wait_s)
+        answer = await busy.call(
+            "PUT", f"/v1/trips/{trip}/parties/driver",
+            {"epoch": 1, "party_id": "drv-2", "phone": "+6281298765432", "alias": "Wati"},
+        )  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        old.over.set()
+        assert await old.party.closed(within_s=1.0) == 4502
+        await talking
+        await customer.hear("reassigned", alias="Wati", epoch=2)
+        new = await Party.attach(busy.gateway_url, answer.json()["token"])
+        # The new party reads nothing earlier, the old one's late posts reach nobody.
+        assert new.texts() == []
+        await customer.accepted("halo Wati", id="c1")
+        assert (await new.hear("message"))["text"] == "halo Wati"
+        assert not old.late & old.accepted()
+        assert not old.late & {frame["id"] for frame in customer.all("message")}
+        assert not old.late & (await stored_ids(busy, trip, 1) | await stored_ids(busy, trip, 2))
+        late += len(old.late)
+        for party in (customer, new):
+            await party.leave()
+
+    for start in range(0, 100, AT_ONCE):
+        await asyncio.gather(
+            *(one(number, rng.uniform(0, 0.02)) for number in range(start, start + AT_ONCE))
+        )
+    assert late > 0, "no post was ever sent after the answer: the race was not run"
+
+
+async def test_a_node_that_was_frozen_sends_nothing_of_a_closed_trip(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    """What was accepted before the close, but lay in the frozen node's buffers, stays there."""
+    one, other = two_nodes
+    for number in range(3):
+        trip = f"frozen-{number}"
+        tokens = await one.open_trip(trip)
+        driver = await Party.attach(one.gateway_url, tokens["driver"])
+        customer = await Party.attach(other.gateway_url, tokens["customer"])
+        await driver.hear("presence", online=True)
+        await driver.accepted("before")
+        await customer.hear("message", text="before")
+        (worker,) = other.workers()
+        freezing = asyncio.create_task(stopped(worker, 2.5))
+        await until(lambda pid=worker: _is_stopped(pid), "the node is frozen")
+        await driver.accepted("while you were frozen")
+        assert (await one.end_trip(trip))["state"] == "closed"
+        closed = await driver.hear("closed", reason="ended")
+        assert len(closed["undelivered"]) >= 1
+        await freezing
+        assert await customer.closed() == 4500
+        assert customer.texts() == ["before"]
+
+
+async def test_a_frozen_node_delivers_what_is_still_open_when_it_wakes(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    one, other = two_nodes
+    tokens = await one.open_trip("thaw")
+    driver = await Party.attach(one.gateway_url, tokens["driver"])
+    customer = await Party.attach(other.gateway_url, tokens["customer"])
+    await driver.hear("presence", online=True)
+    (worker,) = other.workers()
+    freezing = asyncio.create_task(stopped(worker, 2.5))
+    await until(lambda: _is_stopped(worker), "the node is frozen")
+    await driver.accepted("one")
+    await driver.accepted("two")
+    await freezing
+    await customer.hear("message", text="two")
+    assert customer.texts() == ["one", "two"]
+
+
+async def test_no_post_is_accepted_after_the_grace(relay: RelayProcess) -> None:
+    """The deadline is exact by the store's clock, not by the next sweep."""
+    tokens = await relay.open_trip("grace", retention_s=600)
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    answer = await relay.end_trip("grace", grace_s=1)
+    assert answer["state"] == "grace"
+    assert (await driver.hear("state"))["deadline"] == answer["deadline"]
+    talker = Talker(driver, "d")
+    await asyncio.create_task(talker.talk())
+    assert await driver.closed() == 4500
+    assert driver.all("closed")[0]["reason"] == "ended"
+    assert all(frame["at"] < answer["deadline"] for frame in driver.all("accepted"))
+    assert len(driver.all("accepted")) > 10
+
+
+async def test_a_close_is_final(relay: RelayProcess) -> None:
+    """Neither a late nor a repeated open brings a closed trip back, nor one its end overtook."""
+    await relay.open_trip("final")
+    await relay.end_trip("final")
+    for trip in ("final", "overtaken"):
+        if trip == "overtaken":
+            assert (await relay.end_trip(trip))["state"] == "closed"
+        answer = await relay.open(trip)
+        assert answer.status_code == 409
+        assert answer.json()["code"] == "closed"
+        assert (await relay.end_trip(trip))["state"] == "closed"
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
