@@ -7,36 +7,46 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.party import PARTIES
 from tests.support.relay import RelayProcess
 
 #: Tests that may be skipped, by the beginning of the reason; anything else skipped fails the run.
 ALLOWED_SKIPS: tuple[str, ...] = ()
 
 
-@pytest.fixture
-async def relay(tmp_path: Path) -> AsyncIterator[RelayProcess]:
-    """One relay with one worker and limits that a test does not meet by chance."""
-    async with RelayProcess(tmp_path, posts_per_s=1000, frames_per_s=1000, in_flight=64) as running:
+#: Limits that a test does not meet by chance.
+ROOMY = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64}
+
+
+@pytest.fixture(scope="module")
+async def relay(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RelayProcess]:
+    """One relay with one worker for a module's tests, each of which uses trips of its own."""
+    async with RelayProcess(tmp_path_factory.mktemp("relay"), **ROOMY) as running:
         yield running
 
 
 @pytest.fixture
-async def two_workers(tmp_path: Path) -> AsyncIterator[RelayProcess]:
-    """One relay with two workers, so that a trip's parties are often on different ones."""
-    async with RelayProcess(
-        tmp_path, "--workers", "2", posts_per_s=1000, frames_per_s=1000, in_flight=64
-    ) as running:
+async def own_relay(tmp_path: Path) -> AsyncIterator[RelayProcess]:
+    """A relay that a test may break."""
+    async with RelayProcess(tmp_path, **ROOMY) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+async def hang_up() -> AsyncIterator[None]:
+    """No connection outlives its test."""
+    yield
+    while PARTIES:
+        await PARTIES.pop().drop()
 
 
 @pytest.fixture
 async def two_nodes(tmp_path: Path) -> AsyncIterator[tuple[RelayProcess, RelayProcess]]:
     """Two relays on one data folder: the second attaches to the first one's store."""
-    limits = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64}
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
-    first = RelayProcess(tmp_path / "one", **limits)
-    second = RelayProcess(tmp_path / "other", **limits)
+    first = RelayProcess(tmp_path / "one", **ROOMY)
+    second = RelayProcess(tmp_path / "other", **ROOMY)
     second.data = first.data
     async with first, second:
         yield first, second

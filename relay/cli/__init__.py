@@ -1,7 +1,7 @@
 """The command line: parses and prints, nothing else.
 
-Exit codes: 0 done · 1 the relay or the store said no, or cannot be reached · 2 the command was called
-wrongly · 3 cannot start with these settings. `--json` on every command that reads.
+Exit codes: 0 done · 1 the relay or the store said no, or cannot be reached · 2 the command was
+called wrongly · 3 cannot start with these settings. `--json` on every command that reads.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "serve": ("serve.serve", "Serve apps and the platform until stopped."),
     "trip": ("trip.app", "Open, watch and end trips over the relay's HTTP API."),
     "chat": ("chat.chat", "Take part in a trip's channel from a terminal or a pipe."),
-    "apikey": ("apikey.app", "Make, list and revoke the API keys of the platform and of operators."),
-    "keyring": ("keyring.app", "Make, rotate, retire and list the keys that seal numbers and messages."),
+    "apikey": ("apikey.app", "Make, list and revoke API keys."),
+    "keyring": ("keyring.app", "Make, rotate, retire and list the keys that seal data."),
     "doctor": ("doctor.doctor", "Check what this relay depends on, and say what to do."),
 }
 
@@ -40,7 +40,8 @@ class _Commands(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = {**dict.fromkeys(COMMANDS), **self.commands}
+        later: dict[str, Any] = dict.fromkeys(COMMANDS)
+        self.commands = later | {**self.commands}
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS and self.commands[cmd_name] is None:

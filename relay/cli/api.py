@@ -1,4 +1,4 @@
-"""The relay's HTTP API as the command line calls it: one request, one answer, errors as one line."""
+"""The relay's HTTP API as the command line calls it: one request, one answer, one-line errors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ class ApiError(Exception):
 
 
 class Api:
-    """An API at a base URL, called with a key. Raises `ValueError` for what is no such URL."""
+    """An API at a base URL, called with a key. Raises `ValueError` for what is no such URL.
 
-    def __init__(self, url: str, key: str) -> None:
+    `/livez` and `/readyz` need no key.
+    """
+
+    def __init__(self, url: str, key: str | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
             raise ValueError("the API's address begins with http:// or https:// and names a host")
@@ -38,7 +41,9 @@ class Api:
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Make a call and give the answer's JSON. Raises `ApiError`."""
-        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key}"
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"

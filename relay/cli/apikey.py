@@ -1,4 +1,7 @@
-"""`relay apikey`: who may call the API. Works on the store itself, so it is run on the relay's host."""
+"""`relay apikey`: who may call the API.
+
+Works on the store itself, so it is run on the relay's host and needs no key.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ import typer
 
 from ..api import auth
 from ..api.auth import KeyScope
+from ..settings import Settings
 from ..vault.tokens import parse_api_key
 from . import host
 from .options import AsJson, Config, Data, Redis, group
 from .output import MISUSED, err, fail, out, print_json
 from .words import moment, visible
 
-app = group("Make, list and revoke the API keys of the platform and of operators.")
+app = group("Make, list and revoke API keys.")
 
 
 @app.command()
@@ -88,7 +92,7 @@ def revoke(
     err.print("relay: the key is revoked; nodes notice within two seconds")
 
 
-def _must_exist(where: host.Settings) -> None:
+def _must_exist(where: Settings) -> None:
     """Refuse to make a data folder where somebody only wanted to look."""
     if not where.redis and not where.folder.is_dir():
         fail(

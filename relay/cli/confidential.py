@@ -24,17 +24,16 @@ def secret(what: str, *, option: str, file: Path | None, variable: str, ask: boo
     """
     if file is not None:
         return _from_file(what, file)
-    if given := os.environ.get(variable, "").strip():
-        return given
-    if ask and sys.stdin.isatty():
-        if given := asked(what):
-            return given
-        fail(f"no {what} was given", MISUSED)
-    fail(
-        f"there is no {what}: name a file that holds it with {option}, or set {variable}. "
-        "It is never taken from the command line, which other users of this machine can read.",
-        MISUSED,
-    )
+    given = os.environ.get(variable, "").strip()
+    if not given and ask and sys.stdin.isatty():
+        given = asked(what)
+    if not given:
+        fail(
+            f"there is no {what}: name a file that holds it with {option}, or set {variable}. "
+            "It is never taken from the command line, which other users of this machine can read.",
+            MISUSED,
+        )
+    return given
 
 
 def asked(what: str) -> str:

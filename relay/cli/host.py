@@ -14,10 +14,12 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from .. import logs
+from ..keyfile import VARIABLE, KeyFile, LiveRing
 from ..settings import Settings, SettingsError, load
 from ..store.embedded import EmbeddedServer, EmbeddedServerError
 from ..store.endpoint import Endpoint, StoreError
 from ..store.pipe import Pipe
+from ..vault.ring import KeyRing
 from .output import CANNOT_START, err, fail
 
 T = TypeVar("T")
@@ -84,3 +86,15 @@ def store_name(where: Settings) -> str:
     if where.redis:
         return f"the store at {Endpoint.parse(where.redis)}"
     return f"the embedded store in {where.folder}"
+
+
+def ring_is_in_environment(where: Settings) -> bool:
+    """Whether a relay with these settings takes its key ring from the environment."""
+    return bool(where.redis) and not where.keyring_file
+
+
+def key_ring(where: Settings) -> tuple[KeyRing, str]:
+    """The ring that a relay with these settings uses, and where it is from. Raises `KeyFileError`."""
+    if ring_is_in_environment(where):
+        return LiveRing.of_environment(os.environ).ring, VARIABLE
+    return KeyFile(where.ring_path).read(), str(where.ring_path)

@@ -14,14 +14,15 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from ..keyfile import VARIABLE, KeyFile, KeyFileError, LiveRing, ring_text
+from ..keyfile import VARIABLE, KeyFile, KeyFileError, ring_text
+from ..settings import Settings
 from ..vault.ring import KeyRing, KeyRow, KeyUnavailable, Purpose
 from . import host
 from .options import AsJson, Config, Data, group
 from .output import MISUSED, err, fail, out, print_json
 from .words import count_of, moment
 
-app = group("Make, rotate, retire and list the keys that seal numbers and messages.")
+app = group("Make, rotate, retire and list the keys that seal data.")
 
 _DAY_MS: Final = 86_400_000
 _MAX_VARIABLE_BYTES: Final = 128 * 1024
@@ -34,7 +35,7 @@ Days: TypeAlias = Annotated[
     int,
     typer.Option(
         min=1, max=366,
-        help="for how many days from now there will be keys; without new ones trips then stop opening",
+        help="for how many days from now there will be keys; without new ones no trip opens then",
     ),
 ]  # fmt: skip
 
@@ -104,7 +105,7 @@ def rotate(
 
 @app.command()
 def retire(
-    key_ids: Annotated[list[str] | None, typer.Argument(metavar="[KEY_ID]...")] = None,
+    key_ids: Annotated[list[str] | None, typer.Argument(metavar="KEY_ID")] = None,
     due: Annotated[
         bool, typer.Option("--due", help="every key whose purpose has passed")
     ] = False,
@@ -156,7 +157,7 @@ def list_(
     """List the keys: ids, purposes and times, never their secret bytes."""
     settings = _settings(file, data, config)
     try:
-        ring, source = _ring(settings)
+        ring, source = host.key_ring(settings)
     except KeyFileError as error:
         fail(str(error))
     rows = ring.rows(
@@ -181,7 +182,7 @@ def _line(row: KeyRow) -> str:
     return f"{row.id}  {row.purpose:<8}  {times}  {row.state}"
 
 
-def _settings(file: Path | None, data: str | None, config: Path | None) -> host.Settings:
+def _settings(file: Path | None, data: str | None, config: Path | None) -> Settings:
     named = None if file is None else str(file)
     return host.settings({"keyring_file": named, "data": data}, config)
 
@@ -194,19 +195,8 @@ def _path(file: Path | None, data: str | None, config: Path | None) -> Path:
     return settings.ring_path
 
 
-def _ring(settings: host.Settings) -> tuple[KeyRing, str]:
-    """The ring that a relay with these settings uses, and where it is from."""
-    if _is_in_environment(settings):
-        return LiveRing.of_environment(os.environ).ring, VARIABLE
-    return KeyFile(settings.ring_path).read(), str(settings.ring_path)
-
-
-def _is_in_environment(settings: host.Settings) -> bool:
-    return bool(settings.redis) and not settings.keyring_file
-
-
-def _refuse_environment(settings: host.Settings) -> None:
-    if _is_in_environment(settings):
+def _refuse_environment(settings: Settings) -> None:
+    if host.ring_is_in_environment(settings):
         fail(
             f"the key ring is in {VARIABLE} and can't be changed from here; "
             "name a file with --file, or change it where it is kept"

@@ -21,7 +21,7 @@ Redis: TypeAlias = Annotated[
 ]
 Data: TypeAlias = Annotated[
     str | None,
-    typer.Option("--data", metavar="FOLDER", help="the embedded store's folder, as for `relay serve`"),
+    typer.Option("--data", metavar="FOLDER", help="the embedded store's, as for `relay serve`"),
 ]
 Config: TypeAlias = Annotated[
     Path | None,

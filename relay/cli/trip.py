@@ -18,9 +18,9 @@ import typer
 from ..api.types import EndReason
 from ..core.ids import Role
 from .api import Api, ApiError, trip_path
+from .confidential import asked, secret, write_secret
 from .options import DEFAULT_URL, ApiKeyFile, ApiUrl, AsJson, group
 from .output import MISUSED, err, fail, out, print_json
-from .confidential import asked, secret, write_secret
 from .words import count_of, duration, moment, visible
 
 app = group("Open, watch and end trips over the relay's HTTP API.")
@@ -42,7 +42,7 @@ BodyFile: TypeAlias = Annotated[
     typer.Option(
         "--file",
         metavar="FILE",
-        help="the call's JSON body, whole or in part; - for standard input. What an option says wins",
+        help="the call's JSON body or a part of it, - for standard input; options win over it",
     ),
 ]
 Party: TypeAlias = Annotated[
@@ -58,7 +58,7 @@ Party: TypeAlias = Annotated[
 @app.command(name="open")
 def open_(
     trip: Annotated[
-        str | None, typer.Argument(metavar="[TRIP]", help="the platform's trip id")
+        str | None, typer.Argument(metavar="TRIP", help="the platform's trip id")
     ] = None,
     driver: Party = None,
     customer: Party = None,

@@ -8,7 +8,7 @@ from typing import Final
 
 # Control characters of both sets (a terminal obeys them), line separators, surrogates, and what
 # turns the direction of text (it makes a line read otherwise than it is).
-_HARMFUL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_HARMFUL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:

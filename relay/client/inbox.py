@@ -55,7 +55,7 @@ class Inbox:
         self._started_after = self.after
         self._rewound = False
         self._got_due: str | None = None
-        self._got_sent = ""
+        self._high = ""  # the last position taken that came on this connection
         self._seen_due: str | None = None
 
     def known(self) -> list[str]:
@@ -111,7 +111,7 @@ class Inbox:
         if self._rewound:
             self.seen = None
             return
-        if self._got_due is None and not self._got_sent:
+        if not self._high:
             self._got_due = self.after
         self._seen_due = self._seen_due or self.seen
 
@@ -131,8 +131,8 @@ class Inbox:
             arrival = self._line.popleft()
             if arrival.key is not None:
                 del self._waiting[arrival.key]
-            if arrival.fresh and arrival.pos > max(self._got_sent, self._got_due or ""):
-                self.after = self._got_due = arrival.pos
+            if arrival.fresh and arrival.pos > self._high:
+                self._high = self.after = self._got_due = arrival.pos
 
     def saw(self, pos: str) -> bool:
         """Note that the person has read everything up to `pos`. False if that is no news."""
@@ -150,7 +150,6 @@ class Inbox:
         if self._got_due is not None:
             if self._got_due > (self._seen_due or ""):
                 frames.append({"op": "got", "pos": self._got_due})
-            self._got_sent = self._got_due
         self._got_due = self._seen_due = None
         return frames
 

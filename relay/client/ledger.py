@@ -42,7 +42,7 @@ class Ledger:
         self._peer_got: str | None = None
         self._peer_seen: str | None = None
         # Posts that leave the outbox stay saved until the application has taken the event that
-        # tells so: they are in nobody's memory but ours.
+        # tells so: what an app that was killed had not heard, the next run tells it again.
         self._returned: dict[str, SavedPost] = {}
         self.attempt = saved.attempt
         self.epoch = saved.epoch
@@ -91,14 +91,16 @@ class Ledger:
                 if self._auto_got:
                     self.got(event)
             case Refused():
-                self._settled([event.post])
+                self._settled([event.id])
+            case PeerGot():
+                self._settled(event.ids)
             case Reassigned() | Closed():
-                self._settled(event.undelivered)
+                self._settled([post.id for post in event.undelivered])
 
-    def _settled(self, posts: Iterable[Post]) -> None:
-        for post in posts:
-            self._returned.pop(post.id, None)
-        self.changed = True
+    def _settled(self, ids: Iterable[str]) -> None:
+        for post_id in ids:
+            self._returned.pop(post_id, None)
+            self.changed = True
 
     def got(self, message: Message) -> None:
         """Note that the application has stored or shown everything up to `message`."""
@@ -143,8 +145,7 @@ class Ledger:
     def _return(self, items: Iterable[SavedPost]) -> tuple[Post, ...]:
         """Keep posts that left the outbox until the application knows."""
         items = list(items)
-        for item in items:
-            self._returned[item.post.id] = SavedPost(item.post, item.epoch, None)
+        self._returned.update({item.post.id: item for item in items})
         return tuple(item.post for item in items)
 
     def on_replayed(self, _frame: Frame, _now_s: float) -> list[Event]:
@@ -173,7 +174,7 @@ class Ledger:
         self.inbox.remember(key_of("you", told.id))
         if self._peer_got is not None and told.pos <= self._peer_got:
             # The receipt came while the answer was lost. It is not told twice.
-            return [told, PeerGot(self._peer_got, tuple(self.outbox.confirmed(self._peer_got)))]
+            return [told, self._reached(self._peer_got, self.outbox.confirmed(self._peer_got))]
         return [told]
 
     def on_refused(self, frame: Frame, now_s: float) -> list[Event]:
@@ -209,7 +210,10 @@ class Ledger:
             return []
         self._peer_got = pos
         self.changed = True
-        return [PeerGot(pos, tuple(self.outbox.confirmed(pos)))]
+        return [self._reached(pos, self.outbox.confirmed(pos))]
+
+    def _reached(self, pos: str, items: list[SavedPost]) -> PeerGot:
+        return PeerGot(pos, tuple(post.id for post in self._return(items)))
 
     def _see(self, pos: str | None) -> list[Event]:
         if pos is None or (self._peer_seen is not None and pos <= self._peer_seen):
@@ -237,8 +241,9 @@ class Ledger:
 
     def _end_log(self, undelivered: list[str]) -> list[Event]:
         self.changed = True
-        pos, ids = self.outbox.delivered_but(set(undelivered))
-        return [PeerGot(pos, tuple(ids))] if ids else []
+        items = self.outbox.delivered_but(set(undelivered))
+        pos = max((item.pos or "" for item in items), default="")
+        return [self._reached(pos, items)] if items else []
 
     def close(self, reason: str, code: int, ids: list[str]) -> Closed:
         """End the channel: what is in the outbox goes back to the application."""

@@ -7,6 +7,7 @@ monotonic clock, given in.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
@@ -119,15 +120,13 @@ class Outbox:
 
     def _in_log_order(self, epoch: int | None) -> list[str]:
         ids = [post_id for post_id, entry in self._accepted.items() if entry.epoch == epoch]
-        return sorted(ids, key=self._pos)
+        return sorted(ids, key=lambda post_id: self._accepted[post_id].pos or "")
 
     def attached(self, epoch: int, lost: list[str], limits: Limits) -> list[SavedPost]:
         """Note that the posts may go. Returns those written for another pairing, now removed."""
         self._limits = limits
         self._paused = False
-        foreign = [e for e in self._in_order() if e.epoch is not None and e.epoch != epoch]
-        for entry in foreign:
-            self._forget(entry)
+        foreign = self._take(e for e in self._in_order() if e.epoch not in (None, epoch))
         for entry in self._in_order():
             entry.epoch = epoch
         asked = self.pending(epoch)
@@ -141,15 +140,11 @@ class Outbox:
             entry.pos, entry.again, entry.not_before_s = None, True, 0.0
             entry.stage = _Stage.READY
         self._sort()
-        return [entry.saved() for entry in foreign]
+        return foreign
 
     def _sort(self) -> None:
         waiting = sorted(self._waiting.values(), key=lambda entry: entry.serial)
         self._waiting = {entry.post.id: entry for entry in waiting}
-
-    def _forget(self, entry: _Entry) -> None:
-        self._waiting.pop(entry.post.id, None)
-        self._accepted.pop(entry.post.id, None)
 
     def dropped(self) -> None:
         """Note that the connection is gone: what was sent and not answered may be stored."""
@@ -162,26 +157,19 @@ class Outbox:
         """Send nothing before the next `attached` or `take_all`."""
         self._paused = True
 
-    def delivered_but(self, undelivered: set[str]) -> tuple[str, list[str]]:
-        """Forget what reached the peer, when the relay ends a log and lists what did not.
+    def delivered_but(self, undelivered: set[str]) -> list[SavedPost]:
+        """Remove and return what reached the peer, when the relay ends a log: oldest first.
 
-        Returns the last such position ("" for none) and the ids, oldest first. Receipts are
-        cumulative, so what follows a listed one in the log did not reach the peer either: it is
-        only missing in the list because the store lost it.
+        The relay lists what did not. Receipts are cumulative, so what follows a listed one in the
+        log did not reach the peer either: it is missing in the list because the store lost it.
         """
-        end = min(map(self._pos, undelivered & self._accepted.keys()), default=None)
-        ids = [
-            post_id
-            for post_id in self.accepted_ids()
-            if post_id not in undelivered and (end is None or self._pos(post_id) < end)
-        ]
-        last = max(map(self._pos, ids), default="")
-        for post_id in ids:
-            del self._accepted[post_id]
-        return last, ids
-
-    def _pos(self, post_id: str) -> str:
-        return self._accepted[post_id].pos or ""
+        accepted = self._accepted
+        end = min((accepted[i].pos or "" for i in undelivered & accepted.keys()), default=None)
+        return self._take(
+            entry
+            for post_id, entry in accepted.items()
+            if post_id not in undelivered and (end is None or (entry.pos or "") < end)
+        )
 
     def take_all(self) -> list[SavedPost]:
         """Empty the outbox."""
@@ -190,10 +178,6 @@ class Outbox:
         self._accepted.clear()
         self._paused = False
         return items
-
-    def accepted_ids(self) -> list[str]:
-        """Oldest first."""
-        return sorted(self._accepted, key=lambda post_id: self._accepted[post_id].serial)
 
     def posts(self) -> list[Post]:
         return [entry.post for entry in self._in_order()]
@@ -207,20 +191,21 @@ class Outbox:
         self._accepted[post_id] = entry
         return True
 
-    def confirmed(self, pos: str) -> list[str]:
-        """Forget what the peer's device has. Returns the ids, oldest first."""
-        ids = [post_id for post_id in self.accepted_ids() if self._pos(post_id) <= pos]
-        for post_id in ids:
-            del self._accepted[post_id]
-        return ids
+    def confirmed(self, pos: str) -> list[SavedPost]:
+        """Remove and return what the peer's device has, oldest first."""
+        return self._take(entry for entry in self._accepted.values() if (entry.pos or "") <= pos)
+
+    def _take(self, entries: Iterable[_Entry]) -> list[SavedPost]:
+        taken = sorted(entries, key=lambda entry: entry.serial)
+        for entry in taken:
+            self._waiting.pop(entry.post.id, None)
+            self._accepted.pop(entry.post.id, None)
+        return [entry.saved() for entry in taken]
 
     def refused(self, post_id: str) -> SavedPost | None:
         """Forget a post that will never be stored. None if it was not waiting for an answer."""
         entry = self._answered(post_id)
-        if entry is None:
-            return None
-        del self._waiting[post_id]
-        return entry.saved()
+        return None if entry is None else self._take([entry])[0]
 
     def retry(self, post_id: str, after_ms: int, now_s: float, *, unsure: bool) -> None:
         """Note that a post is to be sent again after a time; the younger ones wait behind it."""
@@ -239,10 +224,9 @@ class Outbox:
         if self._limits is None:
             return []
         limit = self._limits.text_bytes
-        entries = [e for e in self._waiting.values() if len((e.post.text or "").encode()) > limit]
-        for entry in entries:
-            self._forget(entry)
-        return [entry.saved() for entry in entries]
+        return self._take(
+            e for e in self._waiting.values() if len((e.post.text or "").encode()) > limit
+        )
 
     # --- what to send ---------------------------------------------------------------------------
 

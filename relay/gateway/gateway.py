@@ -51,7 +51,7 @@ from ..store.store import Store
 from ..store.subscriber import Subscriber
 from . import attaching, delivery, events, posting, receipts
 from .connection import Connection
-from .limits import ATTACH_TIMEOUT_S, CLOSE_TIMEOUT_S, Limits
+from .limits import ATTACH_TIMEOUT_S, CLOSE_TIMEOUT_S, SEND_BUFFER_BYTES, Limits
 from .node import Node
 
 log = structlog.get_logger(__name__)
@@ -122,6 +122,8 @@ class Gateway:
             self._look_at_all(),
         ):
             self._clocks.append(asyncio.create_task(clock))
+        # Accepted sockets inherit it.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._server = await ws_create_server(
             self._accept,
             sock=listener,

@@ -22,32 +22,32 @@ async def test_a_deadline_closes_a_channel_that_nobody_ends(relay: RelayProcess)
     assert (view["state"], view["reason"]) == ("closed", "expired")
 
 
-async def test_a_deadline_that_passed_while_all_was_down(relay: RelayProcess) -> None:
+async def test_a_deadline_that_passed_while_all_was_down(own_relay: RelayProcess) -> None:
     """Relay and store are killed; the channel is closed as soon as they are back."""
-    tokens = await relay.open_trip("asleep", max_duration_s=2, retention_s=0)
-    lasting = await relay.open_trip("lasting", max_duration_s=600)
-    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    tokens = await own_relay.open_trip("asleep", max_duration_s=2, retention_s=0)
+    lasting = await own_relay.open_trip("lasting", max_duration_s=600)
+    driver = await Party.attach(own_relay.gateway_url, tokens["driver"])
     deadline = driver.attached["deadline"]
-    await relay.end(signal.SIGKILL)
+    await own_relay.end(signal.SIGKILL)
     await driver.closed()
     await until(lambda: time.time() * 1000 > deadline, "the deadline passes", 5)
-    await relay.start()
+    await own_relay.start()
     async def closed() -> bool:
-        view = (await relay.call("GET", "/v1/trips/asleep")).json()
+        view = (await own_relay.call("GET", "/v1/trips/asleep")).json()
         return view["state"] == "closed"
     await until(closed, "the channel is closed", 2)
-    again = await Party.connect(relay.gateway_url)
+    again = await Party.connect(own_relay.gateway_url)
     await again.say("attach", token=tokens["driver"])
     assert (await again.hear("closed"))["reason"] == "expired"
     assert await again.closed() == 4500
-    async with relay.redis() as redis:
+    async with own_relay.redis() as redis:
         left = [key async for key in redis.scan_iter("*asleep*")]
         # The record stays as a tombstone; log and numbers are gone.
         assert [key.decode().split(":", 1)[1] for key in left] == ["trip:asleep"]
         fields = await redis.hkeys(left[0])
         assert not {b"d.phone", b"c.phone", b"messages_key"} & set(fields)
     # Only what was due was closed.
-    await (await Party.attach(relay.gateway_url, lasting["driver"])).leave()
+    await (await Party.attach(own_relay.gateway_url, lasting["driver"])).leave()
 
 
 async def test_an_attach_after_the_deadline_finds_it_closed_before_any_sweep(

@@ -42,12 +42,12 @@ def _note(frame: dict[str, Any], final: dict[str, dict[str, Any]], again: dict[s
         final[frame["id"]] = frame
 
 
-async def test_a_store_that_hangs_and_comes_back(relay: RelayProcess) -> None:
+async def test_a_store_that_hangs_and_comes_back(own_relay: RelayProcess) -> None:
     """SIGSTOP of the store: no answer is `accepted` without it, `again` settles what was unsure."""
-    tokens = await relay.open_trip("hang")
-    driver = await Party.attach(relay.gateway_url, tokens["driver"])
-    customer = await Party.attach(relay.gateway_url, tokens["customer"])
-    store = relay.store_pid()
+    tokens = await own_relay.open_trip("hang")
+    driver = await Party.attach(own_relay.gateway_url, tokens["driver"])
+    customer = await Party.attach(own_relay.gateway_url, tokens["customer"])
+    store = own_relay.store_pid()
     ids = [f"p{number}" for number in range(40)]
     for post_id in ids[:10]:
         await driver.post(f"text {post_id}", id=post_id)
@@ -60,9 +60,9 @@ async def test_a_store_that_hangs_and_comes_back(relay: RelayProcess) -> None:
         await until(lambda: len(_answers(driver)) == 40, "every post is answered", 10)
         assert len(driver.all("accepted")) == 10
         assert driver.all("unsure"), "nothing was under way when the store stopped"
-        assert (await relay.http.get(f"{relay.api_url}/livez")).status_code == 200
-        assert (await relay.http.get(f"{relay.api_url}/readyz")).status_code == 503
-        answer = await relay.open("meanwhile")
+        assert (await own_relay.http.get(f"{own_relay.api_url}/livez")).status_code == 200
+        assert (await own_relay.http.get(f"{own_relay.api_url}/readyz")).status_code == 503
+        answer = await own_relay.open("meanwhile")
         assert answer.status_code == 503
     finally:
         os.kill(store, signal.SIGCONT)
@@ -70,7 +70,7 @@ async def test_a_store_that_hangs_and_comes_back(relay: RelayProcess) -> None:
     assert {frame["op"] for frame in final.values()} == {"accepted"}
     await until(lambda: len({m["id"] for m in customer.all("message")}) == 40, "all arrive")
     # In the log each stands once, in spite of the second tries.
-    replayed = await Party.attach(relay.gateway_url, tokens["customer"])
+    replayed = await Party.attach(own_relay.gateway_url, tokens["customer"])
     assert sorted(m["id"] for m in replayed.all("message")) == sorted(ids)
     assert all(m["text"] == f"text {m['id']}" for m in replayed.all("message"))
 
@@ -79,11 +79,11 @@ def _answers(party: Party) -> list[dict[str, Any]]:
     return party.all("accepted") + party.all("refused") + party.all("unsure")
 
 
-async def test_what_was_refused_for_good_is_in_no_log(relay: RelayProcess) -> None:
+async def test_what_was_refused_for_good_is_in_no_log(own_relay: RelayProcess) -> None:
     """With the store down, `refused` means not stored: the log holds none of them afterwards."""
-    tokens = await relay.open_trip("down")
-    driver = await Party.attach(relay.gateway_url, tokens["driver"])
-    os.kill(relay.store_pid(), signal.SIGKILL)
+    tokens = await own_relay.open_trip("down")
+    driver = await Party.attach(own_relay.gateway_url, tokens["driver"])
+    os.kill(own_relay.store_pid(), signal.SIGKILL)
     ids = [f"p{number}" for number in range(20)]
     for post_id in ids:
         await driver.post("x", id=post_id)
@@ -91,8 +91,8 @@ async def test_what_was_refused_for_good_is_in_no_log(relay: RelayProcess) -> No
     refused = {frame["id"] for frame in driver.all("refused")}
     unsure = {frame["id"] for frame in driver.all("unsure")}
     accepted = {frame["id"] for frame in driver.all("accepted")}
-    await until(lambda: _ready(relay), "the store is back")
-    reader = await Party.attach(relay.gateway_url, tokens["customer"])
+    await until(lambda: _ready(own_relay), "the store is back")
+    reader = await Party.attach(own_relay.gateway_url, tokens["customer"])
     stored = {frame["id"] for frame in reader.all("message")}
     assert not refused & stored
     assert accepted <= stored <= accepted | unsure
@@ -102,11 +102,11 @@ async def _ready(relay: RelayProcess) -> bool:
     return (await relay.http.get(f"{relay.api_url}/readyz")).status_code == 200
 
 
-async def test_keys_gone(relay: RelayProcess) -> None:
+async def test_keys_gone(own_relay: RelayProcess) -> None:
     """Without the key ring nothing is opened, attached or accepted, and it comes back by itself."""
-    tokens = await relay.open_trip("keyless")
-    driver = await Party.attach(relay.gateway_url, tokens["driver"])
-    ring = relay.data / "keyring.json"
+    tokens = await own_relay.open_trip("keyless")
+    driver = await Party.attach(own_relay.gateway_url, tokens["driver"])
+    ring = own_relay.data / "keyring.json"
     ring.rename(ring.with_suffix(".away"))
 
     async def refused() -> bool:
@@ -119,21 +119,21 @@ async def test_keys_gone(relay: RelayProcess) -> None:
     await until(refused, "posts are refused")
     refusals = {frame["code"] for frame in driver.all("refused")}
     assert refusals == {"key_away"}
-    assert not await _ready(relay)
-    assert (await relay.open("other")).status_code == 503
+    assert not await _ready(own_relay)
+    assert (await own_relay.open("other")).status_code == 503
     ring.with_suffix(".away").rename(ring)
-    await until(lambda: _ready(relay), "the relay is ready again")
+    await until(lambda: _ready(own_relay), "the own_relay is ready again")
     await driver.accepted("back")
 
 
-async def test_a_store_that_is_away_at_attach(relay: RelayProcess) -> None:
+async def test_a_store_that_is_away_at_attach(own_relay: RelayProcess) -> None:
     """The app is told to come back, with a delay, and not that its token were bad."""
-    tokens = await relay.open_trip("away")
-    os.kill(relay.store_pid(), signal.SIGSTOP)
+    tokens = await own_relay.open_trip("away")
+    os.kill(own_relay.store_pid(), signal.SIGSTOP)
     try:
-        party = await Party.connect(relay.gateway_url)
+        party = await Party.connect(own_relay.gateway_url)
         await party.say("attach", token=tokens["driver"])
         assert await party.closed(10) == 4003
         assert "retry_after_ms=" in party.close_reason
     finally:
-        os.kill(relay.store_pid(), signal.SIGCONT)
+        os.kill(own_relay.store_pid(), signal.SIGCONT)

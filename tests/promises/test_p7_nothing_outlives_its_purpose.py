@@ -82,33 +82,33 @@ def readable(ring: KeyRing, blobs: set[bytes], trip: str) -> set[bytes]:
     return found
 
 
-async def test_at_close_and_after_the_span_nothing_can_be_read(relay: RelayProcess) -> None:
-    tokens = await relay.open_trip("gone", retention_s=0)
-    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+async def test_at_close_and_after_the_span_nothing_can_be_read(own_relay: RelayProcess) -> None:
+    tokens = await own_relay.open_trip("gone", retention_s=0)
+    driver = await Party.attach(own_relay.gateway_url, tokens["driver"])
     await driver.accepted(TEXT, id="m1")
-    file = KeyFile(relay.data / "keyring.json")
+    file = KeyFile(own_relay.data / "keyring.json")
     ring = file.read()
 
     # While the trip runs this test's own attempt at reading succeeds, or it would prove nothing.
-    before = readable(ring, bulk_strings(relay.data), "gone")
+    before = readable(ring, bulk_strings(own_relay.data), "gone")
     assert any(DRIVER_PHONE.encode() in plain for plain in before)
     assert any(TEXT.encode() in plain for plain in before)
 
-    await relay.end_trip("gone")
-    async with relay.redis() as redis:
+    await own_relay.end_trip("gone")
+    async with own_relay.redis() as redis:
         record = keys.trip("gone")
         left = set(await redis.hkeys(record))
         assert not {b"d.phone", b"c.phone", b"messages_key"} & left
         assert [key async for key in redis.scan_iter("*gone*")] == [record.encode()]
 
     # The append-only file still holds the ciphertext: DEL does not take it out of history.
-    blobs = bulk_strings(relay.data)
+    blobs = bulk_strings(own_relay.data)
     assert any(DRIVER_PHONE.encode() in plain for plain in readable(ring, blobs, "gone"))
 
     now_ms = int(time.time() * 1000)
     for purpose in (Purpose.NUMBERS, Purpose.MESSAGES):
         file.retire([ring.current(purpose, now_ms).id])
-    assert readable(file.read(), bulk_strings(relay.data), "gone") == set()
+    assert readable(file.read(), bulk_strings(own_relay.data), "gone") == set()
 
 
 async def test_messages_are_kept_for_their_retention_and_no_longer(relay: RelayProcess) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import socket
 from typing import Any
 
 import msgpack
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+
+#: Every connection of the running test.
+PARTIES: list[Party] = []
 
 MSGPACK, JSON = "relay.v1.msgpack", "relay.v1.json"
 
@@ -17,8 +21,8 @@ MSGPACK, JSON = "relay.v1.msgpack", "relay.v1.json"
 class Party:
     """One connection. Everything that came is in `heard`, in order."""
 
-    def __init__(self, socket: ClientConnection, protocol: str) -> None:
-        self.socket = socket
+    def __init__(self, connection: ClientConnection, protocol: str) -> None:
+        self.socket = connection
         self._binary = protocol == MSGPACK
         self.heard: list[dict[str, Any]] = []
         self.attached: dict[str, Any] = {}
@@ -28,20 +32,36 @@ class Party:
         self._reading = asyncio.create_task(self._read())
         self.close_code: int | None = None
         self.close_reason = ""
+        PARTIES.append(self)
 
     @classmethod
-    async def connect(cls, url: str, protocol: str = MSGPACK) -> Party:
-        socket = await connect(
-            url, subprotocols=[protocol], proxy=None, compression=None, max_size=2**22  # type: ignore[list-item]
+    async def connect(
+        cls, url: str, protocol: str = MSGPACK, *, receive_bytes: int | None = None
+    ) -> Party:
+        """Connect; `receive_bytes` is how much the system may take in for an app that does not read."""
+        options: dict[str, Any] = {}
+        if receive_bytes is not None:
+            host, _, port = url[5:].partition("/")[0].rpartition(":")
+            options["sock"] = raw = socket.socket()
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+            raw.connect((host, int(port)))
+        found = await connect(
+            url, subprotocols=[protocol], proxy=None, compression=None, max_size=2**22, **options  # type: ignore[list-item]
         )
-        return cls(socket, protocol)
+        return cls(found, protocol)
 
     @classmethod
     async def attach(
-        cls, url: str, token: str, protocol: str = MSGPACK, **fields: Any
+        cls,
+        url: str,
+        token: str,
+        protocol: str = MSGPACK,
+        *,
+        receive_bytes: int | None = None,
+        **fields: Any,
     ) -> Party:
         """Connect and attach; give the party when everything missed has been replayed."""
-        party = await cls.connect(url, protocol)
+        party = await cls.connect(url, protocol, receive_bytes=receive_bytes)
         await party.say("attach", token=token, **fields)
         party.attached = await party.hear("attached")
         await party.hear("replayed")

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from relay.core.ids import Role
 from relay.vault.binding import SENDERS, Sender, bind
-from relay.vault.envelope import DataKey, MessageCipher, Unreadable, unwrap, wrap
+from relay.vault.envelope import (
+    DataKey,
+    MessageCipher,
+    Unreadable,
+    unwrap,
+    wrap,
+    wrapping_key_id,
+)
 from relay.vault.ring import Key, KeyRing, KeyUnavailable, Purpose
 
 NOW_MS = 1_732_233_600_000
@@ -42,6 +49,7 @@ def test_a_data_key_unwraps_for_its_own_trip(material: bytes, trip: str, other: 
     wrapped = wrap(KEK, DataKey(material), trip=trip, nonce=os.urandom(12))
     assert len(wrapped) == 64
     assert material not in wrapped
+    assert wrapping_key_id(wrapped) == KEK.id
     assert unwrap(RING, wrapped, trip=trip).material == material
     if other != trip:
         with pytest.raises(Unreadable):

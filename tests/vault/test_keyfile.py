@@ -377,6 +377,13 @@ def test_a_lock_that_is_never_given_back_is_an_error_not_a_hang(
     with pytest.raises(KeyFileError, match="has kept the lock"):
         file.rotate(NOW_MS + DAY_MS, 0)
     assert len(file.read()) == 4  # reading needs no lock
+    live = LiveRing.of_file(file)
+    assert (
+        live.maintain(
+            NOW_MS, ahead_ms=HOUR_MS, longest_trip_ms=HOUR_MS, longest_retention_ms=HOUR_MS
+        )
+        == KeyChange()
+    ), "nor does maintenance that has nothing to do"
     holder.kill()
     holder.wait(DEADLINE_S)
     assert file.rotate(NOW_MS + DAY_MS, 0).made

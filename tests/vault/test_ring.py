@@ -115,6 +115,18 @@ def test_ids_and_material_come_from_the_bytes_that_were_given() -> None:
     assert len({key.id for key in first}) == len({key.material for key in first}) == len(first)
 
 
+def test_an_id_that_is_taken_is_drawn_again() -> None:
+    ring = ring_of(NOW_MS, 0)
+    taken = iter(bytes.fromhex(key.id) for key in ring)
+
+    def source(n: int) -> bytes:
+        return next(taken, os.urandom(4)) if n == 4 else os.urandom(n)
+
+    longer = ring.extended(NOW_MS, DAY_MS, source)
+    assert next(taken, None) is None
+    assert len({key.id for key in longer}) == len(longer) > len(ring)
+
+
 @pytest.mark.parametrize("length", [4, 32])
 def test_a_random_source_that_repeats_itself_is_refused(length: int) -> None:
     def stuck(n: int) -> bytes:

@@ -102,7 +102,7 @@ def test_no_character_of_a_tag_can_be_changed(index: int, character: str) -> Non
     assert is_true(altered, MESSAGE) == (altered == tag)
 
 
-@pytest.mark.parametrize("suffix", ["\n", "=", "==", "A", " "])
+@pytest.mark.parametrize("suffix", ["\n", "=", "==", "A", " ", "\u00e9", "\0"])
 def test_a_tag_has_one_text_form(suffix: str) -> None:
     assert not is_true(tag_of(MESSAGE) + suffix, MESSAGE)
 

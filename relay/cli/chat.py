@@ -1,0 +1,259 @@
+"""`relay chat`: a party of a trip in a terminal or a pipe, on the SDK that an app would use."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from ..client import (
+    Channel,
+    ChannelClosed,
+    ChannelState,
+    Delivery,
+    HandedBack,
+    Message,
+    OutboxFull,
+    PostRefused,
+    connect,
+)
+from .chat_input import Leave, Place, Quit, Say, Wrong, command_of, lines, texts
+from .chat_lines import JsonLines, PlainLines, View
+from .chat_screen import Screen, is_usable
+from .confidential import secret
+from .output import MISUSED, REFUSED, err, fail
+from .versions import relay_version
+
+DEFAULT_GATEWAY: Final = "ws://127.0.0.1:8700/v1/channel"
+
+#: A pipe that is through gives up after so long without a connection; a person need not.
+_GIVE_UP_S: Final = 20.0
+_LOOK_S: Final = 0.5
+_TYPING_AGAIN_S: Final = 3.0
+
+#: An end that is nobody's fault.
+_ORDERLY: Final = frozenset({"ended", "expired", "closed", "reassigned", "left"})
+
+
+def chat(
+    url: Annotated[
+        str,
+        typer.Option(envvar="RELAY_GATEWAY_URL", metavar="URL", help="the gateway, ws:// or wss://"),
+    ] = DEFAULT_GATEWAY,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="file with the party's token; without it the token is taken from RELAY_TOKEN, or "
+            "asked for without echo",
+        ),
+    ] = None,
+    linger_s: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="S",
+            help="at the end of piped input: how long to wait for what comes back",
+        ),
+    ] = 2.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="one JSON object for each event, one a line")
+    ] = False,
+) -> None:
+    """Take part in a trip's channel from a terminal or a pipe.
+
+    On a terminal: what you type is posted at Enter; beside it stands how far it has come: ◌ waits,
+    ✓ the relay has it, ✓✓ the other phone has it, then that it was seen. `/loc LAT LON [LABEL]`
+    posts a place, `/quit` or Ctrl-D leaves.
+
+    In a pipe each line of input is posted and each event is one line. At the end of the input it
+    waits until all is accepted, then --linger-s for answers, and leaves with 0; with 1 if anything
+    was not accepted:
+
+    \b
+      printf 'halo\\n' | relay chat --token-file customer.token
+    """
+    token = secret(
+        "token", option="--token-file", file=token_file, variable="RELAY_TOKEN", ask=True
+    )
+    try:
+        channel = connect(url, token, app=f"relay chat {relay_version()}")
+    except ValueError as error:
+        fail(f"--url: {error}", MISUSED)
+    if not as_json and is_usable():
+        went_well = asyncio.run(_at_terminal(channel))
+    else:
+        view = JsonLines(_write) if as_json else PlainLines(_write)
+        went_well = asyncio.run(_in_pipe(channel, view, linger_s))
+    if not went_well:
+        raise typer.Exit(REFUSED)
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+class _Chat:
+    """One run: posts what is asked for, shows what comes."""
+
+    def __init__(self, channel: Channel, view: View) -> None:
+        self.channel = channel
+        self._view = view
+        self._deliveries: list[Delivery] = []
+        self.complaints = 0
+        self._asked_to_leave = asyncio.Event()
+
+    async def do(self, line: str) -> None:
+        """Do what a line asks for."""
+        match command_of(line):
+            case Say(text=text):
+                await self._post(self.channel.post(text))
+            case Place(lat=lat, lon=lon, label=label):
+                await self._post(self.channel.post_location(lat, lon, label or None))
+            case Quit():
+                self.leave()
+            case Wrong(text=text):
+                self._complain(text)
+
+    async def _post(self, posting: Coroutine[Any, Any, Delivery]) -> None:
+        try:
+            delivery = await posting
+        except (ValueError, OutboxFull, ChannelClosed) as error:
+            self._complain(f"not posted: {error}")
+        else:
+            self._deliveries.append(delivery)
+            self._view.posted(delivery.post)
+
+    def _complain(self, text: str) -> None:
+        self.complaints += 1
+        self._view.complain(text)
+
+    def leave(self) -> None:
+        self._asked_to_leave.set()
+
+    async def show_events(self) -> None:
+        """Show what comes until the channel is over."""
+        async for event in self.channel:
+            self._view.show(event)
+            if isinstance(event, Message) and event.sender != "you":
+                await self.channel.seen(event)
+
+    async def all_accepted(self) -> bool:
+        """Wait until the relay has answered every post; say whether it took them all."""
+        try:
+            await self.channel.wait_attached()
+            for delivery in self._deliveries:
+                await delivery.accepted()
+        except (PostRefused, HandedBack, ChannelClosed):
+            return False
+        return True
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Task[Any]]]:
+        """Connected, with a task that shows events and one that ends when it is time to leave."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.leave)
+        async with self.channel:
+            showing = asyncio.create_task(self.show_events())
+            leaving = asyncio.create_task(self._asked_to_leave.wait())
+            try:
+                yield showing, leaving
+            finally:
+                await _ended(leaving)
+                await _ended(showing)
+
+    async def went_well(self) -> bool:
+        """Whether all was done that was asked for. To be asked when the channel has been left."""
+        closed = self.channel.closed
+        return (closed is None or closed.reason in _ORDERLY) and await self.all_accepted()
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    """End a task; raise what it has failed with."""
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.result()
+
+
+async def _at_terminal(channel: Channel) -> bool:
+    screen = Screen()
+    chat = _Chat(channel, screen)
+    with screen.on_terminal():
+        async with chat.running() as (showing, leaving):
+            keys = asyncio.create_task(_take_keys(chat, screen))
+            await asyncio.wait((showing, leaving, keys), return_when=asyncio.FIRST_COMPLETED)
+            await _ended(keys)
+    return await chat.went_well()
+
+
+async def _take_keys(chat: _Chat, screen: Screen) -> None:
+    """Take keys until the person leaves, and tell the peer about typing."""
+    said_at_s: float | None = None
+    loop = asyncio.get_running_loop()
+    async for typed in texts(sys.stdin.fileno()):
+        for asked in screen.editor.feed(typed):
+            if isinstance(asked, Leave):
+                return
+            said_at_s = None  # the message itself says that it is written
+            await chat.do(asked.line)
+        screen.changed()
+        is_writing = bool(screen.editor.text) and not screen.editor.text.startswith("/")
+        if is_writing and (said_at_s is None or loop.time() - said_at_s > _TYPING_AGAIN_S):
+            said_at_s = loop.time()
+            await chat.channel.typing(True)
+        elif not screen.editor.text and said_at_s is not None:
+            said_at_s = None
+            await chat.channel.typing(False)
+
+
+async def _in_pipe(channel: Channel, view: View, linger_s: float) -> bool:
+    chat = _Chat(channel, view)
+    async with chat.running() as (showing, leaving):
+        reading = asyncio.create_task(_read(chat))
+        await asyncio.wait((showing, leaving, reading), return_when=asyncio.FIRST_COMPLETED)
+        at_end = reading.done()
+        await _ended(reading)
+        if at_end and not leaving.done():
+            accepting = asyncio.create_task(chat.all_accepted())
+            await _until_accepted(channel, accepting, showing, leaving)
+            if accepting.done():
+                await asyncio.wait(
+                    (showing, leaving), timeout=linger_s, return_when=asyncio.FIRST_COMPLETED
+                )
+            await _ended(accepting)
+    return await chat.went_well() and not chat.complaints
+
+
+async def _read(chat: _Chat) -> None:
+    async for line in lines(sys.stdin.fileno()):
+        await chat.do(line)
+
+
+async def _until_accepted(
+    channel: Channel, accepting: asyncio.Task[bool], *others: asyncio.Task[Any]
+) -> None:
+    """Wait for the relay's answers; give up when there has been no connection for too long."""
+    loop = asyncio.get_running_loop()
+    connected_at_s = loop.time()
+    while True:
+        done, _ = await asyncio.wait(
+            (accepting, *others), timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        if done:
+            return
+        if channel.state in (ChannelState.ATTACHED, ChannelState.RESUMING):
+            connected_at_s = loop.time()
+        elif loop.time() - connected_at_s > _GIVE_UP_S:
+            err.print(
+                f"relay: the gateway could not be reached for {_GIVE_UP_S:.0f} s, so what was not "
+                "accepted is lost. See whether the relay runs, and check --url."
+            )
+            return

@@ -1,0 +1,152 @@
+"""The codecs: they survive hostile input, agree with each other and repeat nothing they were given."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.core import frames
+from relay.core.frames import (
+    FROM_APP_JSON,
+    FROM_APP_MSGPACK,
+    TO_APP_JSON,
+    TO_APP_MSGPACK,
+    BadField,
+    BadFrame,
+    UnknownOp,
+)
+
+BOTH = pytest.mark.parametrize(
+    ("codec", "pack"), [(FROM_APP_MSGPACK, msgpack.packb), (FROM_APP_JSON, lambda v: json.dumps(v).encode())]
+)  # fmt: skip
+PLANTED = "081234567890"
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=10,
+)  # fmt: skip
+ops = st.sampled_from(["attach", "post", "got", "seen", "typing", "report", "ping", "", "x"])
+names = st.sampled_from(
+    ["token", "id", "kind", "text", "lat", "lon", "again", "pos", "on", "after", "pending",
+     "device", "attempt", "epoch", "app", "kinds", "category", "other"]
+)  # fmt: skip
+maps = st.builds(
+    lambda op, rest: {"op": op, **rest}, ops | values, st.dictionaries(names, values, max_size=6)
+)
+
+
+def outcome(codec: frames.Codec, data: bytes) -> tuple[str, Any]:
+    try:
+        frame = codec.decode(data)
+    except BadField as error:
+        return "BadField", (str(error).split(":")[0], error.post_id)
+    except (BadFrame, UnknownOp) as error:
+        return type(error).__name__, None
+    return "frame", msgspec.to_builtins(frame)
+
+
+@given(maps)
+def test_both_codecs_judge_alike(frame: dict[str, Any]) -> None:
+    assert outcome(FROM_APP_MSGPACK, msgpack.packb(frame)) == outcome(
+        FROM_APP_JSON, json.dumps(frame).encode()
+    )
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_frame_raise_only_what_is_documented(data: bytes) -> None:
+    for codec in (FROM_APP_MSGPACK, FROM_APP_JSON, TO_APP_MSGPACK, TO_APP_JSON):
+        outcome(codec, data)
+
+
+@BOTH
+def test_deep_nesting_is_no_frame(codec: frames.Codec, pack: Any) -> None:
+    deep: Any = "x"
+    for _ in range(900 if pack is msgpack.packb else 400):
+        deep = [deep]
+    try:
+        data = pack({"op": "post", "id": deep})
+    except ValueError:
+        data = b"\x82\xa2op\xa4post\xa2id" + b"\x91" * 5000 + b"\xc0"
+    assert outcome(codec, data)[0] in ("BadFrame", "BadField")
+
+
+def test_a_length_that_lies_is_no_frame() -> None:
+    for data in (b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xffabc", b"\xdd\xff\xff\xff\xff\x01"):
+        with pytest.raises(BadFrame):
+            FROM_APP_MSGPACK.decode(data)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"op": "post", "id": PLANTED, "text": 1},
+        {"op": "post", "id": [PLANTED]},
+        {"op": "post", "id": "+62" + PLANTED, "text": "x"},
+        {"op": "post", "id": "a", "lat": PLANTED},
+        {"op": "attach", "token": int(PLANTED)},
+        {"op": "attach", "token": "x", "after": PLANTED},
+        {"op": "attach", "token": "x", "pending": [PLANTED, "+" + PLANTED]},
+        {"op": PLANTED},
+        {"op": "got", "pos": PLANTED},
+        {PLANTED: PLANTED},
+    ],
+)
+def test_an_error_repeats_nothing(codec: frames.Codec, pack: Any, frame: dict[str, Any]) -> None:
+    with pytest.raises((BadFrame, BadField, UnknownOp)) as caught:
+        codec.decode(pack(frame))
+    assert PLANTED not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@BOTH
+def test_a_post_that_can_be_answered_is(codec: frames.Codec, pack: Any) -> None:
+    with pytest.raises(BadField) as caught:
+        codec.decode(pack({"op": "post", "id": "a-1", "text": 5}))
+    assert caught.value.post_id == "a-1"
+    assert "`text`" in str(caught.value)
+    with pytest.raises(BadField) as caught:
+        codec.decode(pack({"op": "post", "id": "not an id", "text": "x"}))
+    assert caught.value.post_id is None
+
+
+@BOTH
+def test_unknown_fields_are_ignored(codec: frames.Codec, pack: Any) -> None:
+    assert codec.decode(pack({"op": "typing", "on": True, "new": {"x": 1}})) == frames.Typing(True)
+
+
+def test_every_frame_to_the_app_reads_the_same_in_both_encodings() -> None:
+    for frame in (
+        frames.Message("1-1", "a", "peer", 5, "location", "x", "t", 1.5, -2.5),
+        frames.Accepted("a", "1-1", 5, "t"),
+        frames.Refused("a", "too_many", "m", 5),
+        frames.Closed("ended", ["a"]),
+        frames.Presence(False),
+        frames.Attached(
+            "t", "driver", 1, "open", 5, frames.Peer("Budi", False), [],
+            frames.Limits(25, 2000, 5, 16),
+        ),
+    ):  # fmt: skip
+        text = json.loads(TO_APP_JSON.encode(frame))
+        assert msgpack.unpackb(TO_APP_MSGPACK.encode(frame)) == text
+        assert text["op"]
+        assert TO_APP_JSON.decode(TO_APP_JSON.encode(frame)) == frame
+
+
+def test_no_frame_prints_what_a_person_wrote_or_a_token() -> None:
+    for frame in (
+        frames.Post("a", text=PLANTED),
+        frames.Message("1-1", "a", "peer", 5, "text", PLANTED, "t"),
+        frames.Attach(PLANTED),
+    ):
+        assert PLANTED not in repr(frame)
+        assert PLANTED not in str(frame)

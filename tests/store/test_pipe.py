@@ -1,0 +1,142 @@
+"""The pipe: replies by position, never tied to a caller; an end of the connection is told honestly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from relay.store import keys
+from relay.store.embedded import EmbeddedServer
+from relay.store.endpoint import BadStoreUrl, Endpoint, NotSent, Unanswered, pack
+from relay.store.pipe import Pipe, StoreRefused
+from relay.store.scripts import ALL
+from relay.store.store import LogWriter, Store
+from tests.support.relay import children
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
+    async with EmbeddedServer(tmp_path / "store", durable=False) as running:
+        yield running
+
+
+@pytest.fixture
+async def pipe(server: EmbeddedServer) -> AsyncIterator[Pipe]:
+    found = Pipe(Endpoint.parse(server.url), name="test", reply_timeout_s=1.0)
+    await found.start()
+    yield found
+    await found.stop()
+
+
+def server_pid() -> int:
+    (pid,) = [pid for pid, line in children(os.getpid()) if line.startswith("valkey-server")]
+    return pid
+
+
+async def test_cancelled_at_random_nobody_gets_anothers_reply(pipe: Pipe) -> None:
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print(f"SEED={seed}")
+    rng = random.Random(seed)
+
+    async def ask(number: int) -> bool:
+        try:
+            async with asyncio.timeout(rng.choice([0, 0.0005, 0.002, 5])):
+                assert await pipe.call("ECHO", str(number)) == str(number).encode()
+        except TimeoutError:
+            return False
+        return True
+
+    done = []
+    for start in range(0, 5000, 100):
+        done += await asyncio.gather(*(ask(number) for number in range(start, start + 100)))
+    assert 100 < done.count(False)
+    assert 100 < done.count(True)
+
+
+async def test_a_callback_that_fails_costs_nobody_else_a_reply(pipe: Pipe) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError
+
+    pipe.send(pack("ECHO", "1"), fail)
+    assert await pipe.call("ECHO", "2") == b"2"
+
+
+async def test_a_hung_store_is_noticed_and_what_was_under_way_is_unanswered(pipe: Pipe) -> None:
+    pid = server_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began_s = asyncio.get_running_loop().time()
+        with pytest.raises(Unanswered):
+            await pipe.call("INCR", "n")
+        assert 0.9 < asyncio.get_running_loop().time() - began_s < 3
+        await until(lambda: not pipe.connected, "the pipe knows")
+        with pytest.raises(NotSent):
+            await pipe.call("INCR", "n")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await until(lambda: pipe.connected, "the pipe is back")
+    # It was never repeated by the pipe: the one that hung ran at most once.
+    assert int(await pipe.call("GET", "n") or 0) <= 1
+
+
+async def test_an_error_shows_its_kind_and_no_argument(pipe: Pipe) -> None:
+    await pipe.call("SET", "s", "+6281234567890")
+    with pytest.raises(StoreRefused) as caught:
+        await pipe.call("HSET", "s", "+6281234567890", "x")
+    assert caught.value.kind == "WRONGTYPE"
+    with pytest.raises(StoreRefused) as caught:
+        await pipe.call("NOSUCH", "+6281234567890")
+    assert "6281234567890" not in str(caught.value)
+
+
+async def test_scripts_are_loaded_again_after_a_flush(pipe: Pipe) -> None:
+    store = Store(pipe)
+    await store.load_scripts()
+    await pipe.call("SCRIPT", "FLUSH")
+    assert (await store.end("t", grace_s=0, detail="completed")).state == "closed"
+
+
+async def test_a_post_to_a_log_that_is_not_there_creates_nothing(pipe: Pipe) -> None:
+    answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    pipe.send(LogWriter("t", 1).command("a", b"d", b"x"), answered.set_result, LogWriter.SKIP)
+    assert await answered == [None, 0, None]
+    assert await pipe.call("KEYS", "*") == []
+
+
+def test_all_keys_of_a_trip_are_in_one_slot() -> None:
+    for trip in ("a", "trip:1", "x~y.z"):
+        tag = keys.tag(keys.partition(trip))
+        assert keys.trip(trip).startswith(tag)
+        assert keys.log(trip, 3).startswith(tag)
+    assert len({keys.partition(str(number)) for number in range(5000)}) == keys.PARTITIONS
+
+
+def test_every_script_begins_with_what_it_takes_and_gives() -> None:
+    for script in ALL:
+        head = script.text.split("return table.concat(kept, ' ')\nend\n")[1].split("local")[0]
+        assert "ARGV:" in head, script.name
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://x", "redis://", "unix://", "redis://h:99999", "redis://h:port", "", "redis://u:sec@"],
+)
+def test_a_bad_url_is_told_without_its_secrets(url: str) -> None:
+    with pytest.raises(BadStoreUrl) as caught:
+        Endpoint.parse(url)
+    assert "sec" not in str(caught.value).replace("secret", "")
+
+
+def test_an_endpoint_prints_no_password() -> None:
+    endpoint = Endpoint.parse("rediss://user:hunter2@store.example:6380/1")
+    assert "hunter2" not in repr(endpoint) + str(endpoint)
+    assert (endpoint.host, endpoint.port, endpoint.tls, endpoint.database) == (
+        "store.example", 6380, True, 1,
+    )  # fmt: skip
