@@ -13,7 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from .api.trips import Limits as ApiLimits
+from .api.limits import Limits as ApiLimits
 from .gateway.limits import Limits
 from .store.endpoint import BadStoreUrl, Endpoint
 

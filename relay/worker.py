@@ -82,7 +82,7 @@ class Worker:
                 build(
                     store=store, ring=gateway.node.keys, limits=settings.api_limits,
                     now_ms=gateway.node.now_ms, random_bytes=os.urandom,
-                    readiness=self._problems, metrics=lambda: as_text(self._snapshot()),
+                    readiness=self._all_problems, metrics=self._all_metrics,
                     gateway_url=settings.gateway_url,
                 ),
                 loop="none", http="httptools", ws="none", lifespan="off", access_log=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from starlette.applications import Starlette
@@ -14,9 +14,10 @@ from .asyncapi import asyncapi
 from .auth import ApiKeys
 from .calls import Answer, Asked, Call, Resource, nothing_here
 from .health import Health
+from .limits import Limits
 from .openapi import openapi
 from .system_messages import SystemMessages
-from .trips import Limits, Trips
+from .trips import Trips
 
 
 def build(
@@ -26,14 +27,14 @@ def build(
     limits: Limits,
     now_ms: Callable[[], int],
     random_bytes: Callable[[int], bytes],
-    readiness: Callable[[], Sequence[str]],
-    metrics: Callable[[], bytes],
+    readiness: Callable[[], Awaitable[Sequence[str]]],
+    metrics: Callable[[], Awaitable[bytes]],
     gateway_url: str,
 ) -> Starlette:
     """Make the API of one node.
 
     `ring` gives the key ring of the moment; `now_ms` the store's time in milliseconds; `readiness`
-    what this node waits for besides keys, in words for people; `metrics` the text for Prometheus;
+    what the workers wait for besides keys; `metrics` the text for Prometheus;
     `gateway_url` is what the parties' apps are told. Run it with the server's access log off: a
     path may hold a phone number.
     """

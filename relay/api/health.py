@@ -6,7 +6,7 @@ outage worse. Readiness tells a load balancer whether this node can serve, and p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -24,9 +24,8 @@ _NEEDED: Final = (Purpose.NUMBERS, Purpose.MESSAGES)
 class Health:
     """The calls `/livez`, `/readyz` and `/metrics`.
 
-    `readiness` gives what this node waits for, in words fit for a person (`the store has not
-    answered for 3 s`), nothing if all is well; `metrics` gives the text for Prometheus. Neither may
-    block.
+    `readiness` gives what the workers wait for, nothing if all is well; `metrics` gives the text for
+    Prometheus, all workers together. Neither waits for the store.
     """
 
     def __init__(
@@ -34,8 +33,8 @@ class Health:
         *,
         ring: Callable[[], KeyRing],
         now_ms: Callable[[], int],
-        readiness: Callable[[], Sequence[str]],
-        metrics: Callable[[], bytes],
+        readiness: Callable[[], Awaitable[Sequence[str]]],
+        metrics: Callable[[], Awaitable[bytes]],
     ) -> None:
         self._ring = ring
         self._now_ms = now_ms
@@ -65,11 +64,11 @@ class Health:
         return Answer(200, Alive())
 
     async def ready(self, asked: Asked[None]) -> Answer:
-        problems = list(self._readiness())
-        ring, now_ms = self._ring(), self._now_ms()
+        problems = list(await self._readiness())
+        now_ms = self._now_ms()
         for purpose in _NEEDED:
             try:
-                ring.current(purpose, now_ms)
+                self._ring().current(purpose, now_ms)
             except KeyUnavailable:
                 problems.append(f"no key for {purpose} covers the present time")
         if problems:
@@ -81,4 +80,4 @@ class Health:
         return Answer(200, Ready())
 
     async def metrics(self, asked: Asked[None]) -> Answer:
-        return Answer(200, self._metrics(), CONTENT_TYPE_LATEST)
+        return Answer(200, await self._metrics(), CONTENT_TYPE_LATEST)

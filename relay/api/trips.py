@@ -28,6 +28,7 @@ from ..vault.tokens import PARTY_TOKEN_BYTES, new_party_token, parse_party_token
 from .auth import KeyScope
 from .calls import Answer, Asked, Call
 from .fields import strings
+from .limits import Limits
 from .problems import Code, Problem, invalid, no_trip, refused
 from .types import (
     DEFAULT_DURATION_S,
@@ -62,21 +63,6 @@ _STATES: Final[dict[str, Literal["open", "grace", "closed"]]] = {
 }
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the operator of this relay has set for every trip.
-
-    `token_ttl_s` is how long a token lets an app attach; `api_key_lifetime_s` for how long a key
-    that was looked up is believed, and so how long a revoked one still works.
-    """
-
-    longest_trip_s: int
-    longest_retention_s: int
-    longest_report_window_s: int
-    token_ttl_s: int
-    api_key_lifetime_s: float = 2.0
 
 
 class Trips:

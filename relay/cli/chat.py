@@ -29,11 +29,13 @@ from .chat_screen import Screen, is_usable
 from .confidential import secret
 from .output import MISUSED, REFUSED, err, fail
 from .versions import relay_version
+from .words import count_of
 
 DEFAULT_GATEWAY: Final = "ws://127.0.0.1:8700/v1/channel"
 
 #: A pipe that is through gives up after so long without a connection; a person need not.
 _GIVE_UP_S: Final = 20.0
+_LAST_WORDS_S: Final = 2.0
 _LOOK_S: Final = 0.5
 _TYPING_AGAIN_S: Final = 3.0
 
@@ -109,17 +111,18 @@ class _Chat:
         self.complaints = 0
         self._asked_to_leave = asyncio.Event()
 
-    async def do(self, line: str) -> None:
-        """Do what a line asks for."""
+    async def do(self, line: str) -> bool:
+        """Do what a line asks for. False if that is to leave."""
         match command_of(line):
             case Say(text=text):
                 await self._post(self.channel.post(text))
             case Place(lat=lat, lon=lon, label=label):
                 await self._post(self.channel.post_location(lat, lon, label or None))
-            case Quit():
-                self.leave()
             case Wrong(text=text):
                 self._complain(text)
+            case Quit():
+                return False
+        return True
 
     async def _post(self, posting: Coroutine[Any, Any, Delivery]) -> None:
         try:
@@ -133,9 +136,6 @@ class _Chat:
     def _complain(self, text: str) -> None:
         self.complaints += 1
         self._view.complain(text)
-
-    def leave(self) -> None:
-        self._asked_to_leave.set()
 
     async def show_events(self) -> None:
         """Show what comes until the channel is over."""
@@ -156,10 +156,10 @@ class _Chat:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Task[Any]]]:
-        """Connected, with a task that shows events and one that ends when it is time to leave."""
+        """Connected, with a task that shows events and one that ends at a signal to leave."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.leave)
+            loop.add_signal_handler(number, self._asked_to_leave.set)
         async with self.channel:
             showing = asyncio.create_task(self.show_events())
             leaving = asyncio.create_task(self._asked_to_leave.wait())
@@ -170,9 +170,17 @@ class _Chat:
                 await _ended(showing)
 
     async def went_well(self) -> bool:
-        """Whether all was done that was asked for. To be asked when the channel has been left."""
+        """Say what was not accepted. To be asked when the channel has been left."""
+        lost = 0
+        for delivery in self._deliveries:
+            try:
+                await delivery.accepted()
+            except (PostRefused, HandedBack, ChannelClosed):
+                lost += 1
+        if lost:
+            err.print(f"relay: {count_of(lost, 'message')} not accepted")
         closed = self.channel.closed
-        return (closed is None or closed.reason in _ORDERLY) and await self.all_accepted()
+        return not lost and (closed is None or closed.reason in _ORDERLY)
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:
@@ -191,11 +199,14 @@ async def _at_terminal(channel: Channel) -> bool:
             keys = asyncio.create_task(_take_keys(chat, screen))
             await asyncio.wait((showing, leaving, keys), return_when=asyncio.FIRST_COMPLETED)
             await _ended(keys)
+            accepting = asyncio.create_task(chat.all_accepted())
+            await asyncio.wait((accepting, leaving), timeout=_LAST_WORDS_S)
+            await _ended(accepting)
     return await chat.went_well()
 
 
 async def _take_keys(chat: _Chat, screen: Screen) -> None:
-    """Take keys until the person leaves, and tell the peer about typing."""
+    """Take keys until the person leaves; tell the peer that something is being written."""
     said_at_s: float | None = None
     loop = asyncio.get_running_loop()
     async for typed in texts(sys.stdin.fileno()):
@@ -203,7 +214,8 @@ async def _take_keys(chat: _Chat, screen: Screen) -> None:
             if isinstance(asked, Leave):
                 return
             said_at_s = None  # the message itself says that it is written
-            await chat.do(asked.line)
+            if not await chat.do(asked.line):
+                return
         screen.changed()
         is_writing = bool(screen.editor.text) and not screen.editor.text.startswith("/")
         if is_writing and (said_at_s is None or loop.time() - said_at_s > _TYPING_AGAIN_S):
@@ -221,10 +233,10 @@ async def _in_pipe(channel: Channel, view: View, linger_s: float) -> bool:
         await asyncio.wait((showing, leaving, reading), return_when=asyncio.FIRST_COMPLETED)
         at_end = reading.done()
         await _ended(reading)
-        if at_end and not leaving.done():
+        if at_end:
             accepting = asyncio.create_task(chat.all_accepted())
             await _until_accepted(channel, accepting, showing, leaving)
-            if accepting.done():
+            if accepting.done() and not reading.result():
                 await asyncio.wait(
                     (showing, leaving), timeout=linger_s, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -232,9 +244,12 @@ async def _in_pipe(channel: Channel, view: View, linger_s: float) -> bool:
     return await chat.went_well() and not chat.complaints
 
 
-async def _read(chat: _Chat) -> None:
+async def _read(chat: _Chat) -> bool:
+    """Do what the lines of the input ask for, to its end or until one says to leave: then True."""
     async for line in lines(sys.stdin.fileno()):
-        await chat.do(line)
+        if not await chat.do(line):
+            return True
+    return False
 
 
 async def _until_accepted(

@@ -39,6 +39,13 @@ _MARKS: Final = {
 }
 
 
+_STATES: Final = {
+    ChannelState.CONNECTING: "connecting",
+    ChannelState.RESUMING: "catching up",
+    ChannelState.ATTACHED: "up to date",
+}
+
+
 class View(Protocol):
     """Shows a chat."""
 
@@ -140,7 +147,7 @@ def notice(event: Event, alias: str) -> str:
         case ConnectionChanged(state=ChannelState.SUSPENDED):
             return f"{visible(event.cause)}; the next try in {event.retry_in_s or 0:.1f} s"
         case ConnectionChanged():
-            return str(event.state)
+            return _STATES[event.state]
         case Problem():
             return f"the relay did not act on something: {visible(event.message)}"
         case Closed():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import platform
 import resource
 import stat
@@ -199,7 +197,8 @@ def _store(where: Settings) -> Iterator[Finding]:
         yield from _answering_store(client, name, embedded=not where.redis)
     except (RedisError, OSError) as error:
         # The text of a server's error may quote a user's name; its type says enough.
-        yield _fail("store", f"{name} does not answer as it should ({type(error).__name__})", advice)
+        text = f"{name} does not answer as it should ({type(error).__name__})"
+        yield _fail("store", text, advice)
     finally:
         client.close()
 
@@ -258,7 +257,8 @@ def _persistence(config: dict[str, str], info: dict[str, Any], embedded: bool) -
             "persistence", text, "CONFIG SET appendonly yes, and in its configuration file"
         )
     if info.get("aof_last_write_status", "ok") != "ok":
-        return _fail("persistence", "the last write to disk failed", "make room on the store's disk")
+        advice = "make room on the store's disk; its log says more"
+        return _fail("persistence", "the last write to disk failed", advice)
     if fsync != "always":
         return _warn(
             "persistence",

@@ -94,7 +94,7 @@ def ring_is_in_environment(where: Settings) -> bool:
 
 
 def key_ring(where: Settings) -> tuple[KeyRing, str]:
-    """The ring that a relay with these settings uses, and where it is from. Raises `KeyFileError`."""
+    """The ring of a relay with these settings, and where it is from. Raises `KeyFileError`."""
     if ring_is_in_environment(where):
         return LiveRing.of_environment(os.environ).ring, VARIABLE
     return KeyFile(where.ring_path).read(), str(where.ring_path)

@@ -183,13 +183,13 @@ class Ledger:
         if retry_after_ms:
             self.outbox.retry(post_id, retry_after_ms, now_s, unsure=False)
             return []
-        if code in (RefusedCode.REASSIGNED, RefusedCode.CLOSED):
-            # The frame that explains it is on its way. Nothing may go to a party that the posts
-            # were not written for.
-            self.outbox.pause()
         item = self.outbox.refused(post_id)
         if item is None:
             return []
+        if code in (RefusedCode.REASSIGNED, RefusedCode.CLOSED):
+            # The frame that explains it is on its way. Nothing may go to a party that the posts
+            # were not written for.
+            self.outbox.pause(now_s)
         self._return([item])
         self.changed = True
         return [parse.refused(frame, item)]

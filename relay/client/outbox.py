@@ -67,7 +67,7 @@ class Outbox:
         self._accepted: dict[str, _Entry] = {}
         self._pace = Pace()
         self._limits: Limits | None = None  # None while nothing may be sent
-        self._paused = False
+        self._paused_s: float | None = None
         for item in saved:
             # Whether a killed run had sent it is not known, so every one is looked up first.
             entry = self._add(item.post, item.epoch, _Stage.READY)
@@ -125,7 +125,7 @@ class Outbox:
     def attached(self, epoch: int, lost: list[str], limits: Limits) -> list[SavedPost]:
         """Note that the posts may go. Returns those written for another pairing, now removed."""
         self._limits = limits
-        self._paused = False
+        self._paused_s = None
         foreign = self._take(e for e in self._in_order() if e.epoch not in (None, epoch))
         for entry in self._in_order():
             entry.epoch = epoch
@@ -153,9 +153,9 @@ class Outbox:
             if entry.stage is _Stage.SENT:
                 entry.stage, entry.again = _Stage.READY, True
 
-    def pause(self) -> None:
-        """Send nothing before the next `attached` or `take_all`."""
-        self._paused = True
+    def pause(self, now_s: float) -> None:
+        """Send nothing before the next `attached` or `take_all`; the relay owes an explanation."""
+        self._paused_s = now_s
 
     def delivered_but(self, undelivered: set[str]) -> list[SavedPost]:
         """Remove and return what reached the peer, when the relay ends a log: oldest first.
@@ -176,7 +176,7 @@ class Outbox:
         items = self.saved()
         self._waiting.clear()
         self._accepted.clear()
-        self._paused = False
+        self._paused_s = None
         return items
 
     def posts(self) -> list[Post]:
@@ -245,7 +245,7 @@ class Outbox:
         """When something is to be done if nothing comes in before; None for never."""
         if self._limits is None:
             return None
-        times = [e.sent_s + ANSWER_TIMEOUT_S for e in self._sent()]
+        times = [since_s + ANSWER_TIMEOUT_S for since_s in self._owed()]
         entry = self._next()
         if entry is not None:
             ready_at_s = self._pace.ready_at_s(self._limits.posts_per_s)
@@ -254,14 +254,16 @@ class Outbox:
 
     def unanswered(self, now_s: float) -> bool:
         """Tell whether the relay has owed an answer for too long."""
-        return any(now_s >= entry.sent_s + ANSWER_TIMEOUT_S for entry in self._sent())
+        return any(now_s >= since_s + ANSWER_TIMEOUT_S for since_s in self._owed())
 
-    def _sent(self) -> list[_Entry]:
-        return [entry for entry in self._waiting.values() if entry.stage is _Stage.SENT]
+    def _owed(self) -> list[float]:
+        """Since when the relay has owed each answer."""
+        times = [e.sent_s for e in self._waiting.values() if e.stage is _Stage.SENT]
+        return times if self._paused_s is None else [*times, self._paused_s]
 
     def _next(self) -> _Entry | None:
         """The oldest post that waits to be sent, if one more may be unanswered."""
-        if self._limits is None or self._paused:
+        if self._limits is None or self._paused_s is not None:
             return None
         room = min(self._in_flight, self._limits.in_flight)
         for entry in islice(self._waiting.values(), room):

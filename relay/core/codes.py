@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 class CloseCode(IntEnum):
     """Why the relay ends a connection."""
 
+    NORMAL = 1000
     GOING_AWAY = 1001
     PROTOCOL_ERROR = 1002
     INVALID_TEXT = 1007
@@ -42,6 +43,11 @@ def may_reconnect(code: int) -> bool:
     if code >= 4500:
         return False
     return code not in _FINAL_RFC_CODES
+
+
+def may_be_sent(code: int) -> bool:
+    """Tell whether a close frame may carry `code` (RFC 6455 section 7.4 and the IANA registry)."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
 
 
 def close_reason(code: CloseCode, retry_after_ms: int = 0) -> str:

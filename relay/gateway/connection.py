@@ -11,10 +11,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from ..core.bucket import Bucket
-from ..core.codes import CloseCode, ErrorCode, RefusedCode, close_reason
+from ..core.codes import CloseCode, ErrorCode, RefusedCode, close_reason, may_be_sent
 from ..core.frames import (
     MAX_FRAME_BYTES,
     BadField,
@@ -104,7 +104,7 @@ class Connection(WSListener):
         self.known_n = 0
         self.catching_up = False
         self.replayed = False
-        self.resume_from: bytes | None = None
+        self.resume_from: bytes | str | None = None
         self.acknowledged: set[str] = set()
         self.opened_s = self.heard_s = self._loop.time()
         self.pinged_s = 0.0
@@ -142,8 +142,10 @@ class Connection(WSListener):
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             self._closing = True
-            code = frame.get_close_code()
-            transport.send_close(code or WSCloseCode.OK)
+            # picows gives an int and calls it an enum.
+            code = int(frame.get_close_code()) or CloseCode.NORMAL  # type: ignore[call-overload]
+            answer = code if may_be_sent(code) else CloseCode.PROTOCOL_ERROR
+            transport.send_close(answer)  # type: ignore[arg-type]
             transport.disconnect()
 
     def _take(self, message: bytes) -> None:
@@ -178,19 +180,13 @@ class Connection(WSListener):
             else:
                 self.complain(ErrorCode.BAD_FIELD, str(error))
         except RemoteProtocolError as error:
-            self._out_of_turn(op, frame, error)
+            if op == "post" and self.session.state is not State.NEW:
+                self.refuse_at_once(frame.id, RefusedCode.NOT_ATTACHED, "Wait for `attached`.", 200)
+            else:
+                self.complain(ErrorCode.OUT_OF_TURN, f"{error}; the frame was ignored.")
         else:
             if self.session.state is not State.CLOSED:
                 self._gate.take(self, frame)
-
-    def _out_of_turn(self, op: str, frame: Any, error: RemoteProtocolError) -> None:
-        if self.session.state is State.NEW:
-            # Nobody has shown a token yet; who begins with something else is no client of ours.
-            self.close(CloseCode.BAD_FRAME)
-        elif op == "post":
-            self.refuse_at_once(frame.id, RefusedCode.NOT_ATTACHED, "Wait for `attached`.", 200)
-        else:
-            self.complain(ErrorCode.OUT_OF_TURN, f"{error}; the frame was ignored.")
 
     def pause_writing(self) -> None:
         self._choked = True
@@ -250,6 +246,9 @@ class Connection(WSListener):
             self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
         elif self.session.state is not State.CLOSED:
             self.send(Error(code, message))
+            if self.session.state is State.NEW:
+                # Nobody has shown a token yet, and this is not how one begins.
+                self.close(CloseCode.BAD_FRAME)
 
     def ping(self, now_s: float) -> None:
         """Ask for a sign of life."""

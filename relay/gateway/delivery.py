@@ -72,26 +72,35 @@ def replay(node: Node, channel: Channel, connection: Connection, after: str) -> 
 def _read(node: Node, channel: Channel, connection: Connection, after: bytes | str) -> None:
     node.store.read_log(
         channel.trip, channel.epoch, after, _PAGE,
-        partial(_take_page, node, channel, connection, channel.epoch),
+        partial(_take_page, node, channel, connection, channel.epoch, after),
     )  # fmt: skip
 
 
 def _take_page(
-    node: Node, channel: Channel, connection: Connection, epoch: int, reply: Any
+    node: Node,
+    channel: Channel,
+    connection: Connection,
+    epoch: int,
+    after: bytes | str,
+    reply: Any,
 ) -> None:
     if connection.closed or connection.channel is not channel or channel.epoch != epoch:
         return
     if not node.may_deliver():
-        node.hold(partial(_take_page, node, channel, connection, epoch, reply))
+        node.hold(partial(_take_page, node, channel, connection, epoch, after, reply))
         return
     if not isinstance(reply, list):
         # The store is away. The app resumes where it was when it is back.
         node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
         return
-    last: bytes | None = None
+    last = after
     for entry_id, fields in reply:
         if time_ms(entry_id) >= channel.deadline:
-            node.spawn(_read_past_deadline(node, channel, connection, last or connection.head))
+            node.spawn(_read_past_deadline(node, channel, connection, last))
+            return
+        if connection.choked:
+            # The rest of the page is read again when the app has room for it.
+            connection.resume_from = last
             return
         last = entry_id
         if _order(entry_id) > _order(connection.head):
@@ -106,17 +115,14 @@ def _take_page(
             log.error("an entry of a log cannot be read", trip=channel.trip)
             continue
         hand_over(node, connection, entry)
-    if len(reply) == _PAGE and last is not None:
-        if connection.choked:
-            connection.resume_from = last
-        else:
-            _read(node, channel, connection, last)
+    if len(reply) == _PAGE:
+        _read(node, channel, connection, last)
         return
     _finish(node, channel, connection)
 
 
 async def _read_past_deadline(
-    node: Node, channel: Channel, connection: Connection, last: bytes
+    node: Node, channel: Channel, connection: Connection, last: bytes | str
 ) -> None:
     """An entry from after the deadline: either the deadline was moved and we have not heard, or the
     entry was stored in the moment before the close and was never accepted."""

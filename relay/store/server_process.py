@@ -86,7 +86,7 @@ def spawn(
         log_path.replace(log_path.with_suffix(".log.1"))
     log_fd = os.open(log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        return subprocess.Popen(  # noqa: S603 - our own program and arguments
+        return subprocess.Popen(
             [
                 *(sys.executable, "-I", "-S", str(launcher), str(os.getpid())),
                 *(str(program), *server_arguments(socket_path, durable=durable)),
@@ -146,7 +146,7 @@ async def end(process: subprocess.Popen[bytes], socket_path: Path, *, limit_s: f
     try:
         async with asyncio.timeout(limit_s):
             await ask_to_shut_down(socket_path)  # it looks for signals only ten times a second
-            while process.poll() is None:  # noqa: ASYNC110 - a process sets no event
+            while process.poll() is None:
                 await asyncio.sleep(0.005)
     except TimeoutError:
         pass

@@ -81,7 +81,7 @@ def unwrap(ring: KeyRing, wrapped: bytes, *, trip: str) -> DataKey:
     """
     if len(wrapped) != _WRAPPED_BYTES:
         raise Unreadable("A trip's stored data key has the wrong length, so it can't be read.")
-    kek = ring.get(Purpose.MESSAGES, wrapped[:_KEY_ID_BYTES].hex())
+    kek = ring.get(Purpose.MESSAGES, wrapping_key_id(wrapped))
     nonce = wrapped[_KEY_ID_BYTES : _KEY_ID_BYTES + NONCE_BYTES]
     sealed = wrapped[_KEY_ID_BYTES + NONCE_BYTES :]
     try:

@@ -197,7 +197,10 @@ class World:
         self.key = ""
         self.http: httpx2.AsyncClient
 
-    def _metrics(self) -> bytes:
+    async def _readiness(self) -> list[str]:
+        return self.problems
+
+    async def _metrics(self) -> bytes:
         return self.metrics()
 
     def current_ring(self) -> KeyRing:
@@ -312,7 +315,7 @@ class World:
             limits=self.limits,
             now_ms=self.clock,
             random_bytes=os.urandom,
-            readiness=lambda: self.problems,
+            readiness=self._readiness,
             metrics=self._metrics,
             gateway_url=GATEWAY_URL,
         )

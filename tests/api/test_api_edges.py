@@ -11,7 +11,7 @@ import pytest
 from relay.api import auth
 from relay.api.auth import ApiKeys, KeyScope
 from relay.api.types import OpenTrip, PartyInput
-from relay.store.endpoint import Endpoint
+from relay.store.endpoint import Endpoint, StoreError
 from relay.store.keys import APIKEYS
 from relay.store.pipe import Pipe
 from relay.vault.ring import KeyRing
@@ -89,6 +89,16 @@ async def test_a_key_that_was_looked_up_costs_no_round_trip(world: World) -> Non
     assert await _lookups(world) == before
     await ApiKeys(world.store.pipe, lifetime_s=0).check(header, {KeyScope.PLATFORM})
     assert await _lookups(world) == before + 1
+
+
+async def test_only_what_survives_an_outage_believes_a_key_of_before_it(mortal: World) -> None:
+    keys = ApiKeys(mortal.store.pipe, lifetime_s=0)
+    header = f"Bearer {mortal.key}".encode()
+    await keys.check(header, {KeyScope.PLATFORM})
+    await mortal.kill_store()
+    await keys.check(header, {KeyScope.PLATFORM}, survives_outage=True)
+    with pytest.raises(StoreError):
+        await keys.check(header, {KeyScope.PLATFORM})
 
 
 async def _lookups(world: World) -> int:

@@ -53,7 +53,7 @@ class RelayModel:
         self.closed: str | None = None
         self.history: list[tuple[str, str, int]] = []  # (role, id, epoch) ever stored
         self._ms = 0
-        self._losses = 0
+        self.losses = 0
 
     @property
     def head(self) -> str:
@@ -145,7 +145,7 @@ class RelayModel:
             entry = next(mine, None)
         if entry is None:
             self._ms += 1
-            entry = Entry(f"{self._ms:013}-{self._losses:04}", role, frame)
+            entry = Entry(f"{self._ms:013}-{self.losses:04}", role, frame)
             self.log.append(entry)
             self.history.append((role, frame["id"], self.epoch))
             self._tell(PEER_OF[role], self.message(entry, PEER_OF[role]))
@@ -180,7 +180,7 @@ class RelayModel:
         """
         assert not any(self.seats.values())
         del self.log[len(self.log) - count :]
-        self._losses += 1
+        self.losses += 1
         self._ms = int(self.head.partition("-")[0] or 0)
         for role in self.got:
             self.got[role] = min(self.got[role], self.head)

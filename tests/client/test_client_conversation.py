@@ -49,6 +49,8 @@ class Phone:
         self.in_flight = in_flight
         self.stored = SavedState(device=f"device of {party}").to_bytes()
         self.durable = Screen()
+        self.knows_log = True  # which of its posts the store forgot, if any
+        self.maybe_stored: set[str] = set()
         self.posted: list[tuple[str, int | None]] = []  # (id, epoch it was written in)
         self.end: End | None = None
         self.start()
@@ -67,6 +69,7 @@ class Phone:
     def save(self) -> None:
         self.stored = self.conversation.ledger.saved().to_bytes()
         self.durable = copy.deepcopy(self.screen)
+        self.knows_log |= self.conversation.is_attached
 
     def post(self, number: int) -> None:
         post = Post(f"{self.party}-{number}", f"text {number}")
@@ -83,10 +86,18 @@ class Phone:
 
     def pump(self, now_s: float) -> None:
         self.save()
-        self.up.extend(self.conversation.due(now_s))
+        for frame in self.conversation.due(now_s):
+            if frame["op"] == "post":
+                doubtful = frame["id"] in self.maybe_stored
+                assert frame.get("again", False) or not doubtful, "a repetition without `again`"
+                self.maybe_stored.add(frame["id"])
+            self.up.append(frame)
 
     def hear(self, now_s: float) -> None:
         assert self.end is not None
+        frame = self.end.out[0]
+        if frame["op"] == "refused":
+            self.maybe_stored.discard(frame["id"])
         self.events.extend(self.conversation.receive(self.end.out.popleft(), now_s))
 
     def take(self) -> None:
@@ -136,7 +147,6 @@ class Trip(RuleBasedStateMachine):
         self.gone: list[Phone] = []
         self.moods: list[str] = []
         self.late: list[tuple[Phone, dict[str, Any]]] = []
-        self.forgot_while_away = {role: False for role in PEER_OF}
 
     def new_phone(self, role: str) -> Phone:
         return Phone(role, self.relay.parties[role], self.in_flight)
@@ -182,7 +192,6 @@ class Trip(RuleBasedStateMachine):
             return
         frame = phone.up.popleft()
         if frame["op"] == "attach":
-            self.forgot_while_away[phone.role] = False
             self.relay.attach(phone.end, phone.role, frame)
         elif self.relay.closed is None:
             if frame["op"] == "post" and self.moods:
@@ -251,7 +260,8 @@ class Trip(RuleBasedStateMachine):
         for phone in self.phones.values():
             self._drop(phone, 0)
         self.relay.lose_tail(min(count, len(self.relay.log)))
-        self.forgot_while_away = dict.fromkeys(self.forgot_while_away, True)
+        for phone in self.phones.values():
+            phone.knows_log = False
 
     @precondition(lambda self: self.relay.closed is None and len(self.relay.log) > self.relay.epoch)
     @rule(data=st.data())
@@ -266,7 +276,7 @@ class Trip(RuleBasedStateMachine):
     @rule()
     def close(self) -> None:
         # What the store forgot, nobody can list as undelivered.
-        if self.relay.closed is None and not any(self.forgot_while_away.values()):
+        if self.relay.closed is None and all(p.knows_log for p in self.phones.values()):
             self.relay.close("ended")
 
     # --- judgement ------------------------------------------------------------------------------
@@ -312,6 +322,7 @@ class Trip(RuleBasedStateMachine):
             if self.in_flight == 1:
                 assert own == sorted(own, key=order.index), "messages were shown out of order"
 
+        assert not author.conversation.ledger.saved().outbox, "the storage keeps a settled post"
         assert not screen.own, "a post came back as if it were another install's"
         for post_id, epoch in author.posted:
             outcomes = (post_id in screen.refused) + (post_id in screen.back)
@@ -323,6 +334,9 @@ class Trip(RuleBasedStateMachine):
                 assert post_id in screen.confirmed, "nobody told the author"
             if post_id in screen.refused:
                 assert not shown, "a refused post was shown"
+            known = post_id in screen.accepted and not self.relay.losses
+            if known and post_id in screen.back and epoch == self.relay.epoch:
+                assert post_id in self.relay.undelivered(author.role), "it was delivered"
             if epoch is not None and shown:
                 stored = {e for role, i, e in self.relay.history if i == post_id}
                 assert stored <= {epoch}, "a post reached a party it was not written for"

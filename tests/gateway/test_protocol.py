@@ -230,6 +230,7 @@ async def test_frames_before_attach(relay: RelayProcess) -> None:
         party = await Party.connect(relay.gateway_url)
         await party.say(op, id="a", text="x", pos="1700000000000-0000", on=True)
         assert await party.closed() == 4504
+        assert party.heard[-1]["op"] == "error", op
     tokens = await relay.open_trip("hasty")
     party = await Party.connect(relay.gateway_url)
     await party.say("attach", token=tokens["driver"])

@@ -53,8 +53,6 @@ def words(node: ast.AST) -> Iterator[str]:
         yield node.value
     elif isinstance(node, ast.alias):
         yield node.name
-    elif isinstance(node, ast.ImportFrom):
-        yield node.module or ""
 
 
 def places(sources: dict[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -89,10 +87,14 @@ def touching_digits(sources: dict[str, str]) -> set[tuple[str, str]]:
 
 
 def encrypting(sources: dict[str, str]) -> set[str]:
+    """The files that import a library for encryption."""
     return {
         file
-        for file, _, word in places(sources)
-        if word.split(".")[0] in {"cryptography", "Crypto"}
+        for file, source in sources.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for word in [getattr(node, "module", None), *(alias.name for alias in node.names)]
+        if word and word.split(".")[0] in {"cryptography", "Crypto", "Cryptodome", "nacl"}
     }
 
 
@@ -116,7 +118,7 @@ def test_what_searches_or_seals_returns_no_digits() -> None:
 
 
 def test_the_tripwire_sees_a_read_path() -> None:
-    """Three ways to bring one in, each seen."""
+    """Ways to bring one in, each seen."""
     sources = package()
     sources["api/numbers.py"] = (
         "class Disclosure:\n"
@@ -127,4 +129,5 @@ def test_the_tripwire_sees_a_read_path() -> None:
     sources["api/phones.py"] = "def text(phone):\n    return getattr(phone, '_PhoneNumber__e164')\n"
     assert touching_digits(sources) - DIGITS == {("api/phones.py", "text")}
     sources["api/raw.py"] = "from cryptography.hazmat.primitives import ciphers\n"
-    assert encrypting(sources) - ENCRYPTING_MODULES == {"api/raw.py"}
+    sources["api/late.py"] = "def f():\n    import cryptography.fernet as c\n    return c\n"
+    assert encrypting(sources) - ENCRYPTING_MODULES == {"api/raw.py", "api/late.py"}
