@@ -1,4 +1,4 @@
-"""What the relay says about itself: one JSON object a line on standard error, or plain on a terminal.
+"""What the relay says about itself: a JSON object a line on standard error; plain on a terminal.
 
 Nothing a person wrote, no number, no token and no path of a request is ever given to it. Libraries
 that would log such things are kept quiet here: `websockets` logs frames at DEBUG, and uvicorn

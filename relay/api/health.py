@@ -24,8 +24,8 @@ _NEEDED: Final = (Purpose.NUMBERS, Purpose.MESSAGES)
 class Health:
     """The calls `/livez`, `/readyz` and `/metrics`.
 
-    `readiness` gives what the workers wait for, nothing if all is well; `metrics` gives the text for
-    Prometheus, all workers together. Neither waits for the store.
+    `readiness` gives what the workers wait for, nothing if all is well; `metrics` gives the text
+    for Prometheus, all workers together. Neither waits for the store.
     """
 
     def __init__(

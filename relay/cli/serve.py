@@ -13,6 +13,7 @@ import uvloop
 from .. import logs
 from ..app import CannotStart, Relay, stop_signals
 from ..settings import Settings, SettingsError, load
+from ..store.endpoint import Endpoint
 from ..store.server_process import EmbeddedServerError
 from .output import CANNOT_START, err, fail
 
@@ -79,7 +80,10 @@ async def _serve(settings: Settings) -> None:
     await starting
     try:
         where = relay.settings
-        store = f"external store {_shown(where)}" if where.redis else f"embedded store in {where.folder}"
+        if where.redis:
+            store = f"external store {Endpoint.parse(where.redis)}"
+        else:
+            store = f"embedded store in {where.folder}"
         err.print(
             f"relay: apps connect to {where.gateway_url}, the platform calls http://{where.api}\n"
             f"relay: {store}; {where.workers} worker(s); stop with Ctrl-C",
@@ -98,9 +102,3 @@ async def _serve(settings: Settings) -> None:
 
 async def _started(relay: Relay) -> None:
     await relay.__aenter__()
-
-
-def _shown(settings: Settings) -> str:
-    from ..store.endpoint import Endpoint
-
-    return str(Endpoint.parse(settings.redis))

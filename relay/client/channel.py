@@ -88,6 +88,12 @@ class Channel:
         return None if self._conversation is None else self._conversation.ledger.closed
 
     @property
+    def outbox(self) -> tuple[Post, ...]:
+        """The posts that the peer's device has not confirmed, oldest first."""
+        conversation, _ = self._entered()
+        return tuple(conversation.ledger.outbox.posts())
+
+    @property
     def attached(self) -> Attached | None:
         """What the relay said at the last attach: the peer's alias, the deadline, ..."""
         return self._attached
@@ -247,6 +253,8 @@ class Channel:
             tls=self._tls,
             rng=self._rng,
         )
+        for event in self._conversation.ledger.untold():
+            self.tell(event)
         self._runner = asyncio.create_task(self._run(self._link), name="relay.client")
         return self
 

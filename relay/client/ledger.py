@@ -7,6 +7,7 @@ Each `on_...` takes in one frame and returns what the application is to be told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from ..core.codes import CloseCode, CloseReason, RefusedCode
@@ -43,11 +44,11 @@ class Ledger:
         self._peer_seen: str | None = None
         # Posts that leave the outbox stay saved until the application has taken the event that
         # tells so: what an app that was killed had not heard, the next run tells it again.
-        self._returned: dict[str, SavedPost] = {}
+        self._returned = {item.post.id: item for item in saved.outbox if item.refused}
         self.attempt = saved.attempt
         self.epoch = saved.epoch
         self.inbox = Inbox(saved.after, saved.seen, saved.known)
-        self.outbox = Outbox(saved.outbox, in_flight)
+        self.outbox = Outbox([item for item in saved.outbox if not item.refused], in_flight)
         self.closed: Closed | None = None
         self.changed = True
         """Whether there is something new to save."""
@@ -68,6 +69,14 @@ class Ledger:
             known=self.inbox.known(),
             outbox=list(posts.values()),
         )
+
+    def untold(self) -> list[Refused]:
+        """What the run before learnt, and may not have told the application."""
+        return [
+            Refused(item.post.id, *item.refused, item.post)
+            for item in self._returned.values()
+            if item.refused is not None
+        ]
 
     # --- the application ------------------------------------------------------------------------
 
@@ -129,10 +138,8 @@ class Ledger:
         back = self.outbox.attached(told.epoch, lost, limits)
         if other or back:
             events.append(Reassigned(told.epoch, told.alias, self._return(back)))
-        too_long = self.outbox.too_long()
-        for post in self._return(too_long):
-            words = f"the text is longer than {limits.text_bytes} bytes"
-            events.append(Refused(post.id, RefusedCode.TOO_LONG, words, post))
+        words = f"The text is longer than {limits.text_bytes} bytes."
+        events += [self._refuse(i, RefusedCode.TOO_LONG, words) for i in self.outbox.too_long()]
         # The relay's word of today: a store that lost its end took receipts with it.
         if self._peer_got is not None and (got is None or got < self._peer_got):
             self._peer_got = got
@@ -179,6 +186,7 @@ class Ledger:
 
     def on_refused(self, frame: Frame, now_s: float) -> list[Event]:
         post_id, code = field(frame, "id", str), field(frame, "code", str)
+        message = field(frame, "message", str)
         retry_after_ms = optional(frame, "retry_after_ms", int)
         if retry_after_ms:
             self.outbox.retry(post_id, retry_after_ms, now_s, unsure=False)
@@ -190,9 +198,12 @@ class Ledger:
             # The frame that explains it is on its way. Nothing may go to a party that the posts
             # were not written for.
             self.outbox.pause(now_s)
-        self._return([item])
+        return [self._refuse(item, code, message)]
+
+    def _refuse(self, item: SavedPost, code: str, message: str) -> Refused:
+        self._return([replace(item, refused=(code, message))])
         self.changed = True
-        return [parse.refused(frame, item)]
+        return Refused(item.post.id, code, message, item.post)
 
     def on_unsure(self, frame: Frame, now_s: float) -> list[Event]:
         after_ms = optional(frame, "retry_after_ms", int) or 0

@@ -11,12 +11,10 @@ from .events import (
     Message,
     Presence,
     Problem,
-    Refused,
     StateChanged,
     Typing,
 )
 from .pace import Limits
-from .storage import SavedPost
 from .wire import Frame, field, inner, optional
 
 
@@ -65,11 +63,6 @@ def accepted(frame: Frame) -> Accepted:
         at_ms=field(frame, "at", int),
         tag=field(frame, "tag", str),
     )
-
-
-def refused(frame: Frame, item: SavedPost) -> Refused:
-    """A final `refused` frame, with the post that it is about."""
-    return Refused(item.post.id, field(frame, "code", str), field(frame, "message", str), item.post)
 
 
 def typing(frame: Frame) -> Typing:

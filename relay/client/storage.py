@@ -93,11 +93,16 @@ class FileStorage:
 
 @dataclass(slots=True)
 class SavedPost:
-    """A post in the outbox. `epoch` is the pairing it was written for, if one was known."""
+    """A post whose outcome the application may not know yet.
+
+    `epoch` is the pairing it was written for, if one was known; `pos` where the log holds it, if it
+    does; `refused` the relay's final (code, message).
+    """
 
     post: Post
     epoch: int | None
     pos: str | None
+    refused: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -126,7 +131,7 @@ class SavedState:
                 "seen": self.seen,
                 "known": self.known,
                 "outbox": [
-                    [p.id, p.kind, p.text, p.lat, p.lon, saved.epoch, saved.pos]
+                    [p.id, p.kind, p.text, p.lat, p.lon, saved.epoch, saved.pos, saved.refused]
                     for saved in self.outbox
                     for p in (saved.post,)
                 ],
@@ -141,8 +146,8 @@ class SavedState:
             if state.pop("v") != _VERSION:
                 raise ValueError
             state["outbox"] = [
-                SavedPost(Post(post_id, text, kind, lat, lon), epoch, pos)
-                for post_id, kind, text, lat, lon, epoch, pos in state["outbox"]
+                SavedPost(Post(post_id, text, kind, lat, lon), epoch, pos, refused and (*refused,))
+                for post_id, kind, text, lat, lon, epoch, pos, refused in state["outbox"]
             ]
             return cls(**state)
         except Exception:  # noqa: BLE001 - whatever it is made of; its content is not for an error message

@@ -1,1 +1,1 @@
-"""The relay's rules, pure: no I/O, no clock, no randomness. `now` and random bytes are arguments."""
+"""The relay's rules, pure: no I/O, no clock, no randomness. Times and such are arguments."""

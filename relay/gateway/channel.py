@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 
 class Channel:
-    """A channel's epoch as this node serves it: who is attached, and how to read and write its log."""
+    """A channel as this node serves it: who is attached, and how to read and write its log."""
 
     __slots__ = (
         "_data_key", "buckets", "cipher", "connections", "deadline", "epoch", "got", "key_id",

@@ -74,10 +74,10 @@ class Connection(WSListener):
     """
 
     __slots__ = (
-        "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode", "_gate",
-        "_kind", "_loop", "_transport", "acknowledged", "answers", "catching_up", "channel", "head",
-        "heard_s", "id", "known_n", "n", "opened_s", "pinged_s", "replayed", "resume_from", "role",
-        "session",
+        "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
+        "_gate", "_kind", "_loop", "_transport", "acknowledged", "answers", "catching_up",
+        "channel", "head", "heard_s", "id", "known_n", "n", "opened_s", "pinged_s", "replayed",
+        "resume_from", "role", "session",
     )  # fmt: skip
 
     def __init__(

@@ -63,7 +63,7 @@ def catch_up(node: Node, channel: Channel, connection: Connection) -> None:
 
 
 def replay(node: Node, channel: Channel, connection: Connection, after: str) -> None:
-    """Serve what an attaching app has missed, from `after` or from the start, and say `replayed`."""
+    """Serve what an attaching app has missed, after `after` if given, and say `replayed`."""
     connection.catching_up = True
     connection.replayed = False
     _read(node, channel, connection, after)

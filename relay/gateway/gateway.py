@@ -1,4 +1,4 @@
-"""The gateway: takes connections, hands each frame to its step, and keeps the node in step with time.
+"""The gateway: takes connections, hands each frame to its step, keeps the node in step with time.
 
 Everything that happens regularly happens here, once for all connections: there is no task and no
 timer for a single one.
@@ -341,4 +341,5 @@ class _Quiet:
     debug = info = warning = error = log
 
     def exception(self, message: str, *args: object, **kwargs: object) -> None:
-        log.exception("gateway_exception")
+        # picows calls this while it handles the exception.
+        log.exception("gateway_exception")  # noqa: LOG004

@@ -6,8 +6,8 @@ partition's deadlines and its partition's index share a slot, so one script chan
 | key | type | holds | goes |
 |---|---|---|---|
 | `{pN}:trip:<trip>` | hash | the channel's record, see scripts/prelude.lua | `record` in `due` |
-| `{pN}:log:<trip>:<epoch>` | stream | the open log; that it exists is the permission to post | close, reassign |
-| `{pN}:kept:<trip>:<epoch>` | stream | a log after its end, while its retention runs | `messages` in `due` |
+| `{pN}:log:<trip>:<epoch>` | stream | the open log: the permission to post | close, reassign |
+| `{pN}:kept:<trip>:<epoch>` | stream | a log in its retention | `messages` in `due` |
 | `{pN}:due` | sorted set | `close:`, `messages:`, `record:` + trip, by the time it is due | swept |
 | `{pN}:open` | sorted set | trips whose channel is open, in the order of their names | close |
 | `{pN}:control` | sharded pub/sub | what happened to channels: closed, reassigned, ... | |

@@ -2,7 +2,7 @@
 
 Commands of one event-loop tick leave in one write, and replies are matched by position alone. A
 reply is never tied to its caller's lifetime: a caller that was cancelled still has its place in the
-queue, so nobody can get another's reply (redis-py lost exactly that, redis-py issues 2624 and 2665).
+queue, so nobody can get another's reply (which redis-py allowed: its issues 2624 and 2665).
 On any doubt the connection is closed, and what was under way is `Unanswered`.
 
 Nothing is repeated here: only the caller knows whether a command may run twice.

@@ -315,7 +315,7 @@ class Store:
         )
 
     async def detach(self, trip: str, role: Role, *, node: str, connection: str) -> Seat | None:
-        """Free the seat; give the peer's, if it has one and the freed seat was this connection's."""
+        """Free the seat if it is this connection's; give the peer's seat then, if it has one."""
         reply = await self._run(
             scripts.DETACH, keys.trip(trip), trip, role.letter, node, connection
         )

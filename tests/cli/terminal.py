@@ -15,6 +15,12 @@ from typing import Any
 
 from .commands import CLEAN
 
+# The terminal has to be the controlling one, for whoever asks on /dev/tty.
+_BECOME = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -22,7 +28,8 @@ class Terminal:
     """Use with `async with`; `shown` is all that was written, `picture` the last full one."""
 
     def __init__(self, *words: object, columns: int = 100, rows: int = 24, **environment: str) -> None:
-        self._words = [sys.executable, "-W", "error", "-m", "relay", *map(str, words)]
+        relay = [sys.executable, "-W", "error", "-m", "relay", *map(str, words)]
+        self._words = [sys.executable, "-c", _BECOME, *relay]
         self._environment = {**CLEAN, "TERM": "xterm-256color", **environment}
         self._size = struct.pack("HHHH", rows, columns, 0, 0)
         self._raw = b""
@@ -35,8 +42,6 @@ class Terminal:
         self.process = subprocess.Popen(
             self._words, stdin=self._theirs, stdout=self._theirs, stderr=self._theirs,
             env=self._environment, start_new_session=True,
-            # The terminal has to be the controlling one, for whoever asks on /dev/tty.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
         )  # fmt: skip
         os.set_blocking(self._ours, False)
         return self

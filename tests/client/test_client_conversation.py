@@ -61,6 +61,7 @@ class Phone:
         self.last: Event | None = None
         self.screen = copy.deepcopy(self.durable)
         self.conversation = Conversation(SavedState.read(self.stored), in_flight=self.in_flight)
+        self.events.extend(self.conversation.ledger.untold())
 
     @property
     def is_over(self) -> bool:
