@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from importlib import import_module
 from typing import Any
 
-import pytest
 import typer
 
 from relay.cli import COMMANDS, app
 
-from .commands import python, relay_command
+from .commands import python, relay_command, relay_commands
 
 GROUPS = {
     "trip": ("open", "show", "list", "end", "reassign", "token"),
@@ -37,8 +35,8 @@ async def test_help_lists_every_command_and_the_exit_codes() -> None:
 
 
 async def test_every_command_has_help() -> None:
-    asked = [relay_command(*words, "--help") for words in EVERY_COMMAND]
-    for words, done in zip(EVERY_COMMAND, await asyncio.gather(*asked), strict=True):
+    asked = [(*words, "--help") for words in EVERY_COMMAND]
+    for words, done in zip(EVERY_COMMAND, await relay_commands(*asked), strict=True):
         assert (done.code, done.err) == (0, ""), words
         assert f"relay {' '.join(words)} [OPTIONS]" in done.out
         assert "--help" in done.out
@@ -77,19 +75,17 @@ async def test_version() -> None:
     assert done.out.startswith("relay ")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+async def test_a_wrong_call_is_told_from_a_refused_one() -> None:
+    wrong = [
         (), ("trip",), ("no-such-command",), ("trip", "no-such-command"), ("--no-such-option",),
         ("trip", "show"), ("apikey", "new"), ("apikey", "new", "--scope", "emperor"),
         ("trip", "end", "t", "--reason", "boredom"), ("trip", "end", "t", "--grace-s", "soon"),
         ("trip", "token", "t", "passenger", "--party", "p"), ("keyring", "new", "--days", "0"),
-    ],
-)  # fmt: skip
-async def test_a_wrong_call_is_told_from_a_refused_one(words: tuple[str, ...]) -> None:
-    done = await relay_command(*words)
-    assert done.code == 2
-    assert "Usage:" in done.err or "Usage:" in done.out
+    ]  # fmt: skip
+    for words, done in zip(wrong, await relay_commands(*wrong), strict=True):
+        assert done.code == 2, words
+        assert "Usage:" in done.err + done.out
+    assert (await relay_command("no-such-command")).code == 2
 
 
 async def test_a_typing_error_is_recognised() -> None:

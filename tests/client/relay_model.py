@@ -52,6 +52,7 @@ class RelayModel:
         self.parties = {"driver": "driver-1", "customer": "customer-1"}
         self.closed: str | None = None
         self.history: list[tuple[str, str, int]] = []  # (role, id, epoch) ever stored
+        self._earlier: dict[str, list[str]] = {"driver": [], "customer": []}
         self._ms = 0
         self.losses = 0
 
@@ -193,6 +194,7 @@ class RelayModel:
             gone.send(self._closed_frame(role, "reassigned"))
             self.leave(gone)
         undelivered = self.undelivered(PEER_OF[role])
+        self._earlier = {role: [], PEER_OF[role]: undelivered}
         self.epoch += 1
         self.parties[role] = party
         self.log.clear()
@@ -217,7 +219,8 @@ class RelayModel:
 
     def undelivered(self, role: str) -> list[str]:
         got = self.got[PEER_OF[role]]
-        return [entry.post["id"] for entry in self.log if entry.role == role and entry.pos > got]
+        log = [entry.post["id"] for entry in self.log if entry.role == role and entry.pos > got]
+        return self._earlier[role] + log
 
     def _closed_frame(self, role: str, reason: str) -> Frame:
         return {"op": "closed", "reason": reason, "undelivered": self.undelivered(role)}

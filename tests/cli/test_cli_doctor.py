@@ -1,0 +1,174 @@
+"""`relay doctor` on a relay that is well, and on everything that can be wrong with one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from relay.keyfile import KeyFile
+from tests.support.relay import RelayProcess
+
+from .commands import Done, relay_command
+
+LEVELS = {"ok", "warn", "fail"}
+
+
+async def doctor(relay: RelayProcess, *more: object, **environment: str) -> Done:
+    at = ("--gateway", relay.gateway_url[5:].partition("/")[0], "--api", relay.api_url[7:])
+    return await relay_command("doctor", *at, "--data", relay.data, *more, **environment)
+
+
+def checks(done: Done) -> dict[str, list[dict[str, Any]]]:
+    """What was found, by name; a level that is not well comes with advice."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for check in done.json["checks"]:
+        assert check["level"] in LEVELS
+        assert bool(check["advice"]) is (check["level"] != "ok")
+        found.setdefault(check["name"], []).append(check)
+    assert done.json["ok"] is (done.code == 0)
+    return found
+
+
+def failed(done: Done) -> set[str]:
+    return {name for name, every in checks(done).items() if any(c["level"] == "fail" for c in every)}
+
+
+async def test_a_healthy_relay(relay: RelayProcess) -> None:
+    done = await doctor(relay, "--json")
+    assert done.code == 0
+    found = checks(done)
+    assert failed(done) == set()
+    for name in (
+        "versions", "libraries", "open files", "data folder", "key ring", "store", "clock",
+        "persistence", "eviction", "API", "gateway",
+    ):  # fmt: skip
+        assert name in found, name
+    assert "Python 3." in found["versions"][0]["text"]
+    assert "cryptography" in found["libraries"][0]["text"]
+    assert "Valkey 9." in found["store"][0]["text"]
+    assert "appendfsync always" in found["persistence"][0]["text"]
+    for name in ("store", "clock", "persistence", "eviction", "API", "gateway", "data folder"):
+        assert [check["level"] for check in found[name]] == ["ok"]
+
+
+async def test_what_people_read(relay: RelayProcess) -> None:
+    done = await doctor(relay)
+    assert done.code == 0
+    assert all(line.split()[0] in LEVELS | {"→"} for line in done.out.splitlines())
+    assert "ok    gateway" in done.out
+
+
+async def test_nothing_is_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    done = await relay_command("doctor", "--data", folder, "--json", "--api", "127.0.0.1:1")
+    assert done.code == 1
+    assert not folder.exists()
+    folder.mkdir(0o755)
+    (folder / "relay.lock").touch()
+    assert "data folder" in failed(await relay_command("doctor", "--data", folder, "--json"))
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert os.listdir(folder) == ["relay.lock"]
+
+
+async def test_when_everything_is_away(own_relay: RelayProcess) -> None:
+    await own_relay.end(signal.SIGTERM)
+    done = await doctor(own_relay, "--json")
+    assert done.code == 1
+    assert failed(done) == {"store", "API", "gateway"}
+    for name in ("store", "API", "gateway"):
+        (check,) = checks(done)[name]
+        assert "relay serve" in check["text"] + check["advice"]
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_store_that_hangs(own_relay: RelayProcess) -> None:
+    with frozen(own_relay.store_pid()):
+        done = await doctor(own_relay, "--json")
+    assert done.code == 1
+    assert {"store", "API"} <= failed(done)
+    (store,) = checks(done)["store"]
+    assert "does not answer" in store["text"]
+    assert "valkey.log" in store["advice"]
+    (api,) = checks(done)["API"]
+    assert "not ready" in api["text"]
+
+
+async def test_a_store_that_would_lose_what_it_took(own_relay: RelayProcess) -> None:
+    async def with_settings(**settings: str) -> tuple[Done, dict[str, str]]:
+        async with Redis.from_url(own_relay.store_url) as store:
+            for name, value in settings.items():
+                await store.config_set(name.replace("_", "-"), value)
+        done = await doctor(own_relay, "--json", RELAY_REDIS=own_relay.store_url)
+        return done, {name: every[0]["level"] for name, every in checks(done).items()}
+
+    ring = {"RELAY_KEYRING_FILE": str(own_relay.data / "keyring.json")}
+    os.environ.update(ring)
+    try:
+        done, levels = await with_settings(appendfsync="everysec")
+        assert (done.code, levels["persistence"]) == (3, "warn") or levels["persistence"] == "warn"
+        _, levels = await with_settings(maxmemory_policy="allkeys-lru")
+        assert levels["eviction"] == "fail"
+        _, levels = await with_settings(appendonly="no", maxmemory_policy="noeviction")
+        assert (levels["persistence"], levels["eviction"]) == ("fail", "ok")
+    finally:
+        for name in ring:
+            del os.environ[name]
+
+
+async def test_a_ring_that_others_can_read(own_relay: RelayProcess) -> None:
+    (own_relay.data / "keyring.json").chmod(0o644)
+    done = await doctor(own_relay, "--json")
+    assert done.code == 1
+    assert "key ring" in failed(done)
+    assert "chmod 600" in checks(done)["key ring"][0]["text"]
+
+
+async def test_a_folder_that_others_can_enter(own_relay: RelayProcess) -> None:
+    own_relay.data.chmod(0o755)
+    done = await doctor(own_relay, "--json")
+    assert "data folder" in failed(done)
+    assert f"chmod 700 {own_relay.data}" in checks(done)["data folder"][0]["advice"]
+
+
+async def test_keys_that_run_out(tmp_path: Path) -> None:
+    ring = tmp_path / "ring.json"
+
+    async def key_findings(from_ms: int, ahead_ms: int) -> tuple[list[str], list[str]]:
+        ring.unlink(missing_ok=True)
+        KeyFile(ring).create(from_ms, ahead_ms)
+        words = ("--keyring-file", ring, "--data", tmp_path / "none", "--api", "127.0.0.1:1")
+        done = await relay_command("doctor", *words, "--gateway", "127.0.0.1:1", "--json")
+        found = checks(done)["key ring"]
+        return [check["level"] for check in found], [check["text"] for check in found]
+
+    import time
+
+    now_ms, hour_ms = time.time_ns() // 1_000_000, 3_600_000
+    levels, _ = await key_findings(now_ms, 100 * hour_ms)
+    assert levels == ["ok", "ok", "ok"]
+    levels, texts = await key_findings(now_ms, 2 * hour_ms)
+    assert levels[:2] == ["ok", "warn"]
+    assert "keys for numbers only for" in texts[1]
+    levels, texts = await key_findings(now_ms - 60 * 24 * hour_ms, 2 * hour_ms)
+    assert levels == ["ok", "fail", "fail", "warn"]
+    assert "due to be destroyed" in texts[3]
+
+
+async def test_settings_that_cannot_be_honoured(tmp_path: Path) -> None:
+    done = await relay_command("doctor", "--redis", "redis://127.0.0.1:1")
+    assert done.code == 3
+    assert "key ring" in done.err
