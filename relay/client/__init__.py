@@ -113,8 +113,8 @@ def connect(
     puts off can end up behind younger ones that were on their way. `tls` replaces the default TLS
     context of a `wss://` address. `rng` draws the jitter of the delays, from [0, 1).
 
-    Raises `ValueError` for an `url` that is no WebSocket address. Entering raises what `storage.load`
-    raises, or `StorageError` if that is no state of this SDK.
+    Raises `ValueError` for an `url` that is no WebSocket address. Entering raises what
+    `storage.load` raises, or `StorageError` if that is no state of this SDK.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:

@@ -147,9 +147,8 @@ class Inbox:
         frames: list[Frame] = []
         if self._seen_due is not None:
             frames.append({"op": "seen", "pos": self._seen_due})
-        if self._got_due is not None:
-            if self._got_due > (self._seen_due or ""):
-                frames.append({"op": "got", "pos": self._got_due})
+        if self._got_due is not None and self._got_due > (self._seen_due or ""):
+            frames.append({"op": "got", "pos": self._got_due})
         self._got_due = self._seen_due = None
         return frames
 

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from picows import (
     WSListener,
+    WSTransport,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
@@ -24,7 +25,7 @@ from picows import (
 )
 
 from ..core.bucket import Bucket
-from ..core.codes import CloseCode
+from ..core.codes import CloseCode, close_reason
 from ..core.frames import (
     FROM_APP_JSON,
     FROM_APP_MSGPACK,
@@ -199,10 +200,8 @@ class Gateway:
         names = [name.strip() for name in offered.split(",")] if offered else [SUBPROTOCOL_JSON]
         chosen = next((name for name in names if name in _CODECS), None)
         if chosen is None:
-            text = f"Offer the subprotocol {SUBPROTOCOL_MSGPACK} or {SUBPROTOCOL_JSON}.\n"
-            return WSUpgradeResponseWithListener(
-                WSUpgradeResponse.create_error_response(400, text.encode()), None
-            )
+            # A browser does not let its page see why a handshake failed; a close code it does.
+            return _Unsupported()
         limits = self.node.limits
         bucket = Bucket(limits.frames_per_s, limits.frames_burst, self.node.loop.time())
         connection = Connection(self, f"{next(self._names):x}", *_CODECS[chosen], bucket)
@@ -324,6 +323,15 @@ class Gateway:
             if isinstance(result, BaseException):
                 raise result
             counts.swept += result
+
+
+class _Unsupported(WSListener):
+    """A connection that offers only subprotocols which the relay does not speak."""
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        code = CloseCode.UNSUPPORTED
+        transport.send_close(code, close_reason(code))  # type: ignore[arg-type]
+        transport.disconnect()
 
 
 _BEAT: Final = msgspec.msgpack.encode([])

@@ -400,6 +400,7 @@ class Store:
 
     async def view(self, trip: str) -> TripView | None:
         """A channel as the platform may see it, or None."""
+        living = self.pipe.call_raw(pack("ZRANGE", keys.NODES, 0, -1))
         r = await self.pipe.call(
             "HMGET", keys.trip(trip), "state", "reason", "detail", "epoch", "opened", "deadline",
             "closed", "d.party", "c.party", "d.seat", "c.seat", "d.undelivered", "c.undelivered",
@@ -408,12 +409,15 @@ class Store:
         if r[0] is None:
             return None
         epoch = int(r[3])
+        nodes = {name.decode() for name in checked(await living)}
         entries = await self.pipe.call("XLEN", keys.log(trip, epoch))
         parties = {
-            role: PartyView(party.decode(), bool(seat), len(pairs(lost)))
+            role: PartyView(
+                party.decode(), seat is not None and seat.node in nodes, len(pairs(lost))
+            )
             for role, party, seat, lost in (
-                (Role.DRIVER, r[7], r[9], r[11]),
-                (Role.CUSTOMER, r[8], r[10], r[12]),
+                (Role.DRIVER, r[7], Seat.parse(r[9]), r[11]),
+                (Role.CUSTOMER, r[8], Seat.parse(r[10]), r[12]),
             )
             if party
         }

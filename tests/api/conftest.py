@@ -30,6 +30,7 @@ from relay.api import auth
 from relay.api.app import build
 from relay.api.problems import MEANING, ProblemDocument
 from relay.api.trips import Limits
+from relay.store import keys
 from relay.store.endpoint import Endpoint
 from relay.store.pipe import Pipe
 from relay.store.server_process import find_program, server_arguments
@@ -270,6 +271,8 @@ class World:
     async def attach(self, token: str) -> Attachment | NotAttached:
         """What a gateway would get for this token."""
         shown = parse_party_token(token)
+        # A seat counts as taken while its node lives.
+        await self.store.pipe.call("ZADD", keys.NODES, 1, "n")
         return await self.store.attach(
             shown.trip, digest=shown.digest, node="n", connection=os.urandom(4).hex(), device="",
             attempt=0, epoch=0, after="", pending=[],

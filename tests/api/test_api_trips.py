@@ -336,6 +336,9 @@ async def test_get_shows_state_and_neither_number_nor_text(world: World) -> None
     assert seen.driver is not None
     assert seen.customer is not None
     assert (seen.driver.online, seen.customer.online) == (True, False)
+    await world.store.pipe.call("DEL", keys.NODES)
+    answer = await world.call("GET", "/v1/trips/t1")
+    assert not answer.json()["driver"]["online"], "a seat on a dead node is not online"
     assert "gate" not in answer.text
     assert "Rani" not in answer.text
 

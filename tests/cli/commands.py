@@ -127,7 +127,7 @@ def command_lines() -> Iterator[set[bytes]]:
                             seen.add(file.read())
                     except OSError:
                         continue
-            time.sleep(0.002)
+            time.sleep(0.02)  # every command lives for ten times as long
 
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()

@@ -264,6 +264,26 @@ async def test_a_revoked_token(relay: RelayProcess) -> None:
     await Party.attach(relay.gateway_url, answer.json()["token"])
 
 
+async def test_a_token_that_is_too_old(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It opens nothing any more, but whoever is attached stays; a fresh one is what is needed."""
+    async with RelayProcess(tmp_path_factory.mktemp("old"), token_ttl_s=1) as relay:
+        token = (await relay.open_trip("old"))["driver"]
+        driver = await Party.attach(relay.gateway_url, token)
+
+        async def expired() -> bool:
+            party = await Party.connect(relay.gateway_url)
+            await party.say("attach", token=token)
+            await until(lambda: party.heard or party.close_code, "an answer")
+            return party.close_code == 4100
+
+        await asyncio.sleep(0.9)
+        await until(expired, "the token is refused")
+        token = (await relay.open_trip("old"))["driver"]
+        again = await Party.attach(relay.gateway_url, token)
+        await again.accepted("with a fresh token")
+        del driver
+
+
 async def test_silence_before_attach(relay: RelayProcess) -> None:
     party = await Party.connect(relay.gateway_url)
     began_s = time.monotonic()
@@ -276,11 +296,13 @@ async def test_the_handshake(relay: RelayProcess) -> None:
     for url, protocols, status in (
         (base + "/v1/other", None, 404),
         (base + "/", None, 404),
-        (relay.gateway_url, ["chat"], 400),
     ):
         with pytest.raises(InvalidStatus) as caught:
             await connect(url, subprotocols=protocols, proxy=None, compression=None)
         assert caught.value.response.status_code == status
+    async with connect(relay.gateway_url, subprotocols=["chat"], proxy=None) as socket:
+        await socket.wait_closed()
+        assert socket.close_code == 4505
     async with connect(relay.gateway_url, proxy=None) as socket:
         assert socket.subprotocol is None
         tokens = await relay.open_trip("plain")
