@@ -9,6 +9,7 @@ from ..core.bucket import Bucket
 from ..core.frames import Message
 from ..core.ids import Role
 from ..store.store import ROLE_OF, LogWriter, position, time_ms
+from ..vault.binding import Sender
 from ..vault.envelope import DataKey, MessageCipher
 from ..vault.tags import ReportTags, channel_place
 from .connection import Connection
@@ -91,7 +92,7 @@ class Channel:
         self, entry_id: bytes, sender: str, post_id: str, sealed: bytes, tags: ReportTags
     ) -> Entry:
         """Open a message as the log holds it. Raises `Unreadable`."""
-        author = ROLE_OF.get(sender, "system")
-        body = unpack_body(self.cipher.open(author, post_id, sealed))  # type: ignore[arg-type]
-        tag = tags.sign(self.place, position(entry_id), post_id, author, body.text)  # type: ignore[arg-type]
+        author: Sender = ROLE_OF.get(sender) or "system"
+        body = unpack_body(self.cipher.open(author, post_id, sealed))
+        tag = tags.sign(self.place, position(entry_id), post_id, author, body.text)
         return Entry(entry_id, sender, post_id, body, tag)

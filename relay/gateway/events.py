@@ -6,6 +6,9 @@ which asks the store itself. Each step may be done twice.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,7 +25,8 @@ from ..core.frames import (
     StateChanged,
 )
 from ..core.ids import Role
-from ..store.store import ROLE_OF, Seat, pairs
+from ..store.endpoint import StoreError
+from ..store.store import ROLE_OF, Glance, Seat, pairs
 from ..vault.envelope import Unreadable
 from .channel import Channel
 from .connection import Connection
@@ -110,7 +114,37 @@ def _never_arrived(channel: Channel, role: Role, undelivered: Undelivered) -> li
 async def look_at(node: Node, channel: Channel) -> None:
     """Bring a channel to the store's state. Raises `StoreError`, having changed nothing."""
     epoch = channel.epoch
-    glance = await node.store.glance(channel.trip, epoch)
+    conform(node, channel, epoch, await node.store.glance(channel.trip, epoch))
+
+
+async def look_at_all(node: Node, channels: Sequence[Channel]) -> None:
+    """`look_at` many at once. Raises `StoreError` if any could not be looked at."""
+    if not channels:
+        return
+    done: asyncio.Future[None] = node.loop.create_future()
+    waiting, failed = len(channels), None
+
+    def take(channel: Channel, epoch: int, found: Glance | StoreError) -> None:
+        nonlocal waiting, failed
+        waiting -= 1
+        try:
+            if isinstance(found, StoreError):
+                failed = found
+            else:
+                conform(node, channel, epoch, found)
+        finally:
+            if waiting == 0 and not done.done():
+                done.set_result(None)
+
+    for channel in channels:
+        node.store.glance_soon(channel.trip, channel.epoch, partial(take, channel, channel.epoch))
+    await done
+    if failed is not None:
+        raise failed
+
+
+def conform(node: Node, channel: Channel, epoch: int, glance: Glance) -> None:
+    """Make a channel what the store says it is, as asked while it was in `epoch`."""
     if node.channels.get(channel.trip) is not channel or channel.epoch != epoch:
         return
     if glance.state is None or glance.state == "closed":
@@ -122,9 +156,7 @@ async def look_at(node: Node, channel: Channel) -> None:
         for role, connection in channel.connections.items():
             if glance.seats[role] == Seat(node.id, connection.id):
                 stays = connection
-        alias = (
-            await node.store.alias(channel.trip, stays.role.peer) if stays and stays.role else ""
-        )
+        alias = glance.aliases[stays.role.peer] if stays and stays.role else ""
         reassign_channel(node, channel, glance.epoch, stays, alias, glance.undelivered)
         return
     change_state(channel, glance.state, glance.deadline)

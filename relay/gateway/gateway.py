@@ -269,36 +269,37 @@ class Gateway:
         living = await pipe.call("ZRANGE", keys.NODES, 0, -1)
         node.living_nodes = frozenset(name.decode() for name in living)
         if node.suspended:
-            await self._look_at_each()
+            await self._look_around(pause_s=0)
             node.resume_deliveries()
             log.info("deliveries_resumed", node=node.id)
         elif was_stale:
             self._look_now.set()
 
     async def _look_at_all(self) -> None:
-        """Compare every channel served here with the store, again and again."""
+        """Compare every channel served here with the store, again and again, a few at a time.
+
+        After a gap in the news all are looked at at once.
+        """
         while True:
             try:
-                async with asyncio.timeout(_LOOK_S):
-                    await self._look_now.wait()
-            except TimeoutError:
-                pass
-            self._look_now.clear()
-            try:
-                await self._look_at_each()
+                await self._look_around(pause_s=_LOOK_S)
             except StoreError:
                 await asyncio.sleep(_HEARTBEAT_S)
 
-    async def _look_at_each(self) -> None:
+    async def _look_around(self, pause_s: float) -> None:
         channels = list(self.node.channels.values())
-        for start in range(0, len(channels), _LOOK_AT_ONCE):
-            batch = channels[start : start + _LOOK_AT_ONCE]
-            results = await asyncio.gather(
-                *(events.look_at(self.node, channel) for channel in batch), return_exceptions=True
-            )
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
+        batches = max(1, -(-len(channels) // _LOOK_AT_ONCE))
+        for index in range(batches):
+            start = index * _LOOK_AT_ONCE
+            await events.look_at_all(self.node, channels[start : start + _LOOK_AT_ONCE])
+            if pause_s:
+                try:
+                    async with asyncio.timeout(pause_s / batches):
+                        await self._look_now.wait()
+                except TimeoutError:
+                    continue
+                self._look_now.clear()
+                await self._look_around(pause_s=0)
 
     async def _check_liveness(self) -> None:
         node, limits = self.node, self.node.limits

@@ -6,6 +6,7 @@ none is repeated by this module, because only its caller knows whether that is s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ import msgspec
 
 from ..core.ids import Role
 from . import keys, scripts
-from .endpoint import pack
+from .endpoint import StoreError, pack
 from .pipe import Pipe, checked
 from .scripts import Script
 
@@ -106,6 +107,7 @@ class Glance:
     epoch: int
     deadline: int
     reason: str
+    aliases: dict[Role, str]
     seats: dict[Role, Seat | None]
     undelivered: dict[Role, list[tuple[str, str]]]
 
@@ -147,6 +149,22 @@ def time_ms(entry_id: bytes) -> int:
 def pairs(raw: str | bytes | None) -> list[tuple[str, str]]:
     """(id, position) of undelivered messages, as the scripts write them."""
     return msgspec.json.decode(raw, type=list[tuple[str, str]]) if raw else []
+
+
+def _glance(n: int, r: list[bytes | None]) -> Glance:
+    def text(value: bytes | None) -> str:
+        return (value or b"").decode()
+
+    return Glance(
+        n=n,
+        state=text(r[0]) or None,
+        epoch=int(r[1] or 0),
+        deadline=int(r[2] or 0),
+        reason=text(r[3]),
+        aliases={Role.DRIVER: text(r[4]), Role.CUSTOMER: text(r[5])},
+        seats={Role.DRIVER: Seat.parse(r[6]), Role.CUSTOMER: Seat.parse(r[7])},
+        undelivered={Role.DRIVER: pairs(r[8]), Role.CUSTOMER: pairs(r[9])},
+    )
 
 
 class LogWriter:
@@ -375,21 +393,33 @@ class Store:
 
     async def glance(self, trip: str, epoch: int) -> Glance:
         """Look at a channel that this node serves."""
-        length_reply = self.pipe.call_raw(pack("XLEN", keys.log(trip, epoch)))
-        record_reply = self.pipe.call_raw(pack(
-            "HMGET", keys.trip(trip), "state", "epoch", "deadline", "reason", "d.seat", "c.seat",
-            "d.undelivered", "c.undelivered",
-        ))  # fmt: skip
-        length, r = checked(await length_reply), checked(await record_reply)
-        return Glance(
-            n=length,
-            state=r[0].decode() if r[0] else None,
-            epoch=int(r[1] or 0),
-            deadline=int(r[2] or 0),
-            reason=(r[3] or b"").decode(),
-            seats={Role.DRIVER: Seat.parse(r[4]), Role.CUSTOMER: Seat.parse(r[5])},
-            undelivered={Role.DRIVER: pairs(r[6]), Role.CUSTOMER: pairs(r[7])},
-        )
+        answered: asyncio.Future[Glance | StoreError] = asyncio.get_running_loop().create_future()
+        self.glance_soon(trip, epoch, answered.set_result)
+        found = await asyncio.shield(answered)
+        if isinstance(found, StoreError):
+            raise found
+        return found
+
+    def glance_soon(
+        self, trip: str, epoch: int, callback: Callable[[Glance | StoreError], None]
+    ) -> None:
+        """`glance` without a task of its own, for whoever looks at thousands."""
+        length: list[Any] = []
+
+        def both(record: Any) -> None:
+            try:
+                callback(_glance(checked(length[0]), checked(record)))
+            except StoreError as error:
+                callback(error)
+
+        self.pipe.send(pack("XLEN", keys.log(trip, epoch)), length.append)
+        self.pipe.send(
+            pack(
+                "HMGET", keys.trip(trip), "state", "epoch", "deadline", "reason", "d.alias",
+                "c.alias", "d.seat", "c.seat", "d.undelivered", "c.undelivered",
+            ),
+            both,
+        )  # fmt: skip
 
     async def messages_key(self, trip: str) -> tuple[str | None, int, bytes]:
         """Give (state, epoch, wrapped key), for whoever posts without being attached."""
@@ -433,11 +463,6 @@ class Store:
             messages=max(0, entries - 1) + int(r[13] or 0),
             parties=parties,
         )
-
-    async def alias(self, trip: str, role: Role) -> str:
-        """The name under which a party is shown to the other."""
-        reply = await self.pipe.call("HGET", keys.trip(trip), f"{role.letter}.alias")
-        return (reply or b"").decode()
 
     async def open_trips(self, partition: int, after: str, count: int) -> list[str]:
         """Names of open channels in a partition, in order, after a name ('' from the start)."""

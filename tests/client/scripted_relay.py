@@ -124,7 +124,9 @@ class ScriptedRelay:
         finally:
             writer.cancel()
             self.model.leave(caller.end)
-            self.codes.append(socket.protocol.close_rcvd.code if socket.protocol.close_rcvd else None)
+            self.codes.append(
+                socket.protocol.close_rcvd.code if socket.protocol.close_rcvd else None
+            )
             for role, other in tuple(self.callers.items()):
                 if other is caller:
                     del self.callers[role]
@@ -144,6 +146,11 @@ class ScriptedRelay:
                 await fault(caller, frame)
                 return
         await self.serve(caller, frame, token)
+
+    @staticmethod
+    async def serve_next(caller: Caller, frame: Frame) -> None:
+        """No fault."""
+        await caller.relay.serve(caller, frame)
 
     async def serve(self, caller: Caller, frame: Frame, token: str | None = None) -> None:
         """Do what a relay in good health does."""
