@@ -6,7 +6,7 @@ PROTOCOL.md. The structs validate while they decode (msgspec), so nothing is che
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -190,6 +190,11 @@ ToApp = (
     Attached | Message | Replayed | Accepted | Refused | Unsure | PeerGot | PeerSeen | PeerTyping
     | Presence | StateChanged | Reassigned | Closed | Error | Pong
 )  # fmt: skip
+
+#: The `op` of each kind of frame.
+OP_OF: Final[dict[type[Struct], str]] = {
+    frame: str(frame.__struct_config__.tag) for frame in (*get_args(FromApp), *get_args(ToApp))
+}
 
 # --- codecs ---------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from ..core.bucket import Bucket
 from ..core.codes import CloseCode, ErrorCode, RefusedCode, close_reason, may_be_sent
 from ..core.frames import (
     MAX_FRAME_BYTES,
+    OP_OF,
     BadField,
     BadFrame,
     Codec,
@@ -56,13 +57,6 @@ class Gate(Protocol):
     def take(self, connection: Connection, frame: Any) -> None: ...
     def has_room(self, connection: Connection) -> None: ...
     def dropped(self, connection: Connection) -> None: ...
-
-
-def op_of(frame: Frame) -> str:
-    """The `op` of a frame."""
-    tag = frame.__struct_config__.tag
-    assert isinstance(tag, str)
-    return tag
 
 
 class Connection(WSListener):
@@ -161,7 +155,7 @@ class Connection(WSListener):
             return
         try:
             frame = self._decode(message)
-            op = op_of(frame)
+            op = OP_OF[type(frame)]
             if op != "post" and self._bucket.take(self.heard_s):
                 self.complain(ErrorCode.TOO_MANY, "Too many frames; slow down or be cut off.")
                 return
@@ -217,7 +211,7 @@ class Connection(WSListener):
         transport = self._transport
         if self._closing or transport is None:
             return
-        self.session.send(op_of(frame))
+        self.session.send(OP_OF[type(frame)])
         transport.send(self._kind, self._encode(frame))
         if (
             self._choked

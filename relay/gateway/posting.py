@@ -66,17 +66,18 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
     # Sealed: from here on the text leaves this process only as ciphertext.
     packed = pack_body(frame.kind, frame.text or "", frame.lat, frame.lon)
     sealed = channel.cipher.seal(role, frame.id, packed, node.nonce())
+    letter = role.letter
 
     # Stored: a first try blindly, a repeated one only if the log lacks it.
-    pending = Pending(node, connection, channel, role, frame, packed)
+    pending = Pending(node, connection, channel, role, frame, unpack_body(packed), sealed)
     connection.answers.append(pending)
     if frame.again:
         node.store.post_soon(
-            channel.trip, epoch=channel.epoch, sender=role.letter, post_id=frame.id, sealed=sealed,
+            channel.trip, epoch=channel.epoch, sender=letter, post_id=frame.id, sealed=sealed,
             callback=pending.found_or_stored,
         )  # fmt: skip
     else:
-        command = channel.writer.command(frame.id, role.letter.encode(), sealed)
+        command = channel.writer.command(frame.id, letter.encode(), sealed)
         node.store.pipe.send(command, pending.stored, LogWriter.SKIP)
 
 
@@ -84,7 +85,8 @@ class Pending:
     """A post that the store has been asked to take, and its place in the line of answers."""
 
     __slots__ = (
-        "_again", "_channel", "_connection", "_epoch", "_node", "_packed", "_role", "frame", "id",
+        "_again", "_body", "_channel", "_connection", "_epoch", "_node", "_role", "_sealed",
+        "frame", "id",
     )  # fmt: skip
 
     def __init__(
@@ -94,14 +96,16 @@ class Pending:
         channel: Channel,
         role: Role,
         post: Post,
-        packed: bytes,
+        body: Body,
+        sealed: bytes,
     ) -> None:
         self._node = node
         self._connection = connection
         self._channel = channel
         self._epoch = channel.epoch
         self._role = role
-        self._packed = packed
+        self._body = body
+        self._sealed = sealed
         self._again = post.again
         self.id = post.id
         self.frame: Frame | None = None
@@ -128,43 +132,30 @@ class Pending:
         elif not self._node.may_deliver():
             self._node.hold(partial(self.found_or_stored, reply))
         elif len(reply) > 1:
-            self._accept(reply[1], reply[2])
+            _, entry_id, n, held = reply
+            if held:
+                # What was stored then is what counts, whatever this try said.
+                stored = self._channel.cipher.open(self._role, self.id, held)
+                self._body = unpack_body(stored)
+            self._accept(entry_id, n)
         else:
             self._find_out_why()
 
     def _accept(self, entry_id: bytes, n: int) -> None:
         """Acknowledge to the sender and deliver to the peer."""
-        node, channel = self._node, self._channel
+        node, channel, role, body = self._node, self._channel, self._role, self._body
         node.counts.accepted += 1
-        body: Body = unpack_body(self._packed)
         pos = position(entry_id)
-        tag = node.tags.sign(channel.place, pos, self.id, self._role, body.text)
+        tag = node.tags.sign(channel.place, pos, self.id, role, body.text)
         self._answer(Accepted(self.id, pos, time_ms(entry_id), tag))
         if channel.epoch != self._epoch or n == 0:
             return
-        deliver(
-            node,
-            channel,
-            Entry(entry_id, self._role.letter, self.id, body, tag),
-            n,
-            self._connection,
-        )
-        peer_node = channel.locations.get(self._role.peer)
-        if peer_node is not None and self._role.peer not in channel.connections:
-            sealed = channel.cipher.seal(self._role, self.id, self._packed, node.nonce())
-            node.mail(
-                peer_node,
-                [
-                    "post",
-                    channel.trip,
-                    self._epoch,
-                    n,
-                    entry_id,
-                    self._role.letter,
-                    self.id,
-                    sealed,
-                ],
-            )
+        entry = Entry(entry_id, role.letter, self.id, body, tag)
+        deliver(node, channel, entry, n, self._connection)
+        peer_node = channel.locations.get(role.peer)
+        if peer_node is not None and role.peer not in channel.connections:
+            news = [self._epoch, n, entry_id, role.letter, self.id, self._sealed]
+            node.mail(peer_node, ["post", channel.trip, *news])
 
     def _find_out_why(self) -> None:
         """The log is out of reach: the channel closed, or this party talks to another one now."""

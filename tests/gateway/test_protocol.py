@@ -106,6 +106,9 @@ async def test_again_stores_once(relay: RelayProcess) -> None:
     second = await driver.accepted("sekali", id="x", again=True)
     assert first["pos"] == second["pos"]
     assert first["tag"] == second["tag"]
+    # Nor does a repeat with other words make a tag for what was never delivered.
+    third = await driver.accepted("lain", id="x", again=True)
+    assert third["tag"] == first["tag"]
     other = await driver.accepted("baru", id="y", again=True)
     await customer.hear("message", id="y")
     assert customer.texts() == ["sekali", "baru"]
