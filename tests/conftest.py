@@ -61,7 +61,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         f"skipped: {len(skipped)}, allowed reasons: {', '.join(ALLOWED_SKIPS) or 'none'}"
     )
     for report in unexpected:
-        terminalreporter.write_line(f"not allowed to be skipped: {report.nodeid}: {_reason(report)}")
+        terminalreporter.write_line(
+            f"not allowed to be skipped: {report.nodeid}: {_reason(report)}"
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -6,8 +6,10 @@ PROTOCOL.md. The structs validate while they decode (msgspec), so nothing is che
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Final, Literal, get_args
 
+import msgpack  # type: ignore[import-untyped]
 import msgspec
 from msgspec import Meta, Struct
 
@@ -21,6 +23,7 @@ SUBPROTOCOL_JSON: Final = "relay.v1.json"
 
 PostId = Annotated[str, Meta(pattern=rf"^{POST_ID.pattern}\Z")]
 Position = Annotated[str, Meta(pattern=r"^[0-9]{13}-[0-9]{4}\Z")]
+PositionOrNone = Annotated[str, Meta(pattern=r"^(?:[0-9]{13}-[0-9]{4})?\Z")]
 Short = Annotated[str, Meta(max_length=64)]
 
 
@@ -33,13 +36,13 @@ class Frame(Struct, tag_field="op", omit_defaults=True):
 
 class Attach(Frame, tag="attach"):
     token: Annotated[str, Meta(max_length=256)]
-    epoch: int = 0
-    after: Position | None = None
-    pending: Annotated[list[PostId], Meta(max_length=100)] = []
-    device: Short = ""
-    attempt: Annotated[int, Meta(ge=0, le=2**53)] = 0
-    app: Short = ""
-    kinds: Annotated[list[Short], Meta(max_length=32)] = []
+    epoch: int | None = None
+    after: PositionOrNone | None = None
+    pending: Annotated[list[PostId], Meta(max_length=100)] | None = None
+    device: Short | None = None
+    attempt: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    app: Short | None = None
+    kinds: Annotated[list[Short], Meta(max_length=32)] | None = None
 
     def __repr__(self) -> str:
         return "Attach(****)"
@@ -47,11 +50,12 @@ class Attach(Frame, tag="attach"):
 
 class Post(Frame, tag="post"):
     id: PostId
-    kind: Short = "text"
+    kind: Short | None = None
+    epoch: int | None = None
     text: str | None = None
     lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
     lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
-    again: bool = False
+    again: bool | None = None
 
     def __repr__(self) -> str:
         return f"Post(id={self.id!r}, ****)"
@@ -59,25 +63,23 @@ class Post(Frame, tag="post"):
 
 class Got(Frame, tag="got"):
     pos: Position
+    epoch: int | None = None
 
 
 class Seen(Frame, tag="seen"):
     pos: Position
+    epoch: int | None = None
 
 
 class Typing(Frame, tag="typing"):
     on: bool
 
 
-class Report(Frame, tag="report"):
-    category: Short
-
-
 class Ping(Frame, tag="ping"):
     pass
 
 
-FromApp = Attach | Post | Got | Seen | Typing | Report | Ping
+FromApp = Attach | Post | Got | Seen | Typing | Ping
 
 # --- to the app -----------------------------------------------------------------------------------
 
@@ -93,6 +95,7 @@ class Limits(Struct):
     ping_s: float
     text_bytes: int
     posts_per_s: float
+    posts_burst: int
     in_flight: int
 
 
@@ -239,7 +242,21 @@ class Codec:
             # msgspec quotes what it found; only the path at the end is safe to repeat.
             raise self._diagnose(data, str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-            raise BadFrame from None
+            raise self._salvage(data) from None
+
+    def _salvage(self, data: bytes) -> Exception:
+        """Half an emoji, as a text cut in the middle ends with, is no reason to lose the app."""
+        try:
+            if self.is_text:
+                fields = json.loads(data)
+            else:
+                fields = msgpack.unpackb(data, unicode_errors="surrogatepass")
+            op, post_id = fields.get("op"), fields.get("id")
+        except (ValueError, RecursionError, AttributeError, msgpack.UnpackException):
+            return BadFrame()
+        if op != "post" or not isinstance(post_id, str) or not POST_ID.fullmatch(post_id):
+            return BadFrame()
+        return BadField(op, "text", post_id)
 
     def _diagnose(self, data: bytes, error: str) -> Exception:
         try:

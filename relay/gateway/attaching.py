@@ -22,6 +22,7 @@ from .receipts import flush_one
 
 log = structlog.get_logger(__name__)
 
+_ENDS = {"is_closed": CloseCode.CHANNEL_CLOSED, "gone": CloseCode.REASSIGNED}
 _REFUSALS = {
     "token": CloseCode.BAD_TOKEN,
     "expired": CloseCode.TOKEN_EXPIRED,
@@ -39,13 +40,13 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     try:
         seated = await node.store.attach(
             token.trip, digest=token.digest, node=node.id, connection=connection.id,
-            device=frame.device.replace(" ", ""), attempt=frame.attempt, epoch=frame.epoch,
-            after=frame.after or "", pending=frame.pending,
+            device=(frame.device or "").replace(" ", ""), attempt=frame.attempt or 0,
+            epoch=frame.epoch or 0, after=frame.after or "", pending=frame.pending or (),
         )  # fmt: skip
         if isinstance(seated, NotAttached):
-            if seated.why == "is_closed":
+            if seated.why in _ENDS:
                 connection.send(Closed(seated.reason, list(seated.undelivered)))
-                node.close(connection, CloseCode.CHANNEL_CLOSED)
+                node.close(connection, _ENDS[seated.why])
             else:
                 node.close(connection, _REFUSALS[seated.why])
             return
@@ -59,7 +60,7 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
         return
     _seat(node, channel, connection, seated)
     connection.send(_attached(node, channel, seated))
-    if frame.epoch not in (0, seated.epoch):
+    if frame.epoch and frame.epoch != seated.epoch:
         connection.send(Reassigned(seated.epoch, seated.peer_alias, seated.undelivered))
     replay(node, channel, connection, seated.after)
 
@@ -126,7 +127,8 @@ def _attached(node: Node, channel: Channel, seated: Attachment) -> Attached:
     return Attached(
         channel.trip, role.value, channel.epoch,
         "grace" if channel.state == "grace" else "open", channel.deadline, peer, seated.lost,
-        Limits(limits.ping_s, limits.text_bytes, limits.posts_per_s, limits.in_flight),
+        Limits(limits.ping_s, limits.text_bytes, limits.posts_per_s, int(limits.posts_burst),
+               limits.in_flight),
     )  # fmt: skip
 
 

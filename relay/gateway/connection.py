@@ -159,8 +159,6 @@ class Connection(WSListener):
             if op != "post" and self._bucket.take(self.heard_s):
                 self.complain(ErrorCode.TOO_MANY, "Too many frames; slow down or be cut off.")
                 return
-            if op == "report":
-                raise UnknownOp
             self.session.receive(op)
         except BadFrame:
             self.close(CloseCode.BAD_FRAME)

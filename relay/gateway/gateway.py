@@ -100,8 +100,8 @@ class Gateway:
         self._look_now = asyncio.Event()
         self._steps: dict[type[Frame], Callable[[Connection, Any], None]] = {
             Post: lambda c, f: posting.post(self.node, c, f),
-            Got: lambda c, f: receipts.note(self.node, c, f.pos, seen=False),
-            Seen: lambda c, f: receipts.note(self.node, c, f.pos, seen=True),
+            Got: lambda c, f: receipts.note(self.node, c, f, seen=False),
+            Seen: lambda c, f: receipts.note(self.node, c, f, seen=True),
             Typing: self._typing,
             Ping: lambda c, f: c.send(Pong()),
             Attach: lambda c, f: self.node.spawn(attaching.attach(self.node, c, f)),

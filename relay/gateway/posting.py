@@ -48,8 +48,12 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
     assert channel is not None and role is not None
 
     # Checked: the frame is well formed by its type; is it a message, and is it this party's turn?
-    refusal = problem_with(frame.kind, frame.text, frame.lat, frame.lon, node.limits.text_bytes)
+    kind = frame.kind or "text"
+    refusal = problem_with(kind, frame.text, frame.lat, frame.lon, node.limits.text_bytes)
     retry_ms = 0
+    if refusal is None and frame.epoch and frame.epoch != channel.epoch:
+        # It was written for the party that sat opposite then.
+        refusal = RefusedCode.REASSIGNED
     if refusal is None and (wait_s := channel.buckets[role].take(connection.heard_s)):
         refusal, retry_ms = RefusedCode.TOO_MANY, int(wait_s * 1000) + 1
     if refusal is None and not (node.keys_present and channel.key_present):
@@ -64,7 +68,7 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
         return
 
     # Sealed: from here on the text leaves this process only as ciphertext.
-    packed = pack_body(frame.kind, frame.text or "", frame.lat, frame.lon)
+    packed = pack_body(kind, frame.text or "", frame.lat, frame.lon)
     sealed = channel.cipher.seal(role, frame.id, packed, node.nonce())
     letter = role.letter
 
@@ -106,7 +110,7 @@ class Pending:
         self._role = role
         self._body = body
         self._sealed = sealed
-        self._again = post.again
+        self._again = bool(post.again)
         self.id = post.id
         self.frame: Frame | None = None
 

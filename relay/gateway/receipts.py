@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..core.codes import ErrorCode
+from ..core.frames import Got, Seen
 from ..core.ids import Role
 from ..store.store import position
 from .channel import Channel
@@ -18,10 +19,12 @@ from .node import Node
 _DELAY_S: Final = 0.05
 
 
-def note(node: Node, connection: Connection, pos: str, *, seen: bool) -> None:
+def note(node: Node, connection: Connection, frame: Got | Seen, *, seen: bool) -> None:
     """Take `got` or `seen` from an app."""
-    channel, role = connection.channel, connection.role
+    channel, role, pos = connection.channel, connection.role, frame.pos
     assert channel is not None and role is not None
+    if frame.epoch and frame.epoch != channel.epoch:
+        return  # of the log before this one
     if pos > position(connection.head):
         connection.complain(ErrorCode.BAD_FIELD, "There is no message at that `pos` yet.")
         return

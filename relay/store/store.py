@@ -90,7 +90,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class NotAttached:
-    """`why`: token, expired, older or is_closed (then with what the party is told)."""
+    """`why`: token, expired, older, or is_closed and gone, each with what the party is told."""
 
     why: str
     role: Role | None = None
@@ -307,7 +307,7 @@ class Store:
             epoch, after, *pending,
         )  # fmt: skip
         outcome = r[0].decode()
-        if outcome == "is_closed":
+        if outcome in ("is_closed", "gone"):
             lost = tuple(post_id for post_id, _ in pairs(r[3]))
             return NotAttached(outcome, ROLE_OF[r[1].decode()], r[2].decode(), lost)
         if outcome != "attached":

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from relay.core.bucket import Bucket
 
 
-@given(
-    st.floats(0.1, 100), st.floats(1, 50), st.lists(st.floats(0, 5), min_size=1, max_size=200)
-)
+@given(st.floats(0.1, 100), st.floats(1, 50), st.lists(st.floats(0, 5), min_size=1, max_size=200))
 def test_never_more_than_burst_and_rate(per_s: float, burst: float, gaps: list[float]) -> None:
     bucket, now_s, taken = Bucket(per_s, burst, 0.0), 0.0, 0
     for gap_s in gaps:

@@ -133,7 +133,7 @@ def test_every_frame_to_the_app_reads_the_same_in_both_encodings() -> None:
         frames.Presence(False),
         frames.Attached(
             "t", "driver", 1, "open", 5, frames.Peer("Budi", False), [],
-            frames.Limits(25, 2000, 5, 16),
+            frames.Limits(25, 2000, 5, 20, 16),
         ),
     ):  # fmt: skip
         text = json.loads(TO_APP_JSON.encode(frame))

@@ -211,7 +211,11 @@ async def test_a_close_is_answered_and_the_connection_ended(relay: RelayProcess)
 
 @pytest.mark.parametrize(
     ("headers", "version", "status"),
-    [("", 12, b"400"), ("Content-Length: 5\r\n", 13, b"400"), ("X: " + "x" * 20000 + "\r\n", 13, b"")],
+    [
+        ("", 12, b"400"),
+        ("Content-Length: 5\r\n", 13, b"400"),
+        ("X: " + "x" * 20000 + "\r\n", 13, b""),
+    ],
     ids=["version", "body", "size"],
 )
 async def test_bad_handshakes(

@@ -80,7 +80,9 @@ class Party(WSListener):
             Tally.wrong += 1
 
 
-async def measure(relay: RelayProcess, trips: int, in_flight: int, seconds: float) -> dict[str, float]:
+async def measure(
+    relay: RelayProcess, trips: int, in_flight: int, seconds: float
+) -> dict[str, float]:
     parties = []
     for number in range(trips):
         tokens = await relay.open_trip(f"load-{number}")
@@ -100,7 +102,11 @@ async def measure(relay: RelayProcess, trips: int, in_flight: int, seconds: floa
             party.post()
     await asyncio.sleep(2)
     Tally.latencies.clear()
-    before, cpu_before, began = (Tally.accepted, Tally.delivered), relay.worker_cpu_s(), time.perf_counter()
+    before, cpu_before, began = (
+        (Tally.accepted, Tally.delivered),
+        relay.worker_cpu_s(),
+        time.perf_counter(),
+    )
     await asyncio.sleep(seconds)
     took = time.perf_counter() - began
     cpu_s = relay.worker_cpu_s() - cpu_before
@@ -119,7 +125,12 @@ async def measure(relay: RelayProcess, trips: int, in_flight: int, seconds: floa
 async def main(trips: int, in_flight: int, seconds: float) -> None:
     with TemporaryDirectory() as folder:
         # Rate limits raised, not removed.
-        settings = {"posts_per_s": 1e5, "frames_per_s": 1e5, "in_flight": 64, "channel_messages": 10**8}
+        settings = {
+            "posts_per_s": 1e5,
+            "frames_per_s": 1e5,
+            "in_flight": 64,
+            "channel_messages": 10**8,
+        }
         async with RelayProcess(Path(folder), **settings) as relay:
             print(json.dumps(await measure(relay, trips, in_flight, seconds)), flush=True)
 

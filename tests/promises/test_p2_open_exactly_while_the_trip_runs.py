@@ -233,5 +233,3 @@ async def test_a_close_is_final(relay: RelayProcess) -> None:
 
 def _is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-

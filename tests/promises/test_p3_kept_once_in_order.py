@@ -65,9 +65,7 @@ async def _under_kills(
             App(relay.gateway_url, tokens[role], f"{number}{role[0]}")
             for role in ("driver", "customer")
         ]
-    running = [
-        asyncio.create_task(app.run(lambda: rng.uniform(0.005, 0.06), done)) for app in apps
-    ]
+    running = [asyncio.create_task(app.run(lambda: rng.uniform(0.005, 0.06), done)) for app in apps]
     for kill in kills:
         await asyncio.sleep(rng.uniform(0.5, 1.0))
         kill_result = kill()

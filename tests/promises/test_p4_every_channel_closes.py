@@ -32,9 +32,11 @@ async def test_a_deadline_that_passed_while_all_was_down(own_relay: RelayProcess
     await driver.closed()
     await until(lambda: time.time() * 1000 > deadline, "the deadline passes", 5)
     await own_relay.start()
+
     async def closed() -> bool:
         view = (await own_relay.call("GET", "/v1/trips/asleep")).json()
         return view["state"] == "closed"
+
     await until(closed, "the channel is closed", 2)
     again = await Party.connect(own_relay.gateway_url)
     await again.say("attach", token=tokens["driver"])

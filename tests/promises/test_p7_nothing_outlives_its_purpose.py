@@ -73,9 +73,7 @@ def readable(ring: KeyRing, blobs: set[bytes], trip: str) -> set[bytes]:
                     for post_id in ("m1", "m2"):
                         place = bind("relay message 1", trip, epoch, letter, "body")
                         try:
-                            plain = data_key.decrypt(
-                                blob[:12], blob[12:], place + post_id.encode()
-                            )
+                            plain = data_key.decrypt(blob[:12], blob[12:], place + post_id.encode())
                         except (InvalidTag, ValueError):
                             continue
                         found.add(plain)

@@ -46,7 +46,12 @@ class Party:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
             raw.connect((host, int(port)))
         found = await connect(
-            url, subprotocols=[protocol], proxy=None, compression=None, max_size=2**22, **options  # type: ignore[list-item]
+            url,
+            subprotocols=[protocol],
+            proxy=None,
+            compression=None,
+            max_size=2**22,
+            **options,  # type: ignore[list-item]
         )
         return cls(found, protocol)
 
@@ -92,7 +97,9 @@ class Party:
                     if frame["op"] == op and all(frame.get(k) == v for k, v in fields.items()):
                         return frame
                 if self._reading.done():
-                    raise AssertionError(f"closed with {self.close_code} before {op}: {self.heard[-3:]}")
+                    raise AssertionError(
+                        f"closed with {self.close_code} before {op}: {self.heard[-3:]}"
+                    )
                 self._news.clear()
                 await self._news.wait()
 

@@ -143,7 +143,9 @@ class RelayProcess:
 
     # --- the platform -----------------------------------------------------------------------------
 
-    async def call(self, method: str, path: str, body: Any = None, **options: Any) -> httpx2.Response:
+    async def call(
+        self, method: str, path: str, body: Any = None, **options: Any
+    ) -> httpx2.Response:
         """One call as the platform's backend makes it."""
         headers = {"Authorization": f"Bearer {self.key}"}
         return await self.http.request(

@@ -2,7 +2,8 @@
 -- ARGV: trip, token digest, node, connection, device, attempt, epoch the app knows, after or '',
 --       pending id, ...
 -- Returns {refusal, ...}:
---   token | expired | older | {is_closed, role, reason, undelivered JSON}, or
+--   token | expired | older, or
+--   {is_closed, role, reason, undelivered JSON}, or {gone, ...} for a party that was replaced, or
 --   {attached, role, epoch, state, deadline, messages_key, n, head, own alias, peer alias,
 --    peer seat or '', peer got or '', peer seen or '', own got or '', replaced seat or '',
 --    ms since the party's last attach or -1, position after which to replay, lost ids,
@@ -20,7 +21,13 @@ for _, candidate in ipairs(ROLES) do
     end
   end
 end
-if not role then return { 'token' } end
+if not role then
+  local gone_tokens, gone_role, gone_undelivered = get(trip, 'gone.tokens', 'gone.role', 'gone.undelivered')
+  for known in string.gmatch(gone_tokens or '', '(%S+)=%d+') do
+    if known == digest then return { 'gone', gone_role, 'reassigned', gone_undelivered } end
+  end
+  return { 'token' }
+end
 local peer = PEER[role]
 
 local _, refusal = step(state, 'attach')

@@ -7,7 +7,8 @@
 --   messages (how many the retired logs held), messages_key (wrapped), and for each role, here d. for the driver:
 --   d.party d.alias d.locale d.phone (sealed) d.tokens ("digest=expiry ..."), d.seat
 --   ("node conn device attempt"), d.attached (ms of the last attach), d.got d.seen (positions),
---   d.undelivered (JSON, once closed)
+--   d.undelivered (JSON, of the last epoch that ended); of the party replaced last: gone.tokens,
+--   gone.role, gone.undelivered
 
 local ROLES = { 'd', 'c' }
 local PEER = { d = 'c', c = 'd' }
