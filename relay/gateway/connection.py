@@ -42,6 +42,8 @@ _OPCODES: Final = {_CONTINUATION: 0, _TEXT: 1, _BINARY: 2}
 
 #: A connection that goes on being refused for its frames is not an app but a flood.
 _MAX_COMPLAINTS: Final = 200
+#: Nor is one that posts on while this many answers wait for the store.
+_MAX_ANSWERS: Final = 1000
 
 
 class Answer(Protocol):
@@ -230,6 +232,8 @@ class Connection(WSListener):
         """Refuse a post that never left this node, when its turn to be answered comes."""
         self.answers.append(_Known(Refused(post_id, code, message, retry_after_ms)))
         self.settle()
+        if len(self.answers) > _MAX_ANSWERS:
+            self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
 
     def complain(self, code: ErrorCode, message: str) -> None:
         """Say that a frame was not acted on; cut off who goes on sending such."""

@@ -181,7 +181,7 @@ class Gateway:
         if self.node.draining:
             found.append("draining")
         away = not self.node.store.pipe.connected
-        if away or self.node.loop.time() - self.node.confirmed_s > 4 * _HEARTBEAT_S:
+        if away or self.node.loop.time() - self.node.store.pipe.confirmed_s > 4 * _HEARTBEAT_S:
             found.append("store_away")
         if not self._subscriber.listening:
             found.append("subscription_away")
@@ -260,20 +260,17 @@ class Gateway:
         pipe.send(pack("SPUBLISH", keys.inbox(node.id), _BEAT))
         seconds, micros = checked(await time_reply)
         store_ms = int(seconds) * 1000 + int(micros) // 1000
-        was_stale = node.suspended or began_s - node.confirmed_s > 4 * _HEARTBEAT_S
-        node.confirm(began_s, store_ms)
+        node.set_clock(began_s, store_ms)
         node.look_at_keys()
         oldest = store_ms - int(_NODE_LIVES_S * 1000)
         pipe.send(pack("ZADD", keys.NODES, store_ms, node.id))
         pipe.send(pack("ZREMRANGEBYSCORE", keys.NODES, "-inf", oldest))
         living = await pipe.call("ZRANGE", keys.NODES, 0, -1)
         node.living_nodes = frozenset(name.decode() for name in living)
-        if node.suspended:
+        if not node.may_deliver():
             await self._look_around(pause_s=0)
             node.resume_deliveries()
-            log.info("deliveries_resumed", node=node.id)
-        elif was_stale:
-            self._look_now.set()
+            log.info("deliveries_resumed")
 
     async def _look_at_all(self) -> None:
         """Compare every channel served here with the store, again and again, a few at a time.

@@ -31,7 +31,7 @@ from .limits import Limits
 
 log = structlog.get_logger(__name__)
 
-#: How old the last answered round trip to the store may be before nothing is delivered any more.
+#: For how long the store's answers may stop before nothing is delivered any more.
 LEASE_S: Final = 1.0
 
 _NONCES: Final = 256
@@ -54,8 +54,7 @@ class Node:
         self._tags: ReportTags | None = None
         #: Whether the key ring could be read when it was last looked at.
         self.keys_present = False
-        #: When the last answered round trip to the store began; and the store's clock then.
-        self.confirmed_s = float("-inf")
+        self._seen_s = float("inf")
         self._store_ahead_ms = 0.0
         self.suspended = False
         self._held: list[Callable[[], None]] = []
@@ -67,9 +66,8 @@ class Node:
 
     # --- clocks and the lease ---------------------------------------------------------------------
 
-    def confirm(self, began_s: float, store_ms: float) -> None:
-        """Note that the store answered a round trip that began at `began_s` with its time."""
-        self.confirmed_s = began_s
+    def set_clock(self, began_s: float, store_ms: float) -> None:
+        """Note the store's time, as it answered a question that was put at `began_s`."""
         self._store_ahead_ms = store_ms - (began_s + self.loop.time()) / 2 * 1000
 
     def now_ms(self) -> int:
@@ -79,13 +77,17 @@ class Node:
     def may_deliver(self) -> bool:
         """Whether this node knows that it has not been frozen or cut off.
 
-        If it may have been, channels may have closed meanwhile: nothing goes out until the store
-        has been asked about each of them (`resume_deliveries`).
+        If the store's answers stopped for a while, channels may have closed meanwhile: nothing goes
+        out until it has been asked about each of them (`resume_deliveries`). A pause counts even
+        if it is over, as for a node that was frozen and has just woken up.
         """
-        if not self.suspended and self.loop.time() - self.confirmed_s > LEASE_S:
+        confirmed_s = self.store.pipe.confirmed_s
+        away_s = max(confirmed_s - self._seen_s, self.loop.time() - confirmed_s)
+        self._seen_s = confirmed_s
+        if away_s > LEASE_S and not self.suspended:
             self.suspended = True
             self.counts.suspensions += 1
-            log.warning("deliveries_suspended", node=self.id)
+            log.warning("deliveries_suspended", away_s=round(away_s, 1))
         return not self.suspended
 
     def hold(self, delivery: Callable[[], None]) -> None:

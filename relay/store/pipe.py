@@ -46,6 +46,9 @@ class _Line(asyncio.Protocol):
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._silent_since_s = 0.0
+        self._sent = self._answered = 0
+        self._batches: deque[tuple[int, float]] = deque()
+        self.confirmed_s = float("-inf")
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -59,8 +62,10 @@ class _Line(asyncio.Protocol):
             self._silent_since_s = self._loop.time()
         self._out.append(packed)
         self._waiting.append((skip, callback))
+        self._sent += 1
 
     def _flush(self) -> None:
+        self._batches.append((self._sent, self._loop.time()))
         if self._out and self._transport is not None and not self.lost:
             self._transport.write(b"".join(self._out))
         self._out.clear()
@@ -78,6 +83,9 @@ class _Line(asyncio.Protocol):
                     continue
                 self._skip = -1
                 _, callback = waiting.popleft()
+                self._answered += 1
+                if self._batches and self._answered >= self._batches[0][0]:
+                    self.confirmed_s = self._batches.popleft()[1]
                 try:
                     callback(reply)
                 except Exception:
@@ -132,6 +140,11 @@ class Pipe:
     @property
     def connected(self) -> bool:
         return self._line is not None
+
+    @property
+    def confirmed_s(self) -> float:
+        """When the last commands that the store has answered were sent, by the loop's clock."""
+        return self._line.confirmed_s if self._line is not None else float("-inf")
 
     async def start(self) -> None:
         """Connect. Raises `StoreError` if the first try fails."""
