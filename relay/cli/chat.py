@@ -46,7 +46,9 @@ _ORDERLY: Final = frozenset({"ended", "expired", "closed", "reassigned", "left"}
 def chat(
     url: Annotated[
         str,
-        typer.Option(envvar="RELAY_GATEWAY_URL", metavar="URL", help="the gateway, ws:// or wss://"),
+        typer.Option(
+            envvar="RELAY_GATEWAY_URL", metavar="URL", help="the gateway, ws:// or wss://"
+        ),
     ] = DEFAULT_GATEWAY,
     token_file: Annotated[
         Path | None,
@@ -59,7 +61,8 @@ def chat(
     linger_s: Annotated[
         float,
         typer.Option(
-            min=0, metavar="S",
+            min=0,
+            metavar="S",
             help="at the end of piped input: how long to wait for what comes back",
         ),
     ] = 2.0,
@@ -144,15 +147,17 @@ class _Chat:
             if isinstance(event, Message) and event.sender != "you":
                 await self.channel.seen(event)
 
-    async def all_accepted(self) -> bool:
-        """Wait until the relay has answered every post; say whether it took them all."""
-        try:
+    async def all_answered(self) -> int:
+        """Wait until it is known what became of every post; give how many were not accepted."""
+        with contextlib.suppress(ChannelClosed):
             await self.channel.wait_attached()
-            for delivery in self._deliveries:
+        refused = 0
+        for delivery in self._deliveries:
+            try:
                 await delivery.accepted()
-        except (PostRefused, HandedBack, ChannelClosed):
-            return False
-        return True
+            except (PostRefused, HandedBack, ChannelClosed):
+                refused += 1
+        return refused
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Task[Any]]]:
@@ -171,12 +176,7 @@ class _Chat:
 
     async def went_well(self) -> bool:
         """Say what was not accepted. To be asked when the channel has been left."""
-        lost = 0
-        for delivery in self._deliveries:
-            try:
-                await delivery.accepted()
-            except (PostRefused, HandedBack, ChannelClosed):
-                lost += 1
+        lost = await self.all_answered()
         if lost:
             err.print(f"relay: {count_of(lost, 'message')} not accepted")
         closed = self.channel.closed
@@ -199,9 +199,12 @@ async def _at_terminal(channel: Channel) -> bool:
             keys = asyncio.create_task(_take_keys(chat, screen))
             await asyncio.wait((showing, leaving, keys), return_when=asyncio.FIRST_COMPLETED)
             await _ended(keys)
-            accepting = asyncio.create_task(chat.all_accepted())
-            await asyncio.wait((accepting, leaving), timeout=_LAST_WORDS_S)
-            await _ended(accepting)
+            answering = asyncio.create_task(chat.all_answered())
+            await asyncio.wait(
+                (answering, showing, leaving),
+                timeout=_LAST_WORDS_S, return_when=asyncio.FIRST_COMPLETED,
+            )  # fmt: skip
+            await _ended(answering)
     return await chat.went_well()
 
 
@@ -234,13 +237,13 @@ async def _in_pipe(channel: Channel, view: View, linger_s: float) -> bool:
         at_end = reading.done()
         await _ended(reading)
         if at_end:
-            accepting = asyncio.create_task(chat.all_accepted())
-            await _until_accepted(channel, accepting, showing, leaving)
-            if accepting.done() and not reading.result():
+            answering = asyncio.create_task(chat.all_answered())
+            await _until_answered(channel, answering, showing, leaving)
+            if answering.done() and not reading.result():
                 await asyncio.wait(
                     (showing, leaving), timeout=linger_s, return_when=asyncio.FIRST_COMPLETED
                 )
-            await _ended(accepting)
+            await _ended(answering)
     return await chat.went_well() and not chat.complaints
 
 
@@ -252,15 +255,15 @@ async def _read(chat: _Chat) -> bool:
     return False
 
 
-async def _until_accepted(
-    channel: Channel, accepting: asyncio.Task[bool], *others: asyncio.Task[Any]
+async def _until_answered(
+    channel: Channel, answering: asyncio.Task[int], *others: asyncio.Task[Any]
 ) -> None:
     """Wait for the relay's answers; give up when there has been no connection for too long."""
     loop = asyncio.get_running_loop()
     connected_at_s = loop.time()
     while True:
         done, _ = await asyncio.wait(
-            (accepting, *others), timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED
+            (answering, *others), timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED
         )
         if done:
             return

@@ -64,32 +64,34 @@ def command_of(line: str) -> Command | None:
 
 async def chunks(descriptor: int) -> AsyncIterator[bytes]:
     """What arrives at a descriptor, until its end. Without a thread, so there is none to end."""
+    while True:
+        await _readable(descriptor)
+        try:
+            data = os.read(descriptor, _READ_BYTES)
+        except OSError:  # the terminal is gone
+            return
+        if not data:
+            return
+        yield data
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until a read would not block.
+
+    Watched anew for each read: what was seen before the last one says nothing about the next, and
+    a read that blocks would stop everything else.
+    """
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     try:
         loop.add_reader(descriptor, ready.set)
-        has_news = True
     except PermissionError:
-        has_news = False  # a file on disk, or /dev/null: there is always something to read
+        await asyncio.sleep(0)  # a file on disk, or /dev/null: a read never blocks
+        return
     try:
-        while True:
-            if has_news:
-                await ready.wait()
-                ready.clear()
-            else:
-                await asyncio.sleep(0)
-            try:
-                data = os.read(descriptor, _READ_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError:  # the terminal is gone
-                return
-            if not data:
-                return
-            yield data
+        await ready.wait()
     finally:
-        if has_news:
-            loop.remove_reader(descriptor)
+        loop.remove_reader(descriptor)
 
 
 async def texts(descriptor: int) -> AsyncIterator[str]:

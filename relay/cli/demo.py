@@ -79,9 +79,7 @@ async def _until_stopped(work: Any) -> None:
         working.result()
 
 
-async def _demo(
-    script: bool, gateway: str | None, api: str | None, went_well: list[bool]
-) -> None:
+async def _demo(script: bool, gateway: str | None, api: str | None, went_well: list[bool]) -> None:
     with tempfile.TemporaryDirectory(prefix="relay-demo-") as name:
         folder = Path(name)
         try:

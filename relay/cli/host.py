@@ -27,9 +27,7 @@ T = TypeVar("T")
 _REPLY_TIMEOUT_S: Final = 5.0
 
 
-def settings(
-    flags: Mapping[str, Any], config: Path | None, *, with_keys: bool = True
-) -> Settings:
+def settings(flags: Mapping[str, Any], config: Path | None, *, with_keys: bool = True) -> Settings:
     """The settings of the relay on this host; `flags` may hold None for what was not given.
 
     Without `with_keys` an external store needs no key ring to be named.

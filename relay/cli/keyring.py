@@ -88,9 +88,7 @@ def _print_new(days: int) -> None:
 
 
 @app.command()
-def rotate(
-    file: File = None, days: Days = 30, data: Data = None, config: Config = None
-) -> None:
+def rotate(file: File = None, days: Days = 30, data: Data = None, config: Config = None) -> None:
     """Make the keys that are missing for the days ahead. Those there are stay.
 
     Running relays see the change within seconds. Run it every day, with `retire --due`.
@@ -106,9 +104,7 @@ def rotate(
 @app.command()
 def retire(
     key_ids: Annotated[list[str] | None, typer.Argument(metavar="KEY_ID")] = None,
-    due: Annotated[
-        bool, typer.Option("--due", help="every key whose purpose has passed")
-    ] = False,
+    due: Annotated[bool, typer.Option("--due", help="every key whose purpose has passed")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     file: File = None,
     data: Data = None,
@@ -160,9 +156,7 @@ def list_(
         ring, source = host.key_ring(settings)
     except KeyFileError as error:
         fail(str(error))
-    rows = ring.rows(
-        _now_ms(), settings.longest_trip_s * 1000, settings.longest_retention_s * 1000
-    )
+    rows = ring.rows(_now_ms(), settings.longest_trip_s * 1000, settings.longest_retention_s * 1000)
     if as_json:
         print_json([row._asdict() for row in rows])
         return

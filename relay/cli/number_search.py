@@ -28,9 +28,9 @@ def _forms(phone: str) -> list[bytes]:
     for digits in (whole, whole[2:]):
         forms += [int(digits).to_bytes(8, "little"), int(digits).to_bytes(8, "big")]
     for shift in range(3):
-        coded = base64.b64encode(b"\0" * shift + end).rstrip(b"=")
-        # The first and the last characters also hold bits of what stands beside it.
-        inner = coded[2 if shift else 0 : -1]
+        coded = base64.b64encode(b"\0" * shift + end)
+        # Six bits a character: only those between hold nothing of what stands beside the number.
+        inner = coded[-(-shift * 8 // 6) : (shift + len(end)) * 8 // 6]
         forms += [inner, inner.replace(b"+", b"-").replace(b"/", b"_")]
     return forms
 

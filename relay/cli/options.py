@@ -43,6 +43,4 @@ ApiKeyFile: TypeAlias = Annotated[
 
 def group(text: str) -> typer.Typer:
     """A command that has commands of its own."""
-    return typer.Typer(
-        help=text, no_args_is_help=True, rich_markup_mode=None, add_completion=False
-    )
+    return typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None, add_completion=False)

@@ -245,9 +245,7 @@ def reassign(
 def token(
     trip: TripId,
     role: RoleOf,
-    party: Annotated[
-        str, typer.Option(metavar="PARTY_ID", help="who has the role, as a check")
-    ],
+    party: Annotated[str, typer.Option(metavar="PARTY_ID", help="who has the role, as a check")],
     revoke: Annotated[
         bool, typer.Option("--revoke", help="kill the party's older tokens, cut its connection")
     ] = False,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 #: Nothing that the machine's own environment says may change what a test sees.
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
@@ -33,6 +32,10 @@ class Done(NamedTuple):
     @property
     def json_lines(self) -> list[Any]:
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+#: What runs a command: `relay_command` or a `Quickly`.
+Run: TypeAlias = Callable[..., Awaitable[Done]]
 
 
 async def start(*words: object, **environment: str) -> asyncio.subprocess.Process:
@@ -62,39 +65,66 @@ async def relay_command(*words: object, given: str = "", **environment: str) -> 
     return await finish(await start(*words, **environment), given)
 
 
-_IN_ONE = """
-import contextlib, io, json, sys
+_ONE_AFTER_THE_OTHER = """
+import contextlib, io, json, os, sys
 from relay.cli import app
-for words in json.load(sys.stdin):
+asked, answers, environment = sys.stdin, sys.stdout, dict(os.environ)
+for line in asked:
+    words, given, variables = json.loads(line)
     out, err, code = io.StringIO(), io.StringIO(), 0
-    sys.stdin = io.StringIO()
+    sys.stdin = io.TextIOWrapper(io.BytesIO(given.encode()))
+    os.environ.update(variables)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             app(words, prog_name="relay")
         except SystemExit as end:
             code = end.code or 0
-    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+    os.environ.clear()
+    os.environ.update(environment)
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), file=answers, flush=True)
 """
 
 
-async def relay_commands(*every: tuple[object, ...], **environment: str) -> list[Done]:
-    """Run many quick commands, one after the other, in one process: starting one takes longest."""
-    words = json.dumps([list(map(str, words)) for words in every])
-    done = await python(_IN_ONE, given=words, **environment)
-    assert done.code == 0, done.err
-    found = [Done(*line) for line in done.json_lines]
-    assert len(found) == len(every)
-    return found
+class Quickly:
+    """Runs many commands in one process, one after the other: to start one takes the longest.
+
+    For the variants of a command; each command is run as a process of its own in other tests.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls) -> Quickly:
+        return cls(await _start_python(_ONE_AFTER_THE_OTHER))
+
+    async def __call__(self, *words: object, given: str = "", **environment: str) -> Done:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        asked = json.dumps([list(map(str, words)), given, environment])
+        self._process.stdin.write(asked.encode() + b"\n")
+        async with asyncio.timeout(LIMIT_S):
+            answer = await self._process.stdout.readline()
+        if not answer:
+            raise AssertionError((await finish(self._process)).err)
+        return Done(*json.loads(answer))
+
+    async def stop(self) -> None:
+        done = await finish(self._process)
+        assert (done.code, done.err) == (0, "")
+
+
+async def _start_python(code: str, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", "-c", code,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, env={**CLEAN, **environment}, limit=2**24,
+    )  # fmt: skip
 
 
 async def python(code: str, given: str = "", **environment: str) -> Done:
     """Run Python code with the relay at hand."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-c", code,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env={**CLEAN, **environment},
-    )  # fmt: skip
-    return await finish(process, given)
+    return await finish(await _start_python(code, **environment), given)
 
 
 def processes_of(path: Path) -> list[int]:
@@ -127,7 +157,7 @@ def command_lines() -> Iterator[set[bytes]]:
                             seen.add(file.read())
                     except OSError:
                         continue
-            time.sleep(0.02)  # every command lives for ten times as long
+            time.sleep(0.05)  # every command lives for several times as long
 
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
@@ -136,7 +166,3 @@ def command_lines() -> Iterator[set[bytes]]:
     finally:
         stop.set()
         watcher.join()
-
-
-def end(pid: int, number: signal.Signals) -> None:
-    os.kill(pid, number)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.relay import RelayProcess
+
+from .commands import Quickly
 
 
 class Platform:
@@ -27,3 +30,11 @@ class Platform:
 @pytest.fixture
 def platform(relay: RelayProcess, tmp_path: Path) -> Platform:
     return Platform(relay, tmp_path)
+
+
+@pytest.fixture(scope="module")
+async def quickly() -> AsyncIterator[Quickly]:
+    """Runs a module's commands in one process."""
+    one = await Quickly.start()
+    yield one
+    await one.stop()

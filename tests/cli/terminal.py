@@ -27,7 +27,9 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """Use with `async with`; `shown` is all that was written, `picture` the last full one."""
 
-    def __init__(self, *words: object, columns: int = 100, rows: int = 24, **environment: str) -> None:
+    def __init__(
+        self, *words: object, columns: int = 100, rows: int = 24, **environment: str
+    ) -> None:
         relay = [sys.executable, "-W", "error", "-m", "relay", *map(str, words)]
         self._words = [sys.executable, "-c", _BECOME, *relay]
         self._environment = {**CLEAN, "TERM": "xterm-256color", **environment}
@@ -75,6 +77,11 @@ class Terminal:
         """What stands on the screen: each picture is drawn from its first corner on."""
         return _ESCAPE.sub("", self.raw[self.raw.rfind("\x1b[H") :])
 
+    def row(self, text: str) -> str:
+        """The row of the picture that holds this text; nothing if there is none (yet)."""
+        rows = [row.rstrip() for row in self.picture.splitlines() if text in row]
+        return rows[0] if rows else ""
+
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
@@ -84,7 +91,9 @@ class Terminal:
                 while not condition():
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            raise AssertionError(f"not within {within_s} s: {what}; shown: {self.picture}") from None
+            raise AssertionError(
+                f"not within {within_s} s: {what}; shown: {self.picture}"
+            ) from None
 
     async def shows(self, text: str) -> None:
         await self.until(lambda: text in self.picture, f"{text!r} is shown")

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support.relay import RelayProcess
 from tests.support.waiting import until
 
-from .commands import processes_of, relay_command
+from .commands import Quickly, processes_of, relay_command
 
 KEY = re.compile(r"relay_[0-9a-f]{8}_[A-Za-z0-9_-]{22}\n")
 
@@ -47,15 +47,17 @@ async def test_a_key_is_printed_once_and_works_until_it_is_revoked(relay: RelayP
     await until(is_refused, "the revoked key is refused", 5)
 
 
-async def test_the_scope_is_the_key_s(relay: RelayProcess) -> None:
-    made = await relay_command("apikey", "new", "--scope", "metrics", "--data", relay.data)
+async def test_the_scope_is_the_key_s(relay: RelayProcess, quickly: Quickly) -> None:
+    made = await quickly("apikey", "new", "--scope", "metrics", "--data", relay.data)
     key = made.out.strip()
     assert await status_with(relay, key, "/metrics") == 200
     assert await status_with(relay, key) == 403
 
 
-async def test_a_key_that_is_not_there_cannot_be_revoked(relay: RelayProcess) -> None:
-    done = await relay_command("apikey", "revoke", "00000000", "--data", relay.data)
+async def test_a_key_that_is_not_there_cannot_be_revoked(
+    relay: RelayProcess, quickly: Quickly
+) -> None:
+    done = await quickly("apikey", "revoke", "00000000", "--data", relay.data)
     assert done.code == 1
     assert "none was revoked" in done.err
 
@@ -73,47 +75,51 @@ async def test_without_a_relay_the_store_runs_for_the_moment_only(tmp_path: Path
     assert [row["scope"] for row in listed.json] == ["agent"]
 
 
-async def test_looking_makes_no_folder(tmp_path: Path) -> None:
+async def test_looking_makes_no_folder(tmp_path: Path, quickly: Quickly) -> None:
     for words in (("list",), ("revoke", "00000000")):
-        done = await relay_command("apikey", *words, "--data", tmp_path / "nothing")
+        done = await quickly("apikey", *words, "--data", tmp_path / "nothing")
         assert done.code == 1
         assert "no data folder" in done.err
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_an_external_store_needs_no_key_ring_here(relay: RelayProcess) -> None:
-    done = await relay_command("apikey", "list", "--json", RELAY_REDIS=relay.store_url)
+async def test_an_external_store_needs_no_key_ring_here(
+    relay: RelayProcess, quickly: Quickly
+) -> None:
+    done = await quickly("apikey", "list", "--json", RELAY_REDIS=relay.store_url)
     assert done.code == 0
     assert done.json
 
 
-async def test_a_store_that_is_away_is_one_line(tmp_path: Path) -> None:
+async def test_a_store_that_is_away_is_one_line(tmp_path: Path, quickly: Quickly) -> None:
     url = f"unix://{tmp_path}/nothing.sock"
-    done = await relay_command("apikey", "list", RELAY_REDIS=url)
+    done = await quickly("apikey", "list", RELAY_REDIS=url)
     assert done.code == 1
     assert done.err.count("\n") == 1
     assert "does not answer" in done.err
 
 
-async def test_a_password_on_the_command_line_is_warned_of_and_not_repeated() -> None:
+async def test_a_password_on_the_command_line_is_warned_of_and_not_repeated(
+    quickly: Quickly,
+) -> None:
     url = "redis://user:plantedpassword@127.0.0.1:1/0"
-    done = await relay_command("apikey", "list", "--redis", url)
+    done = await quickly("apikey", "list", "--redis", url)
     assert done.code == 1
     assert "RELAY_REDIS" in done.err
     assert "plantedpassword" not in done.out + done.err
-    by_variable = await relay_command("apikey", "list", RELAY_REDIS=url)
+    by_variable = await quickly("apikey", "list", RELAY_REDIS=url)
     assert "plantedpassword" not in by_variable.out + by_variable.err
     assert by_variable.err.count("\n") == 1
 
 
-async def test_settings_that_cannot_be_honoured(tmp_path: Path) -> None:
-    done = await relay_command("apikey", "list", "--redis", "http://127.0.0.1")
+async def test_settings_that_cannot_be_honoured(tmp_path: Path, quickly: Quickly) -> None:
+    done = await quickly("apikey", "list", "--redis", "http://127.0.0.1")
     assert done.code == 3
     assert "redis" in done.err
 
 
-async def test_a_note_is_bounded(tmp_path: Path) -> None:
+async def test_a_note_is_bounded(tmp_path: Path, quickly: Quickly) -> None:
     words = ("apikey", "new", "--scope", "agent", "--note", "n" * 201, "--data", tmp_path / "data")
-    done = await relay_command(*words)
+    done = await quickly(*words)
     assert done.code == 2
     assert list(tmp_path.iterdir()) == []

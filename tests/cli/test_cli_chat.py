@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,9 +28,7 @@ class Talk:
 
     def __init__(self, platform: Platform, tokens: dict[str, str], trip: str) -> None:
         self.relay, self.tokens, self.trip = platform.relay, tokens, trip
-        self.files = {
-            role: platform.token_file(f"{trip}-{role}", tokens[role]) for role in tokens
-        }
+        self.files = {role: platform.token_file(f"{trip}-{role}", tokens[role]) for role in tokens}
 
     def words(self, role: str, *more: object) -> tuple[object, ...]:
         at = ("--url", self.relay.gateway_url, "--token-file", self.files[role])
@@ -41,9 +41,12 @@ class Talk:
         return await Party.attach(self.relay.gateway_url, self.tokens[role])
 
 
+_TRIPS = (f"chat-{number}" for number in itertools.count(1))
+
+
 @pytest.fixture
-async def talk(platform: Platform, request: pytest.FixtureRequest) -> Talk:
-    trip = f"chat-{request.node.name.replace('[', '.').replace(']', '')}"[:64]
+async def talk(platform: Platform) -> Talk:
+    trip = next(_TRIPS)
     return Talk(platform, await platform.relay.open_trip(trip), trip)
 
 
@@ -124,14 +127,25 @@ async def test_a_place(talk: Talk) -> None:
     assert (message["lat"], message["lon"], message["text"]) == (-6.2, 106.8, "pintu utara")
 
 
-@pytest.mark.parametrize(
-    "line", ["/loc 91 0", "/loc here there", "/loc 1", "/nothing", "tab\x07bell", "x" * 2001]
-)
-async def test_a_line_that_cannot_be_posted_is_said_and_counts(talk: Talk, line: str) -> None:
-    done = await talk.chat("driver", "--linger-s", 0, given=f"{line}\nsesudah\n")
+async def test_a_line_that_cannot_be_posted_is_said(talk: Talk) -> None:
+    wrong = ["/loc 91 0", "/loc here there", "/loc 1", "/nothing", "tab\x07bell"]
+    done = await talk.chat("driver", "--linger-s", 0, given="\n".join([*wrong, "sesudah"]))
     assert done.code == 1
-    assert sum(shown.startswith("✗") for shown in done.out.splitlines()) == 1
+    complaints = [line for line in done.out.splitlines() if line.startswith("✗")]
+    assert len(complaints) == len(wrong)
+    assert "a latitude of -90 to 90" in complaints[0]
+    assert complaints[1] == complaints[2] == complaints[3]
+    assert "control character" in complaints[4]
     assert "✓ accepted: sesudah" in done.out
+
+
+async def test_a_post_that_the_relay_refuses_is_said(talk: Talk) -> None:
+    done = await talk.chat("driver", "--linger-s", 0, given=f"{'x' * 2001}\nsesudah\n")
+    assert done.code == 1
+    (complaint,) = [line for line in done.out.splitlines() if line.startswith("✗")]
+    assert re.match(r"✗ x+… \(refused: .*2000 bytes", complaint)
+    assert "✓ accepted: sesudah" in done.out
+    assert "1 message not accepted" in done.err
 
 
 async def test_what_others_write_cannot_command_the_terminal(talk: Talk) -> None:
@@ -299,19 +313,15 @@ async def test_what_is_missing_is_said() -> None:
 # --- on a terminal --------------------------------------------------------------------------------
 
 
-def rows_with(picture: str, text: str) -> list[str]:
-    return [row.rstrip() for row in picture.splitlines() if text in row]
-
-
 async def test_a_terminal(talk: Talk) -> None:
     customer = await talk.peer("customer")
     async with Terminal(*talk.words("driver")) as terminal:
-        await terminal.shows("● up to date · Sari online · open for 59 min")
+        await terminal.shows("● attached · Sari online · open for 59 min")
         await customer.accepted("Baik Pak")
         await terminal.shows("Sari Baik Pak")
         await customer.hear("seen")
         # Theirs on the left, ours on the right.
-        (theirs,) = rows_with(terminal.picture, "Baik Pak")
+        theirs = terminal.row("Baik Pak")
         assert theirs.index("Sari") == len("00:00 ")
 
         terminal.type("Halo Bu\x7f\x7fKak 漢")
@@ -319,19 +329,13 @@ async def test_a_terminal(talk: Talk) -> None:
         assert (await customer.hear("typing"))["on"] is True
         terminal.type("\r")
         message = await customer.hear("message", text="Halo Kak 漢")
-        await terminal.until(
-            lambda: rows_with(terminal.picture, "Halo Kak")[0].endswith(" ✓"), "one tick"
-        )
-        (ours,) = rows_with(terminal.picture, "Halo Kak")
+        await terminal.until(lambda: terminal.row("Halo Kak").endswith(" ✓"), "one tick")
+        ours = terminal.row("Halo Kak")
         assert ours.startswith(" " * 60)
         await customer.say("got", pos=message["pos"])
-        await terminal.until(
-            lambda: rows_with(terminal.picture, "Halo Kak")[0].endswith(" ✓✓"), "two ticks"
-        )
+        await terminal.until(lambda: terminal.row("Halo Kak").endswith(" ✓✓"), "two ticks")
         await customer.say("seen", pos=message["pos"])
-        await terminal.until(
-            lambda: rows_with(terminal.picture, "Halo Kak")[0].endswith(" ✓✓ seen"), "seen"
-        )
+        await terminal.until(lambda: terminal.row("Halo Kak").endswith(" ✓✓ seen"), "seen")
         await customer.say("typing", on=True)
         await terminal.shows("Sari is typing…")
         await customer.say("typing", on=False)
@@ -357,7 +361,7 @@ async def test_a_terminal(talk: Talk) -> None:
 async def test_a_terminal_cannot_be_commanded_by_a_message(talk: Talk) -> None:
     customer = await talk.peer("customer")
     async with Terminal(*talk.words("driver")) as terminal:
-        await terminal.shows("up to date")
+        await terminal.shows("● attached")
         await customer.accepted("[red]x[/red] \u202eabc :smile:\nline two")
         await terminal.shows("line two")
         assert r"[red]x[/red] \u202eabc :smile:" in terminal.picture
@@ -368,7 +372,7 @@ async def test_a_terminal_cannot_be_commanded_by_a_message(talk: Talk) -> None:
 @pytest.mark.parametrize("how", ["\x03", "\x04", "/quit\r", signal.SIGTERM, signal.SIGHUP])
 async def test_every_way_out_gives_the_terminal_back(talk: Talk, how: Any) -> None:
     async with Terminal(*talk.words("driver")) as terminal:
-        await terminal.shows("up to date")
+        await terminal.shows("● attached")
         assert terminal.mode_now() != terminal.mode
         if isinstance(how, str):
             terminal.type(how)
@@ -383,7 +387,7 @@ async def test_a_token_is_asked_for_without_echo(talk: Talk) -> None:
     async with Terminal("chat", "--url", talk.relay.gateway_url) as terminal:
         await terminal.until(lambda: "token: " in terminal.shown, "it asks")
         terminal.type(talk.tokens["driver"] + "\n")
-        await terminal.shows("up to date")
+        await terminal.shows("● attached")
         assert talk.tokens["driver"][:22] not in terminal.raw
         terminal.type("\x03")
         assert await terminal.ended() == 0
@@ -391,16 +395,15 @@ async def test_a_token_is_asked_for_without_echo(talk: Talk) -> None:
 
 async def test_a_lost_connection_is_shown(talk: Talk, own_relay: RelayProcess) -> None:
     tokens = await own_relay.open_trip("away")
-    async with Terminal("chat", "--url", own_relay.gateway_url, RELAY_TOKEN=tokens["driver"]) as terminal:
-        await terminal.shows("● up to date")
+    words = ("chat", "--url", own_relay.gateway_url)
+    async with Terminal(*words, RELAY_TOKEN=tokens["driver"]) as terminal:
+        await terminal.shows("● attached")
         await own_relay.end(signal.SIGTERM)
         await terminal.shows("○ no connection")
         terminal.type("menunggu\r")
         await terminal.shows("menunggu  ◌")
         await own_relay.start()
-        await terminal.until(
-            lambda: rows_with(terminal.picture, "menunggu")[0].endswith("✓"), "accepted", 40
-        )
+        await terminal.until(lambda: terminal.row("menunggu").endswith("✓"), "accepted", 40)
         terminal.type("\x04")
         assert await terminal.ended() == 0
 

@@ -48,29 +48,35 @@ async def test_the_script_shows_a_trip_and_leaves_nothing(tmp_path: Path) -> Non
     [
         # The relay leaks: a number lies in the store.
         (
-            "from relay.cli.demo import PHONES\n"
-            "read = script._Shelf.record\n"
-            "async def record(self):\n"
-            "    await self._redis.set('leak', PHONES['customer'])\n"
-            "    return await read(self)\n"
-            "script._Shelf.record = record\n",
+            (
+                "from relay.cli.demo import PHONES\n"
+                "read = script._Shelf.record\n"
+                "async def record(self):\n"
+                "    await self._redis.set('leak', PHONES['customer'])\n"
+                "    return await read(self)\n"
+                "script._Shelf.record = record\n"
+            ),
             "the customer's number can be read",
         ),
         # A late post is stored.
         (
-            "late = script._Shelf.post_past_the_relay\n"
-            "async def post(self):\n"
-            "    await self._redis.xadd(script.keys.log(self._trip, 1), {'i': 'o'})\n"
-            "    return await late(self)\n"
-            "script._Shelf.post_past_the_relay = post\n",
+            (
+                "late = script._Shelf.post_past_the_relay\n"
+                "async def post(self):\n"
+                "    await self._redis.xadd(script.keys.log(self._trip, 1), {'i': 'o'})\n"
+                "    return await late(self)\n"
+                "script._Shelf.post_past_the_relay = post\n"
+            ),
             "a node that has not heard of the end could store a message",
         ),
         # The record keeps a number after the end.
         (
-            "read = script._Shelf.record\n"
-            "async def record(self):\n"
-            "    return {'d.phone': b'', **await read(self)}\n"
-            "script._Shelf.record = record\n",
+            (
+                "read = script._Shelf.record\n"
+                "async def record(self):\n"
+                "    return {'d.phone': b'', **await read(self)}\n"
+                "script._Shelf.record = record\n"
+            ),
             "d.phone is still there",
         ),
     ],

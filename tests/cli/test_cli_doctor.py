@@ -15,14 +15,14 @@ from redis.asyncio import Redis
 from relay.keyfile import KeyFile
 from tests.support.relay import RelayProcess
 
-from .commands import Done, relay_command
+from .commands import Done, Quickly, Run, relay_command
 
 LEVELS = {"ok", "warn", "fail"}
 
 
-async def doctor(relay: RelayProcess, *more: object, **environment: str) -> Done:
+async def doctor(run: Run, relay: RelayProcess, *more: object, **environment: str) -> Done:
     at = ("--gateway", relay.gateway_url[5:].partition("/")[0], "--api", relay.api_url[7:])
-    return await relay_command("doctor", *at, "--data", relay.data, *more, **environment)
+    return await run("doctor", *at, "--data", relay.data, *more, **environment)
 
 
 def checks(done: Done) -> dict[str, list[dict[str, Any]]]:
@@ -37,11 +37,13 @@ def checks(done: Done) -> dict[str, list[dict[str, Any]]]:
 
 
 def failed(done: Done) -> set[str]:
-    return {name for name, every in checks(done).items() if any(c["level"] == "fail" for c in every)}
+    return {
+        name for name, every in checks(done).items() if any(c["level"] == "fail" for c in every)
+    }
 
 
 async def test_a_healthy_relay(relay: RelayProcess) -> None:
-    done = await doctor(relay, "--json")
+    done = await doctor(relay_command, relay, "--json")
     assert done.code == 0
     found = checks(done)
     assert failed(done) == set()
@@ -58,33 +60,23 @@ async def test_a_healthy_relay(relay: RelayProcess) -> None:
         assert [check["level"] for check in found[name]] == ["ok"]
 
 
-async def test_what_people_read(relay: RelayProcess) -> None:
-    done = await doctor(relay)
+async def test_what_people_read(relay: RelayProcess, quickly: Quickly) -> None:
+    done = await doctor(quickly, relay)
     assert done.code == 0
     assert all(line.split()[0] in LEVELS | {"→"} for line in done.out.splitlines())
     assert "ok   gateway" in done.out
 
 
-async def test_nothing_is_changed(tmp_path: Path) -> None:
+async def test_nothing_is_changed(tmp_path: Path, quickly: Quickly) -> None:
     folder = tmp_path / "data"
-    done = await relay_command("doctor", "--data", folder, "--json", "--api", "127.0.0.1:1")
+    done = await quickly("doctor", "--data", folder, "--json", "--api", "127.0.0.1:1")
     assert done.code == 1
     assert not folder.exists()
     folder.mkdir(0o755)
     (folder / "relay.lock").touch()
-    assert "data folder" in failed(await relay_command("doctor", "--data", folder, "--json"))
+    assert "data folder" in failed(await quickly("doctor", "--data", folder, "--json"))
     assert folder.stat().st_mode & 0o777 == 0o755
     assert os.listdir(folder) == ["relay.lock"]
-
-
-async def test_when_everything_is_away(own_relay: RelayProcess) -> None:
-    await own_relay.end(signal.SIGTERM)
-    done = await doctor(own_relay, "--json")
-    assert done.code == 1
-    assert failed(done) == {"store", "API", "gateway"}
-    for name in ("store", "API", "gateway"):
-        (check,) = checks(done)[name]
-        assert "relay serve" in check["text"] + check["advice"]
 
 
 @contextmanager
@@ -96,9 +88,9 @@ def frozen(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-async def test_a_store_that_hangs(own_relay: RelayProcess) -> None:
-    with frozen(own_relay.store_pid()):
-        done = await doctor(own_relay, "--json")
+async def test_a_store_that_hangs(relay: RelayProcess, quickly: Quickly) -> None:
+    with frozen(relay.store_pid()):
+        done = await doctor(quickly, relay, "--json")
     assert done.code == 1
     assert {"store", "API"} <= failed(done)
     (store,) = checks(done)["store"]
@@ -108,7 +100,9 @@ async def test_a_store_that_hangs(own_relay: RelayProcess) -> None:
     assert "not ready" in api["text"]
 
 
-async def test_a_store_that_would_lose_what_it_took(own_relay: RelayProcess) -> None:
+async def test_a_store_that_would_lose_what_it_took_and_then_is_away(
+    own_relay: RelayProcess, quickly: Quickly
+) -> None:
     environment = {
         "RELAY_REDIS": own_relay.store_url,
         "RELAY_KEYRING_FILE": str(own_relay.data / "keyring.json"),
@@ -118,7 +112,7 @@ async def test_a_store_that_would_lose_what_it_took(own_relay: RelayProcess) -> 
         async with Redis.from_url(own_relay.store_url) as store:
             for name, value in settings.items():
                 await store.config_set(name.replace("_", "-"), value)
-        done = await doctor(own_relay, "--json", **environment)
+        done = await doctor(quickly, own_relay, "--json", **environment)
         found = checks(done)
         return done.code, found["persistence"][0]["level"], found["eviction"][0]["level"]
 
@@ -127,30 +121,39 @@ async def test_a_store_that_would_lose_what_it_took(own_relay: RelayProcess) -> 
     assert await levels_with(maxmemory_policy="allkeys-lru") == (1, "warn", "fail")
     assert await levels_with(appendonly="no", maxmemory_policy="noeviction") == (1, "fail", "ok")
 
-
-async def test_a_ring_that_others_can_read(own_relay: RelayProcess) -> None:
-    (own_relay.data / "keyring.json").chmod(0o644)
-    done = await doctor(own_relay, "--json")
+    await own_relay.end(signal.SIGTERM)
+    done = await doctor(quickly, own_relay, "--json")
     assert done.code == 1
-    assert "key ring" in failed(done)
-    assert "chmod 600" in checks(done)["key ring"][0]["text"]
+    assert failed(done) == {"store", "API", "gateway"}
+    for name in ("store", "API", "gateway"):
+        (check,) = checks(done)[name]
+        assert "relay serve" in check["text"] + check["advice"]
 
 
-async def test_a_folder_that_others_can_enter(own_relay: RelayProcess) -> None:
-    own_relay.data.chmod(0o755)
-    done = await doctor(own_relay, "--json")
-    assert "data folder" in failed(done)
-    assert f"chmod 700 {own_relay.data}" in checks(done)["data folder"][0]["advice"]
+async def test_files_that_others_can_read(relay: RelayProcess, quickly: Quickly) -> None:
+    for path, name, advice in (
+        (relay.data / "keyring.json", "key ring", "chmod 600"),
+        (relay.data, "data folder", f"chmod 700 {relay.data}"),
+    ):
+        before = path.stat().st_mode
+        path.chmod(before | 0o044)
+        done = await doctor(quickly, relay, "--json")
+        path.chmod(before)
+        assert done.code == 1
+        assert name in failed(done)
+        check = checks(done)[name][0]
+        assert advice in check["text"] + check["advice"]
+    assert failed(await doctor(quickly, relay, "--json")) == set()
 
 
-async def test_keys_that_run_out(tmp_path: Path) -> None:
+async def test_keys_that_run_out(tmp_path: Path, quickly: Quickly) -> None:
     ring = tmp_path / "ring.json"
 
     async def key_findings(from_ms: int, ahead_ms: int) -> tuple[list[str], list[str]]:
         ring.unlink(missing_ok=True)
         KeyFile(ring).create(from_ms, ahead_ms)
         words = ("--keyring-file", ring, "--data", tmp_path / "none", "--api", "127.0.0.1:1")
-        done = await relay_command("doctor", *words, "--gateway", "127.0.0.1:1", "--json")
+        done = await quickly("doctor", *words, "--gateway", "127.0.0.1:1", "--json")
         found = checks(done)["key ring"]
         return [check["level"] for check in found], [check["text"] for check in found]
 
@@ -165,7 +168,7 @@ async def test_keys_that_run_out(tmp_path: Path) -> None:
     assert "due to be destroyed" in texts[3]
 
 
-async def test_settings_that_cannot_be_honoured(tmp_path: Path) -> None:
-    done = await relay_command("doctor", "--redis", "redis://127.0.0.1:1")
+async def test_settings_that_cannot_be_honoured(tmp_path: Path, quickly: Quickly) -> None:
+    done = await quickly("doctor", "--redis", "redis://127.0.0.1:1")
     assert done.code == 3
     assert "key ring" in done.err

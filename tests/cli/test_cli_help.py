@@ -10,7 +10,7 @@ import typer
 
 from relay.cli import COMMANDS, app
 
-from .commands import python, relay_command, relay_commands
+from .commands import Quickly, python, relay_command
 
 GROUPS = {
     "trip": ("open", "show", "list", "end", "reassign", "token"),
@@ -34,9 +34,9 @@ async def test_help_lists_every_command_and_the_exit_codes() -> None:
     assert "_worker" not in done.out
 
 
-async def test_every_command_has_help() -> None:
-    asked = [(*words, "--help") for words in EVERY_COMMAND]
-    for words, done in zip(EVERY_COMMAND, await relay_commands(*asked), strict=True):
+async def test_every_command_has_help(quickly: Quickly) -> None:
+    for words in EVERY_COMMAND:
+        done = await quickly(*words, "--help")
         assert (done.code, done.err) == (0, ""), words
         assert f"relay {' '.join(words)} [OPTIONS]" in done.out
         assert "--help" in done.out
@@ -75,14 +75,15 @@ async def test_version() -> None:
     assert done.out.startswith("relay ")
 
 
-async def test_a_wrong_call_is_told_from_a_refused_one() -> None:
-    wrong = [
+async def test_a_wrong_call_is_told_from_a_refused_one(quickly: Quickly) -> None:
+    wrong: list[tuple[str, ...]] = [
         (), ("trip",), ("no-such-command",), ("trip", "no-such-command"), ("--no-such-option",),
         ("trip", "show"), ("apikey", "new"), ("apikey", "new", "--scope", "emperor"),
         ("trip", "end", "t", "--reason", "boredom"), ("trip", "end", "t", "--grace-s", "soon"),
         ("trip", "token", "t", "passenger", "--party", "p"), ("keyring", "new", "--days", "0"),
     ]  # fmt: skip
-    for words, done in zip(wrong, await relay_commands(*wrong), strict=True):
+    for words in wrong:
+        done = await quickly(*words)
         assert done.code == 2, words
         assert "Usage:" in done.err + done.out
     assert (await relay_command("no-such-command")).code == 2

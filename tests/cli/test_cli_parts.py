@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import unicodedata
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.cli.api import trip_path
 from relay.cli.chat_input import Entered, Leave, LineEditor, Place, Quit, Say, Wrong, command_of
 from relay.cli.chat_posts import Mark, OwnPosts
 from relay.cli.number_search import hides_in
@@ -45,6 +47,15 @@ def test_durations(span_s: float, text: str) -> None:
     assert duration(span_s) == text
 
 
+@pytest.mark.parametrize("trip", ["a/b", "../trips", "a?b#c", "a b\r\n", "é"])
+def test_a_trip_id_stays_one_segment_of_the_path(trip: str) -> None:
+    path = trip_path(trip, "end")
+    assert path.count("/") == 4
+    assert path.isascii()
+    assert not set(path) & set("?# \r\n")
+    assert unquote(path.split("/")[3]) == trip
+
+
 # --- what is typed --------------------------------------------------------------------------------
 
 
@@ -75,7 +86,9 @@ KEYS = {
 }  # fmt: skip
 
 
-@given(st.lists(st.one_of(st.sampled_from(sorted(KEYS.values())), st.characters(categories=("L",)))))
+@given(
+    st.lists(st.one_of(st.sampled_from(sorted(KEYS.values())), st.characters(categories=("L",))))
+)
 def test_keys_mean_the_same_however_they_arrive(keys: list[str]) -> None:
     whole, split = LineEditor(), LineEditor()
     whole.feed("".join(keys))
