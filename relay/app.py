@@ -8,6 +8,7 @@ still runs. If it is killed, workers and store notice and end by themselves.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ from typing import Any, Final
 import structlog
 
 from .keyfile import KeyFile, KeyFileError, KeyFileExists, LiveRing
-from .order import CANNOT_START, Order, bound
+from .order import CANNOT_START, MAX_LINE_BYTES, Order, bound
 from .settings import Settings
 from .store.embedded import EmbeddedServer
 
@@ -38,6 +39,7 @@ _STOP_LIMIT_S: Final = 15.0
 _FIRST_RESTART_S: Final = 0.1
 _LAST_RESTART_S: Final = 2.0
 _ASK_TIMEOUT_S: Final = 0.5
+_PORTS_LIMIT_S: Final = 2.0
 
 
 class CannotStart(Exception):
@@ -64,8 +66,9 @@ class _Child:
         self._writer: asyncio.StreamWriter | None = None
 
     async def listen(self, on_question: Callable[[_Child, int], None]) -> None:
-        """Take what the worker says until it is gone."""
-        reader, self._writer = await asyncio.open_connection(sock=self._ours)
+        """Take what the worker says until it is gone. If this is cancelled the socket stays open: a
+        worker whose socket ends takes its relay for dead and does not drain."""
+        reader, self._writer = await asyncio.open_connection(sock=self._ours, limit=MAX_LINE_BYTES)
         try:
             while line := await reader.readline():
                 message = json.loads(line)
@@ -77,10 +80,9 @@ class _Child:
                     answer.set_result(message)
         except ConnectionError:
             pass
-        finally:
-            self._writer.close()
-            for answer in self.answers.values():
-                answer.cancel()
+        self._writer.close()
+        for answer in self.answers.values():
+            answer.cancel()
 
     def say(self, message: dict[str, Any]) -> None:
         if self._writer is not None and not self._writer.is_closing():
@@ -95,6 +97,8 @@ class _Child:
             if time.monotonic() > until_s:
                 self.process.kill()
             await asyncio.sleep(0.01)
+        if self._writer is not None:
+            self._writer.close()
 
 
 class Relay:
@@ -123,7 +127,7 @@ class Relay:
         await self._stop()
 
     async def _start(self) -> None:
-        self._reserve_ports()
+        await self._reserve_ports()
         if not self.settings.redis:
             server = EmbeddedServer(self.settings.folder, durable=self._durable)
             await self._stack.enter_async_context(server)
@@ -159,17 +163,24 @@ class Relay:
 
     # --- ports ------------------------------------------------------------------------------------
 
-    def _reserve_ports(self) -> None:
+    async def _reserve_ports(self) -> None:
         """Hold both ports for the workers, who share them, and settle which port a 0 means."""
         settled: dict[str, Any] = {}
+        until_s = time.monotonic() + _PORTS_LIMIT_S
         for name in ("gateway", "api"):
             where = getattr(self.settings, name)
-            try:
-                # Without SO_REUSEPORT first: else two relays would share a port unnoticed.
-                bound(where, name, shared=False).close()
-                held = self._stack.enter_context(bound(where, name, shared=True))
-            except OSError as error:
-                raise CannotStart(f"{name}: {where} cannot be used ({error.strerror})") from None
+            while True:
+                try:
+                    # Without SO_REUSEPORT first: else two relays would share a port unnoticed.
+                    bound(where, name, shared=False).close()
+                    held = self._stack.enter_context(bound(where, name, shared=True))
+                    break
+                except OSError as error:
+                    # The workers of a relay that was killed hold its ports for a moment longer.
+                    if error.errno != errno.EADDRINUSE or time.monotonic() > until_s:
+                        problem = f"{name}: {where} cannot be used ({error.strerror})"
+                        raise CannotStart(problem) from None
+                await asyncio.sleep(0.05)
             host = where.rpartition(":")[0]
             settled[name] = f"{host}:{held.getsockname()[1]}"
         self.settings = replace(self.settings, **settled)
@@ -226,17 +237,21 @@ class Relay:
         """Run one worker and start it again whenever it dies."""
         wait_s = _FIRST_RESTART_S
         while True:
-            child = _Child(order)
-            self._children.append(child)
             began_s = time.monotonic()
-            await child.listen(self._ask_all)
-            while (code := child.process.poll()) is None:
-                await asyncio.sleep(0.01)
-            self._children.remove(child)
-            if code == CANNOT_START and not child.ready.is_set():
-                self._failed.set()
-                return
-            log.error("worker_died", pid=child.process.pid, code=code)
+            try:
+                child = _Child(order)
+            except OSError as error:  # no process or no descriptor to be had: try again
+                log.error("worker_not_started", reason=error.strerror)
+            else:
+                self._children.append(child)
+                await child.listen(self._ask_all)
+                while (code := child.process.poll()) is None:
+                    await asyncio.sleep(0.01)
+                self._children.remove(child)
+                if code == CANNOT_START and not child.ready.is_set():
+                    self._failed.set()
+                    return
+                log.error("worker_died", pid=child.process.pid, code=code)
             if time.monotonic() - began_s > 10 * _LAST_RESTART_S:
                 wait_s = _FIRST_RESTART_S
             await asyncio.sleep(wait_s)

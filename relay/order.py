@@ -12,6 +12,9 @@ from .settings import Settings, address
 #: A worker that ends with this cannot start, and starting it again would not help.
 CANNOT_START: Final = 3
 
+#: The longest line between a relay and its workers: the metrics of all of them.
+MAX_LINE_BYTES: Final = 4 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

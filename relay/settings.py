@@ -7,15 +7,21 @@ capitals), else from a TOML file, else its default.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .api.limits import Limits as ApiLimits
 from .gateway.limits import Limits
 from .store.endpoint import BadStoreUrl, Endpoint
+
+MAX_WORKERS: Final = 256
+
+_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}")
+_HOST: Final = re.compile(r"[A-Za-z0-9._%:-]+|\[[A-Fa-f0-9.:%]+\]")
 
 
 class SettingsError(Exception):
@@ -78,6 +84,10 @@ class Settings:
                 continue
             if isinstance(value, int | float) and value <= 0:
                 raise SettingsError(f"{one.name}: must be more than 0")
+        if self.workers > MAX_WORKERS:
+            raise SettingsError(
+                f"workers: at most {MAX_WORKERS}; one for each core is a good start"
+            )
         if self.text_bytes > 8000:
             raise SettingsError("text_bytes: at most 8000, so that a message fits into a frame")
         if self.redis and not self.keyring_file and "RELAY_KEYRING" not in os.environ:
@@ -120,7 +130,8 @@ class Settings:
 def address(text: str, name: str) -> tuple[str, int]:
     """(host, port) of HOST:PORT. Raises `SettingsError`."""
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    is_port = port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535
+    if not colon or not is_port or not _HOST.fullmatch(host):
         raise SettingsError(f"{name}: must be HOST:PORT, for example 127.0.0.1:8700")
     return host.strip("[]"), int(port)
 
@@ -131,7 +142,9 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], file: Path | 
     values: dict[str, Any] = {}
     for name, value in _from_file(file).items():
         if name not in known:
-            raise SettingsError(f"{file}: there is no setting `{name}`")
+            # What is no name at all may be anything, a secret on the wrong line included.
+            what = f"there is no setting `{name}`" if _NAME.fullmatch(name) else _NO_NAME
+            raise SettingsError(f"{file}: {what}")
         values[name] = _typed(known[name], value, f"{file}: {name}")
     for name, one in known.items():
         text = environment.get(f"RELAY_{name.upper()}")
@@ -149,9 +162,14 @@ def _from_file(file: Path | None) -> dict[str, Any]:
         return tomllib.loads(file.read_text())
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        place = str(error).rpartition("(")[2].rstrip(")")
-        raise SettingsError(f"{file}: is not TOML ({place})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file}: is not TOML (it is not UTF-8)") from None
+    except tomllib.TOMLDecodeError as error:
+        # Only the place: the rest of the error may quote the file.
+        place = _PLACE.search(str(error))
+        raise SettingsError(f"{file}: is not TOML{place[0] if place else ''}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, a list in a list in ...
+        raise SettingsError(f"{file}: holds what no setting can be") from None
 
 
 def _typed(one: Field[Any], value: Any, where: str) -> Any:
@@ -167,11 +185,13 @@ def _typed(one: Field[Any], value: Any, where: str) -> Any:
         raise SettingsError(f"{where}: must be {_NAMES[kind]}")
     try:
         number = kind(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise SettingsError(f"{where}: must be {_NAMES[kind]}") from None
     if number != number or number in (float("inf"), float("-inf")):
         raise SettingsError(f"{where}: must be {_NAMES[kind]}")
     return number
 
 
+_NO_NAME: Final = "one of the settings has a name that no setting has"
+_PLACE: Final = re.compile(r" \(at [a-z0-9 ,]+\)$")
 _NAMES = {int: "a whole number", float: "a number", str: "a text in quotes"}

@@ -1,8 +1,9 @@
 """One worker: builds the parts, opens them in order, closes them in reverse.
 
 It talks with the process that started it over one socket, in JSON lines: its metrics and readiness
-when asked, and the same of all workers when it has been asked itself. When that socket ends, the
-worker ends: no worker outlives its relay.
+when asked, and the same of all workers when it has been asked itself. When that socket ends, that
+process is dead and the worker ends, without a drain: no worker outlives its relay, and the next
+relay wants the ports.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .api.app import build
 from .gateway.gateway import Gateway
 from .keyfile import KeyFile, KeyFileError, LiveRing
 from .metrics import Snapshot, as_text, joined, snapshot_of
-from .order import CANNOT_START, Order, bound
+from .order import CANNOT_START, MAX_LINE_BYTES, Order, bound
 from .store.endpoint import Endpoint, StoreError
 from .store.pipe import Pipe
 from .store.store import Store
@@ -34,6 +35,7 @@ from .vault.ring import KeyUnavailable
 log = structlog.get_logger(__name__)
 
 _ASK_TIMEOUT_S: Final = 1.0
+_LAST_WORDS_S: Final = 0.2
 
 
 class _Server(uvicorn.Server):
@@ -50,6 +52,7 @@ class Worker:
         self._order = order
         self._socket = relay
         self._stop = asyncio.Event()
+        self._orphaned = asyncio.Event()
         self._questions: dict[int, asyncio.Future[Any]] = {}
         self._numbers = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
@@ -92,7 +95,9 @@ class Worker:
         api_socket = bound(settings.api, "api", shared=True)
         api_socket.listen(2048)
         serving = asyncio.create_task(server.serve(sockets=[api_socket]), name="api")
-        reader, self._writer = await asyncio.open_connection(sock=self._socket)
+        reader, self._writer = await asyncio.open_connection(
+            sock=self._socket, limit=MAX_LINE_BYTES
+        )
         reading = asyncio.create_task(self._read(reader), name="relay-socket")
         while not server.started:
             await asyncio.sleep(0.005)
@@ -100,13 +105,27 @@ class Worker:
 
         await self._stop.wait()
         log.info("draining", connections=len(gateway.node.connections))
-        await gateway.drain(settings.drain_s)
+        await self._drain(gateway, settings.drain_s)
+        server.force_exit = self._orphaned.is_set()
         server.should_exit = True
         await serving
         await gateway.stop()
         await pipe.stop()
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
+
+    async def _drain(self, gateway: Gateway, window_s: float) -> None:
+        """Send the apps away over `window_s`, or all at once if the relay is dead."""
+        draining = asyncio.create_task(gateway.drain(window_s))
+        orphaned = asyncio.create_task(self._orphaned.wait())
+        await asyncio.wait((draining, orphaned), return_when=asyncio.FIRST_COMPLETED)
+        if not draining.done():
+            draining.cancel()
+            draining = asyncio.create_task(gateway.drain(0))
+            await asyncio.wait((draining,), timeout=_LAST_WORDS_S)
+        for task in (draining, orphaned):
+            task.cancel()
+        await asyncio.gather(draining, orphaned, return_exceptions=True)
 
     def _greet(self, store: Store) -> None:
         # A store that was restarted has forgotten the scripts.
@@ -128,6 +147,7 @@ class Worker:
                 )
             elif (question := self._questions.pop(message["to"], None)) is not None:
                 question.set_result(message["all"])
+        self._orphaned.set()
         self._stop.set()
 
     def _say(self, message: dict[str, Any]) -> None:

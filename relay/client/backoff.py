@@ -26,6 +26,7 @@ def full_jitter_s(tries: int, rng: Callable[[], float]) -> float:
 
 
 def reconnect_delay_s(tries: int, advised_ms: int | None, rng: Callable[[], float]) -> float:
-    """The delay before try number `tries`: never less than the relay advised, never in step."""
-    advised_s = 0.0 if advised_ms is None else min(ADVICE_CAP_S, advised_ms / 1000)
-    return advised_s + full_jitter_s(tries, rng)
+    """The delay before try number `tries`: what the relay advised, which it spreads itself."""
+    if not advised_ms:
+        return full_jitter_s(tries, rng)
+    return min(ADVICE_CAP_S, advised_ms / 1000)

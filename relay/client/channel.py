@@ -111,14 +111,16 @@ class Channel:
         """Put a text into the outbox. Returns when the storage has it, not when it was sent.
 
         1 byte to `limits.text_bytes` (2,000 by default) of UTF-8, not only white space, no control
-        characters but line feed and tab. Raises `ValueError`, `ChannelClosed`, `OutboxFull` or
+        characters but line feed and tab (CR LF becomes LF).
+        Raises `ValueError`, `ChannelClosed`, `OutboxFull` or
         `StorageError`; the post was not taken then, nor if this call is cancelled.
         """
-        return await self._post(Post(str(uuid.uuid4()), text))
+        return await self._post(Post(str(uuid.uuid4()), _lines(text)))
 
     async def post_location(self, lat: float, lon: float, text: str | None = None) -> Delivery:
         """Put a place (degrees), with a label or without, into the outbox. As `post`."""
-        return await self._post(Post(str(uuid.uuid4()), text, "location", float(lat), float(lon)))
+        post = Post(str(uuid.uuid4()), text and _lines(text), "location", float(lat), float(lon))
+        return await self._post(post)
 
     async def _post(self, post: Post) -> Delivery:
         post.check()
@@ -138,7 +140,8 @@ class Channel:
                 words = f"The post was not taken: the storage failed ({type(error).__name__})."
                 raise StorageError(words) from error
             raise
-        ledger.release(post.id)
+        for event in ledger.release(post.id):
+            self.tell(event)
         link.wake()
         return delivery
 
@@ -297,3 +300,7 @@ class Channel:
                 self._deliveries.settle(conversation.stop("left", None))
             self._end()
             await self.save()
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n")

@@ -55,14 +55,17 @@ class Ending:
     code: int
     cause: str
     advised_ms: int | None = None
+    final_reason: str = ""
 
     @property
     def is_final(self) -> bool:
-        return not may_reconnect(self.code)
+        return bool(self.final_reason) or not may_reconnect(self.code)
 
     @property
     def reason(self) -> str:
         """The word for it in `Closed.reason`, where it is final."""
+        if self.final_reason:
+            return self.final_reason
         if self.code == CloseCode.CHANNEL_CLOSED:
             return CloseReason.CLOSED  # the frame that tells more did not come
         try:
@@ -79,8 +82,8 @@ class Ending:
     def of(cls, error: BaseException) -> Ending:
         """From what opening, sending or receiving raised."""
         match error:
-            case InvalidStatus() if error.response.status_code == HTTPStatus.BAD_REQUEST:
-                return cls(CloseCode.UNSUPPORTED, "the gateway does not speak this protocol")
+            case InvalidStatus() if error.response.status_code == HTTPStatus.NOT_FOUND:
+                return cls(NO_CLOSE_FRAME, "HTTP 404", final_reason="no_gateway")
             case NegotiationError():
                 return cls(CloseCode.UNSUPPORTED, "the gateway does not speak this protocol")
             case InvalidStatus():

@@ -17,11 +17,14 @@ from .storage import SavedState
 from .wire import Frame
 
 #: The relay answers `attach` or closes; a connection on which it does neither is given up.
-ATTACH_TIMEOUT_S: Final = 15.0
+ATTACH_TIMEOUT_S: Final = 10.0
 
 #: Receipts are cumulative and `typing` is only the last word: two frames each 0.15 s at most stay
 #: below the 20 a second that the relay allows.
 SIGNAL_INTERVAL_S: Final = 0.15
+
+#: The peer forgets after 10 s that we type, so saying it more often would tell nothing.
+TYPING_INTERVAL_S: Final = 3.0
 
 _KINDS: Final = ("text", "location", "system")
 
@@ -34,7 +37,8 @@ class Conversation:
         self._device = saved.device
         self._session: Session | None = None
         self._opened_s = 0.0
-        self._typing: bool | None = None
+        self._typing: bool | None = None  # to be told
+        self._typing_at_s = 0.0  # when it may be told next that we type
         self._signal_at_s = 0.0
 
     @property
@@ -45,7 +49,7 @@ class Conversation:
     @property
     def is_live(self) -> bool:
         """Whether all that was missed has been replayed."""
-        return self._session is not None and self._session.state is State.LIVE
+        return self.is_attached and self.ledger.outbox.is_replayed
 
     @property
     def is_over(self) -> bool:
@@ -129,9 +133,11 @@ class Conversation:
         """Receipts and `typing`, without regard to their pace."""
         if self._session is None or not self.is_attached:
             return []
-        frames = self.ledger.inbox.due()
-        if self._typing is not None:
+        frames = self.ledger.inbox.due(self.ledger.epoch)
+        if self._typing is False or (self._typing and now_s >= self._typing_at_s):
             frames.append({"op": "typing", "on": self._typing})
+            if self._typing:
+                self._typing_at_s = now_s + TYPING_INTERVAL_S
             self._typing = None
         for frame in frames:
             self._session.send(frame["op"])
@@ -148,8 +154,10 @@ class Conversation:
         if not self.is_attached:
             return None
         times = [self.ledger.outbox.due_at_s()]
-        if self.ledger.inbox.is_due or self._typing is not None:
+        if self.ledger.inbox.is_due or self._typing is False:
             times.append(self._signal_at_s)
+        elif self._typing:
+            times.append(max(self._signal_at_s, self._typing_at_s))
         return min((time for time in times if time is not None), default=None)
 
     def is_stalled(self, now_s: float) -> bool:

@@ -19,6 +19,7 @@ _WORDS: Final = {
     "unsupported": "the relay cannot serve this version of the app; update it, "
     "and check the gateway's address",
     "wrong_trip": "the token is for another trip than the storage; give each trip its own",
+    "no_gateway": "there is no gateway at this address (HTTP 404)",
     "left": "the application left the channel",
 }
 

@@ -128,7 +128,10 @@ class PeerSeen:
 
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """The peer is typing, or has stopped."""
+    """The peer is typing, or has stopped.
+
+    Forget it at the peer's next message, when the peer goes offline, or after 10 s.
+    """
 
     on: bool
 
@@ -176,7 +179,7 @@ class Reassigned:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The relay did not act on a frame of ours; the connection stays."""
+    """The relay did not act on a frame of ours; the connection stays. A matter for logs."""
 
     code: str
     message: str

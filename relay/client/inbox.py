@@ -142,13 +142,13 @@ class Inbox:
         self.seen = self._seen_due = pos
         return True
 
-    def due(self) -> list[Frame]:
+    def due(self, epoch: int | None) -> list[Frame]:
         """The receipts to send now, which count as sent from here on."""
         frames: list[Frame] = []
         if self._seen_due is not None:
-            frames.append({"op": "seen", "pos": self._seen_due})
+            frames.append({"op": "seen", "pos": self._seen_due, "epoch": epoch})
         if self._got_due is not None and self._got_due > (self._seen_due or ""):
-            frames.append({"op": "got", "pos": self._got_due})
+            frames.append({"op": "got", "pos": self._got_due, "epoch": epoch})
         self._got_due = self._seen_due = None
         return frames
 

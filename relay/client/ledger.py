@@ -85,9 +85,14 @@ class Ledger:
         self.outbox.add(post, self.epoch)
         self.changed = True
 
-    def release(self, post_id: str) -> None:
-        """Let a post go out: it is saved."""
+    def release(self, post_id: str) -> list[Event]:
+        """Let a post go out: it is saved. Returns the refusal if it is known to be too long."""
         self.outbox.release(post_id)
+        return self._refuse_too_long()
+
+    def _refuse_too_long(self) -> list[Event]:
+        words = f"The text is longer than {self.outbox.max_text_bytes} bytes."
+        return [self._refuse(i, RefusedCode.TOO_LONG, words) for i in self.outbox.too_long()]
 
     def withdraw(self, post_id: str) -> None:
         """Take a post back that was not released."""
@@ -138,8 +143,7 @@ class Ledger:
         back = self.outbox.attached(told.epoch, lost, limits)
         if other or back:
             events.append(Reassigned(told.epoch, told.alias, self._return(back)))
-        words = f"The text is longer than {limits.text_bytes} bytes."
-        events += [self._refuse(i, RefusedCode.TOO_LONG, words) for i in self.outbox.too_long()]
+        events += self._refuse_too_long()
         # The relay's word of today: a store that lost its end took receipts with it.
         if self._peer_got is not None and (got is None or got < self._peer_got):
             self._peer_got = got
@@ -157,6 +161,7 @@ class Ledger:
 
     def on_replayed(self, _frame: Frame, _now_s: float) -> list[Event]:
         self.inbox.replayed()
+        self.outbox.is_replayed = True
         return []
 
     def on_message(self, frame: Frame, _now_s: float) -> list[Event]:
@@ -175,14 +180,16 @@ class Ledger:
         return self._stored(parse.accepted(frame))
 
     def _stored(self, told: Accepted) -> list[Event]:
-        if not self.outbox.accepted(told.id, told.pos):
+        is_news = self.outbox.accepted(told.id, told.pos)
+        if is_news is None:
             return []
         self.changed = True
         self.inbox.remember(key_of("you", told.id))
+        events: list[Event] = [told] if is_news else []
         if self._peer_got is not None and told.pos <= self._peer_got:
             # The receipt came while the answer was lost. It is not told twice.
-            return [told, self._reached(self._peer_got, self.outbox.confirmed(self._peer_got))]
-        return [told]
+            events.append(self._reached(self._peer_got, self.outbox.confirmed(self._peer_got)))
+        return events
 
     def on_refused(self, frame: Frame, now_s: float) -> list[Event]:
         post_id, code = field(frame, "id", str), field(frame, "code", str)
@@ -241,6 +248,7 @@ class Ledger:
         back = self._return(self.outbox.take_all())
         self.epoch = epoch
         self._begin_log()
+        self.outbox.is_replayed = True  # nothing of the new log was missed
         return [*events, Reassigned(epoch, alias, back)]
 
     def on_closed(self, frame: Frame, _now_s: float) -> list[Event]:

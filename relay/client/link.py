@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from ..core.codes import CloseCode
 from ..core.session import RemoteProtocolError
 from .backoff import STEADY_S, reconnect_delay_s
-from .connection import Ending, Token
+from .connection import NO_CLOSE_FRAME, Ending, Token
 from .conversation import Conversation
 from .events import ChannelState, ConnectionChanged, Event
 from .ledger import WrongTrip
@@ -93,7 +93,8 @@ class Link:
             if ending.code == CloseCode.TOKEN_EXPIRED and self._token.can_renew:
                 self._token.expire()
             elif ending.is_final or ending.code == CloseCode.TOKEN_EXPIRED:
-                self._owner.tell(self._conversation.stop(ending.reason, ending.code))
+                code = None if ending.code == NO_CLOSE_FRAME else ending.code
+                self._owner.tell(self._conversation.stop(ending.reason, code))
                 return
             if self._attached_s is not None and _now_s() - self._attached_s >= STEADY_S:
                 tries = 0

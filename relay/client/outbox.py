@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from .errors import OutboxFull
-from .events import Post
+from .events import MAX_TEXT_BYTES, Post
 from .pace import Limits, Pace
 from .storage import SavedPost
 from .wire import Frame
@@ -47,6 +47,7 @@ class _Entry:
     stage: _Stage
     again: bool = False
     pos: str | None = None  # where the log holds it; None unless accepted
+    told_pos: str | None = None  # where it held it when the application was told last
     not_before_s: float = 0.0
     sent_s: float = 0.0
 
@@ -57,7 +58,8 @@ class _Entry:
 class Outbox:
     """Posts in the order the person made them, until the peer's device has them.
 
-    `in_flight` bounds the unanswered posts below what the relay allows.
+    `in_flight` bounds the unanswered posts below what the relay allows. Once `is_replayed` is set,
+    what the replay did not show to be stored is posted again.
     """
 
     def __init__(self, saved: list[SavedPost], in_flight: int) -> None:
@@ -67,12 +69,13 @@ class Outbox:
         self._accepted: dict[str, _Entry] = {}
         self._pace = Pace()
         self._limits: Limits | None = None  # None while nothing may be sent
+        self.is_replayed = False
         self._paused_s: float | None = None
         for item in saved:
             # Whether a killed run had sent it is not known, so every one is looked up first.
             entry = self._add(item.post, item.epoch, _Stage.READY)
             entry.again = True
-            entry.pos = item.pos
+            entry.pos = entry.told_pos = item.pos
             if item.pos is not None:
                 self._accepted[item.post.id] = self._waiting.pop(item.post.id)
 
@@ -112,39 +115,28 @@ class Outbox:
     # --- the connection -------------------------------------------------------------------------
 
     def pending(self, epoch: int | None) -> list[str]:
-        """The ids to ask about at `attach`: the youngest accepted ones, oldest of them first.
-
-        A store forgets the end of its log, so if the oldest of these is there, all before it are.
-        """
-        return self._in_log_order(epoch)[-MAX_PENDING:]
-
-    def _in_log_order(self, epoch: int | None) -> list[str]:
-        ids = [post_id for post_id, entry in self._accepted.items() if entry.epoch == epoch]
-        return sorted(ids, key=lambda post_id: self._accepted[post_id].pos or "")
+        """The ids to ask about at `attach`: the oldest accepted ones."""
+        entries = [entry for entry in self._accepted.values() if entry.epoch == epoch]
+        entries.sort(key=lambda entry: entry.serial)
+        return [entry.post.id for entry in entries[:MAX_PENDING]]
 
     def attached(self, epoch: int, lost: list[str], limits: Limits) -> list[SavedPost]:
         """Note that the posts may go. Returns those written for another pairing, now removed."""
         self._limits = limits
+        self.is_replayed = False
         self._paused_s = None
         foreign = self._take(e for e in self._in_order() if e.epoch not in (None, epoch))
         for entry in self._in_order():
             entry.epoch = epoch
-        asked = self.pending(epoch)
-        doubtful = {*lost}
-        if asked and asked[0] in doubtful:
-            # Not even the oldest of those we asked about is left: the ones before it, which did
-            # not fit into the question, may be gone too. They are looked up by being posted again.
-            doubtful.update(self._in_log_order(epoch)[:-MAX_PENDING])
-        for post_id in doubtful & self._accepted.keys():
+        # What did not fit into the question is looked up by being posted again.
+        safe = {*self.pending(epoch)} - {*lost}
+        for post_id in self._accepted.keys() - safe:
             entry = self._waiting[post_id] = self._accepted.pop(post_id)
             entry.pos, entry.again, entry.not_before_s = None, True, 0.0
             entry.stage = _Stage.READY
-        self._sort()
-        return foreign
-
-    def _sort(self) -> None:
         waiting = sorted(self._waiting.values(), key=lambda entry: entry.serial)
         self._waiting = {entry.post.id: entry for entry in waiting}
+        return foreign
 
     def dropped(self) -> None:
         """Note that the connection is gone: what was sent and not answered may be stored."""
@@ -182,14 +174,15 @@ class Outbox:
     def posts(self) -> list[Post]:
         return [entry.post for entry in self._in_order()]
 
-    def accepted(self, post_id: str, pos: str) -> bool:
-        """Note where the log holds a post. False if that is no news."""
+    def accepted(self, post_id: str, pos: str) -> bool | None:
+        """Note where the log holds a post: whether that is news, None if it is none of ours."""
         entry = self._waiting.pop(post_id, None)
         if entry is None:
-            return False
-        entry.pos = pos
+            return None
+        news = entry.told_pos != pos
+        entry.pos = entry.told_pos = pos
         self._accepted[post_id] = entry
-        return True
+        return news
 
     def confirmed(self, pos: str) -> list[SavedPost]:
         """Remove and return what the peer's device has, oldest first."""
@@ -220,13 +213,20 @@ class Outbox:
         return entry if entry is not None and entry.stage is _Stage.SENT else None
 
     def too_long(self) -> list[SavedPost]:
-        """Remove and return the posts whose text is over the limit."""
-        if self._limits is None:
-            return []
-        limit = self._limits.text_bytes
+        """Remove and return the posts that were never sent and whose text is over the limit."""
+        limit = self.max_text_bytes
         return self._take(
-            e for e in self._waiting.values() if len((e.post.text or "").encode()) > limit
+            entry
+            for entry in self._waiting.values()
+            if entry.stage is _Stage.READY
+            and not entry.again
+            and len((entry.post.text or "").encode()) > limit
         )
+
+    @property
+    def max_text_bytes(self) -> int:
+        """What the relay takes; of no effect before it said so."""
+        return MAX_TEXT_BYTES if self._limits is None else self._limits.text_bytes
 
     # --- what to send ---------------------------------------------------------------------------
 
@@ -234,9 +234,9 @@ class Outbox:
         """The posts to send now, which count as sent from here on."""
         frames = []
         while (entry := self._next()) is not None and self._limits is not None:
-            if max(entry.not_before_s, self._pace.ready_at_s(self._limits.posts_per_s)) > now_s:
+            if max(entry.not_before_s, self._pace.ready_at_s(self._limits)) > now_s:
                 break
-            self._pace.take(self._limits.posts_per_s, now_s)
+            self._pace.take(self._limits, now_s)
             entry.stage, entry.sent_s = _Stage.SENT, now_s
             frames.append(_frame(entry))
         return frames
@@ -248,8 +248,7 @@ class Outbox:
         times = [since_s + ANSWER_TIMEOUT_S for since_s in self._owed()]
         entry = self._next()
         if entry is not None:
-            ready_at_s = self._pace.ready_at_s(self._limits.posts_per_s)
-            times.append(max(entry.not_before_s, ready_at_s))
+            times.append(max(entry.not_before_s, self._pace.ready_at_s(self._limits)))
         return min(times, default=None)
 
     def unanswered(self, now_s: float) -> bool:
@@ -267,17 +266,17 @@ class Outbox:
             return None
         room = min(self._in_flight, self._limits.in_flight)
         for entry in islice(self._waiting.values(), room):
+            if entry.stage is _Stage.HELD or (entry.again and not self.is_replayed):
+                return None
             if entry.stage is _Stage.READY:
                 return entry
-            if entry.stage is _Stage.HELD:
-                return None
         return None
 
 
 def _frame(entry: _Entry) -> Frame:
     post = entry.post
-    # The relay may ignore the epoch; one that reads it can refuse a post that crossed with
-    # `reassigned`, which else would go to a party it was not written for.
+    # With the epoch the relay can refuse a post that crossed with `reassigned` on the way, and
+    # would else go to a party it was not written for.
     frame: Frame = {"op": "post", "id": post.id, "kind": post.kind, "epoch": entry.epoch}
     for name in ("text", "lat", "lon"):
         value = getattr(post, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .wire import BadFrame, Frame, field
+from .wire import BadFrame, Frame, field, optional
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Limits:
 
     text_bytes: int
     posts_per_s: float
+    posts_burst: float
     in_flight: int
 
     @classmethod
@@ -22,6 +23,7 @@ class Limits:
         limits = cls(
             text_bytes=field(frame, "text_bytes", int),
             posts_per_s=field(frame, "posts_per_s", float),
+            posts_burst=max(1.0, optional(frame, "posts_burst", float) or 1.0),
             in_flight=field(frame, "in_flight", int),
         )
         if limits.in_flight < 1 or not 0 < limits.posts_per_s < math.inf:
@@ -30,17 +32,18 @@ class Limits:
 
 
 class Pace:
-    """At most `per_s` posts a second, a second's worth at once (but always one).
+    """Keeps posts to the rate and its burst.
 
-    The rate belongs to the party, so a new connection does not start it afresh.
+    Both belong to the party, so a new connection does not start them afresh.
     """
 
     def __init__(self) -> None:
-        self._free_at_s = 0.0  # when the posts taken so far are paid for
+        self._paid_s = 0.0  # when the rate has paid for all posts taken so far
 
-    def ready_at_s(self, per_s: float) -> float:
+    def ready_at_s(self, limits: Limits) -> float:
         """From when on the next post may go."""
-        return self._free_at_s - max(0.0, 1.0 - 1.0 / per_s)
+        return self._paid_s - (limits.posts_burst - 1.0) / limits.posts_per_s
 
-    def take(self, per_s: float, now_s: float) -> None:
-        self._free_at_s = max(self._free_at_s, now_s) + 1.0 / per_s
+    def take(self, limits: Limits, now_s: float) -> None:
+        """Note a post."""
+        self._paid_s = max(self._paid_s, now_s) + 1.0 / limits.posts_per_s

@@ -30,9 +30,9 @@ MAX_RECEIVED_BYTES: Final = 1024 * 1024
 OPEN_TIMEOUT_S: Final = 10.0
 
 #: The relay pings too. These are for the half-open connections of a phone that changed networks:
-#: noticed within 45 s, at a cost of two pings a minute.
-PING_INTERVAL_S: Final = 30.0
-PING_TIMEOUT_S: Final = 15.0
+#: noticed within 35 s, as the relay does.
+PING_INTERVAL_S: Final = 25.0
+PING_TIMEOUT_S: Final = 10.0
 
 #: The app is leaving, or gives a dead connection up: nobody should wait long for an answer.
 CLOSE_TIMEOUT_S: Final = 2.0

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from scripted_relay import ScriptedRelay, running
+from tests.client.scripted_relay import ScriptedRelay, running
 
 from relay.client import Channel, connect
 

@@ -44,7 +44,13 @@ class RelayModel:
         self.epoch = 1
         self.state = "open"
         self.deadline = AT_MS + 3_600_000
-        self.limits = {"ping_s": 25, "text_bytes": 200, "posts_per_s": 1000.0, "in_flight": 16}
+        self.limits = {
+            "ping_s": 25,
+            "text_bytes": 200,
+            "posts_per_s": 1000.0,
+            "posts_burst": 1000,
+            "in_flight": 16,
+        }
         self.log: list[Entry] = []
         self.got = {"driver": "", "customer": ""}
         self.seen = {"driver": "", "customer": ""}
@@ -138,7 +144,7 @@ class RelayModel:
         """Store a post and deliver it. Returns the answer."""
         if self.closed is not None:
             return self.refused(frame, "closed")
-        if frame.get("epoch", self.epoch) != self.epoch:
+        if frame["epoch"] != self.epoch:
             return self.refused(frame, "reassigned")
         entry = None
         if frame.get("again"):
@@ -158,8 +164,8 @@ class RelayModel:
 
     def _receipt(self, role: str, frame: Frame) -> None:
         pos = frame["pos"]
-        if pos > self.head:
-            return  # of a log that a failover forgot
+        if pos > self.head or frame["epoch"] != self.epoch:
+            return  # of a log that a failover forgot, or of an earlier pairing
         if pos > self.got[role]:
             self.got[role] = pos
             self._tell(PEER_OF[role], {"op": "got", "pos": pos})

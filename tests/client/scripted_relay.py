@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import msgpack
-from relay_model import PEER_OF, End, Frame, RelayModel
+from tests.client.relay_model import PEER_OF, End, Frame, RelayModel
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol

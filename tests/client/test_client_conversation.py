@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-from relay_model import PEER_OF, End, RelayModel
+from tests.client.relay_model import PEER_OF, End, RelayModel
 
 from relay.client.conversation import Conversation
 from relay.client.events import (
@@ -143,7 +143,7 @@ class Trip(RuleBasedStateMachine):
         self.now_s = 100.0
         self.number = 0
         self.relay = RelayModel()
-        self.relay.limits = {**self.relay.limits, "posts_per_s": 50.0}
+        self.relay.limits = {**self.relay.limits, "posts_per_s": 50.0, "posts_burst": 50}
         self.phones = {role: self.new_phone(role) for role in PEER_OF}
         self.gone: list[Phone] = []
         self.moods: list[str] = []

@@ -4,8 +4,8 @@ import asyncio
 import time
 
 import pytest
-from conftest import CUSTOMER, DRIVER, Connect
-from scripted_relay import (
+from tests.client.conftest import CUSTOMER, DRIVER, Connect
+from tests.client.scripted_relay import (
     ScriptedRelay,
     be_unsure,
     drop,
@@ -16,7 +16,7 @@ from scripted_relay import (
     store_and_be_unsure,
     store_and_drop,
 )
-from watching import attached, nothing_more, texts, until
+from tests.client.watching import attached, nothing_more, texts, until
 
 from relay.client import (
     Accepted,
@@ -75,6 +75,12 @@ async def test_a_place_travels_with_its_label(relay: ScriptedRelay, channel_of: 
         assert message.text == "north gate"
 
 
+async def test_line_ends_are_made_one(relay: ScriptedRelay, channel_of: Connect) -> None:
+    async with channel_of(DRIVER) as driver:
+        await (await driver.post("one\r\ntwo\nthree\tfour")).accepted()
+    assert relay.said("post")[0]["text"] == "one\ntwo\nthree\tfour"
+
+
 async def test_typing_presence_grace_and_problems_are_told(
     relay: ScriptedRelay, channel_of: Connect
 ) -> None:
@@ -93,7 +99,7 @@ async def test_typing_presence_grace_and_problems_are_told(
 
 
 async def test_the_states_of_a_channel(relay: ScriptedRelay, channel_of: Connect) -> None:
-    relay.model.store("customer", {"op": "post", "id": "early", "text": "hello"})
+    relay.model.store("customer", {"op": "post", "epoch": 1, "id": "early", "text": "hello"})
     async with channel_of(DRIVER) as driver:
         assert driver.state is ChannelState.CONNECTING
         told = [await anext(driver) for _ in range(5)][1:]
@@ -185,6 +191,7 @@ async def test_a_text_over_the_limit_is_refused_without_being_sent(
         (" \n\t ", "empty"),
         ("secret\x07", "control"),
         ("secret\x85", "control"),
+        ("secret\r", "control"),
         ("secret\ud800", "UTF-8"),
         ("secret" * 3000, "longer"),
     ],
@@ -240,12 +247,13 @@ async def test_no_more_posts_are_in_flight_than_asked_and_allowed(
 
 async def test_posts_keep_to_the_rate(relay: ScriptedRelay, channel_of: Connect) -> None:
     relay.model.limits["posts_per_s"] = 20.0
+    relay.model.limits["posts_burst"] = 20
     async with channel_of(DRIVER, in_flight=16) as driver:
         await driver.wait_attached()
         started_s = time.monotonic()
         last = [await driver.post(f"message {number}") for number in range(30)][-1]
         await last.accepted()
-        # A second's worth at once, the other ten one by one.
+        # Twenty at once, the other ten one by one.
         assert time.monotonic() - started_s >= 0.5
 
 
@@ -355,7 +363,9 @@ async def test_a_slow_application_stops_the_reading_and_loses_nothing(
 ) -> None:
     count = 1500
     for number in range(count):
-        relay.model.store("driver", {"op": "post", "id": f"m{number}", "text": f"{number}"})
+        relay.model.store(
+            "driver", {"op": "post", "epoch": 1, "id": f"m{number}", "text": f"{number}"}
+        )
     async with channel_of(CUSTOMER) as customer:
         await relay.until(lambda: "customer" in relay.callers)
         caller = relay.callers["customer"]

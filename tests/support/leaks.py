@@ -20,7 +20,7 @@ from __future__ import annotations
 import base64
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 #: So many digits at the end of a number are the number.
@@ -29,8 +29,15 @@ TELLING: Final = 9
 _BETWEEN: Final = re.compile(rb"(?<=[0-9])[^0-9A-Za-z]{1,2}(?=[0-9])")
 _RUN: Final = re.compile(rb"[0-9]{%d,}" % TELLING)
 
-_FOREIGN: Final = re.compile(
+_FOREIGN_DIGIT: Final = re.compile(
     rb"\xef\xbc[\x90-\x99]|\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xe0\xa5[\xa6-\xaf]"
+)
+_FOREIGN: Final = re.compile(
+    rb"(?:%b)(?:[^0-9A-Za-z]{0,3}?(?:%b)){%d,}"
+    % (_FOREIGN_DIGIT.pattern, _FOREIGN_DIGIT.pattern, TELLING - 1)
+)
+_UTF_16: Final = re.compile(
+    rb"[0-9](?:\x00{1,3}(?:[^0-9A-Za-z\x00]\x00{1,3}){0,2}[0-9]){%d,}" % (TELLING - 1)
 )
 #: Spaces, dashes and invisible characters of three bytes, of which one is a separator like another.
 _PUNCTUATION: Final = re.compile(rb"\xe2\x80[\x80-\xbf]|\xe2\x81[\x9f-\xaf]|\xef\xbb\xbf")
@@ -53,6 +60,7 @@ _BYTE_LIST: Final = re.compile(
 
 #: Base64 of three digits is four characters, each out of a few; and four more on either side.
 _BASE64: Final = re.compile(rb"(?:[MNO][DTjz][AEIMQUYcgk][wxyz0-5]){2,}")
+_PLAIN: Final = bytes.maketrans(b"-_", b"+/")
 _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
 
 
@@ -64,26 +72,50 @@ class Leak(NamedTuple):
     near: bytes
 
 
+class _Packed:
+    """Numbers as one kind of fixed bytes. `at` is where such bytes are alike for numbers that are
+    near each other: one regular expression for that part finds the few places worth a look."""
+
+    def __init__(self, form: str, at: slice, pack: Callable[[int], bytes]) -> None:
+        self._form, self._at, self._pack = form, at, pack
+        self._numbers: dict[bytes, str] = {}
+
+    def add(self, integer: int, number: str) -> None:
+        self._numbers[self._pack(integer)] = number
+
+    def find(self, data: bytes) -> Iterator[Leak]:
+        lengths = {len(packed) for packed in self._numbers}
+        alike = {packed[self._at] for packed in self._numbers}
+        if not alike:
+            return
+        pattern = re.compile(b"|".join(map(re.escape, sorted(alike))), re.DOTALL)
+        match = pattern.search(data)
+        while match:
+            for length in lengths:
+                start = match.start() - (self._at.start or 0)
+                number = self._numbers.get(data[start : start + length]) if start >= 0 else None
+                if number is not None:
+                    yield Leak(number, self._form, data[max(0, start - 60) : start + 60])
+            match = pattern.search(data, match.start() + 1)
+
+
 class Scanner:
     """A search for these numbers, given as E.164. `find` takes about a second for 5 MB."""
 
     def __init__(self, numbers: Iterable[str]) -> None:
         self._ends: dict[bytes, str] = {}
-        self._packed: dict[bytes, tuple[str, str]] = {}
+        self._packed = (
+            _Packed("big-endian integer", slice(0, 4), lambda n: n.to_bytes(8, "big")),
+            _Packed("little-endian integer", slice(4, 8), lambda n: n.to_bytes(8, "little")),
+            _Packed("big-endian float", slice(0, 2), lambda n: struct.pack(">d", n)),
+            _Packed("little-endian float", slice(6, 8), lambda n: struct.pack("<d", n)),
+        )
+        self._hexadecimal = _Packed("hexadecimal integer", slice(0, 3), lambda n: b"%x" % n)
         for number in numbers:
             self._ends[number[-TELLING:].encode()] = number
             for digits in _whole_forms(number):
-                integer = int(digits)
-                self._packed |= {
-                    integer.to_bytes(8, "big"): (number, "big-endian integer"),
-                    integer.to_bytes(8, "little"): (number, "little-endian integer"),
-                    struct.pack(">d", integer): (number, "big-endian float"),
-                    struct.pack("<d", integer): (number, "little-endian float"),
-                    f"{integer:x}".encode(): (number, "hexadecimal integer"),
-                }
-        self._lengths = {len(form) for form in self._packed}
-        beginnings = sorted({re.escape(form[:3]) for form in self._packed})
-        self._packed_begins = re.compile(b"(?=%b)" % b"|".join(beginnings or [b"(?!)"]), re.DOTALL)
+                for packed in (*self._packed, self._hexadecimal):
+                    packed.add(int(digits), number)
 
     def find(self, data: bytes) -> list[Leak]:
         """Every number that can be read in the data, once for each form."""
@@ -101,13 +133,9 @@ class Scanner:
                     number = self._ends.get(digits[start : start + TELLING])
                     if number is not None:
                         yield Leak(number, form, joined[max(0, run.start() - 80) : run.end() + 40])
-        for text in (data, data.lower()):
-            for begin in self._packed_begins.finditer(text):
-                for length in self._lengths:
-                    at = begin.start()
-                    known = self._packed.get(text[at : at + length])
-                    if known is not None:
-                        yield Leak(*known, text[max(0, at - 60) : at + 60])
+        for packed in self._packed:
+            yield from packed.find(data)
+        yield from self._hexadecimal.find(data.lower())
 
 
 def _whole_forms(number: str) -> set[str]:
@@ -120,12 +148,9 @@ def _whole_forms(number: str) -> set[str]:
 def _readings(data: bytes) -> Iterator[tuple[str, bytes]]:
     """The data in such ways of reading it that digits are ASCII digits."""
     yield "digits", _PUNCTUATION.sub(b" ", data)
-    if _FOREIGN.search(data):
-        text = _FOREIGN.sub(lambda match: b"%d" % (match[0][-1] & 0x0F), _indic(data))
-        yield "digits of another script", _PUNCTUATION.sub(b" ", text)
-    if b"\0" in data:
-        yield "UTF-16 or UTF-32", data.replace(b"\0", b"")
     for form, pattern, digits_of in (
+        ("digits of another script", _FOREIGN, _ascii_digits),
+        ("UTF-16 or UTF-32", _UTF_16, lambda text: b"".join(re.findall(rb"[0-9]", text))),
         ("UTF-16 of another script", _WIDE, _wide_digits),
         ("hexadecimal", _HEX, lambda text: b"".join(_HEX_DIGIT.findall(text))),
         ("list of bytes", _BYTE_LIST, lambda text: bytes(map(int, re.findall(rb"[0-9]+", text)))),
@@ -138,9 +163,12 @@ def _readings(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield "base64", b"|||".join(regions)
 
 
-def _indic(data: bytes) -> bytes:
-    """Devanagari digits begin at 6 within their 16, the others at 0."""
-    return re.sub(rb"\xe0\xa5([\xa6-\xaf])", lambda match: b"%d" % (match[1][0] - 0xA6), data)
+def _ascii_digits(text: bytes) -> bytes:
+    # Devanagari digits begin at 6 within their 16, the others at 0.
+    return b"".join(
+        b"%d" % (digit[-1] - 0xA6 if digit[0] == 0xE0 else digit[-1] & 0x0F)
+        for digit in _FOREIGN_DIGIT.findall(text)
+    )
 
 
 def _wide_digits(text: bytes) -> bytes:
@@ -150,9 +178,9 @@ def _wide_digits(text: bytes) -> bytes:
 def _decoded(data: bytes, run: re.Match[bytes]) -> bytes:
     """What is behind a run of base64 and the four characters on either side of it, where a number
     may begin and end."""
-    before = data[max(0, run.start() - 4) : run.start()]
+    before = data[max(0, run.start() - 4) : run.start()].translate(_PLAIN)
     before = b"" if len(before) < 4 or _NOT_BASE64.search(before) else before
-    after = _NOT_BASE64.split(data[run.end() : run.end() + 4])[0]
+    after = _NOT_BASE64.split(data[run.end() : run.end() + 4].translate(_PLAIN))[0]
     after = b"" if len(after) < 2 else after
     text = before + run[0] + after
     return base64.b64decode(text + b"=" * (-len(text) % 4))

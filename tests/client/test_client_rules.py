@@ -1,0 +1,415 @@
+"""Single rules of the pure half that the random tests reach rarely."""
+
+import contextlib
+import copy
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.client.relay_model import End, Frame, RelayModel
+
+from relay.client import Accepted, Message, PeerGot, Post, Reassigned
+from relay.client.conversation import Conversation
+from relay.client.inbox import MAX_KNOWN, Inbox
+from relay.client.pace import Limits, Pace
+from relay.client.storage import SavedPost, SavedState
+from relay.client.wire import BadFrame, decode, field, strings
+from relay.core.session import ProtocolError
+
+
+def conversation(relay: RelayModel, role: str = "driver") -> tuple[Conversation, End]:
+    made = Conversation(SavedState(device="device"))
+    return made, attach(made, relay, role)
+
+
+def attach(made: Conversation, relay: RelayModel, role: str = "driver") -> End:
+    end = End()
+    relay.attach(end, role, made.connect(1, 0.0, ""))
+    hear(made, end)
+    return end
+
+
+def hear(made: Conversation, end: End) -> list[object]:
+    events: list[object] = []
+    while end.out:
+        events += made.receive(end.out.popleft(), 0.0)
+    return events
+
+
+def posts_of(frames: list[Frame]) -> list[Frame]:
+    return [frame for frame in frames if frame["op"] == "post"]
+
+
+def post(made: Conversation, post_id: str, text: str = "text") -> None:
+    made.ledger.post(Post(post_id, text))
+    made.ledger.release(post_id)
+
+
+@settings(deadline=None)
+@given(
+    per_s=st.floats(0.1, 30),
+    burst=st.integers(1, 40),
+    gaps=st.lists(st.floats(0, 3), min_size=1, max_size=25),
+)
+def test_the_pace_never_exceeds_the_rate_by_more_than_the_burst(
+    per_s: float, burst: int, gaps: list[float]
+) -> None:
+    limits = Limits(text_bytes=1, posts_per_s=per_s, posts_burst=burst, in_flight=1)
+    pace, now_s, taken = Pace(), 0.0, []
+    for gap_s in gaps:
+        now_s += gap_s
+        while pace.ready_at_s(limits) <= now_s and len(taken) < 500:
+            pace.take(limits, now_s)
+            taken.append(now_s)
+    for first, start_s in enumerate(taken):
+        for last in range(first, len(taken)):
+            assert last - first + 1 <= burst + per_s * (taken[last] - start_s) + 1e-6
+
+
+def test_a_post_put_off_is_sent_after_its_time_and_not_before() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay)
+    post(made, "a")
+    [frame] = made.due(10.0)
+    made.receive(relay.refused(frame, "too_many", 500), 10.1)
+    assert made.due(10.59) == []
+    assert made.due_at_s() == pytest.approx(10.6)
+    assert [f["id"] for f in made.due(10.6)] == ["a"]
+
+
+@pytest.mark.parametrize("after_ms", [0, -5, 10**12])
+def test_an_odd_retry_time_neither_spins_nor_silences(after_ms: int) -> None:
+    made, _end = conversation(RelayModel())
+    post(made, "a")
+    made.due(10.0)
+    made.receive({"op": "unsure", "id": "a", "retry_after_ms": after_ms}, 10.0)
+    due_at_s = made.due_at_s()
+    assert due_at_s is not None
+    assert 10.05 <= due_at_s <= 610
+
+
+def test_a_message_of_an_earlier_connection_gives_no_receipt_for_a_forgotten_place() -> None:
+    """Its place is not in the log any more: a receipt could stand for what came there since."""
+    relay = RelayModel()
+    made, end = conversation(relay, "customer")
+    for number in range(3):
+        relay.store("driver", {"op": "post", "epoch": 1, "id": f"m{number}", "text": "x"})
+    first, _second, third = (e for e in hear(made, end) if isinstance(e, Message))
+    made.ledger.taken(first)
+    relay.leave(end)
+    made.dropped()
+    relay.lose_tail(2)
+    end = attach(made, relay, "customer")
+    made.ledger.taken(third)
+    assert [f["pos"] for f in made.due(1.0)] == [first.pos]
+    relay.store("driver", {"op": "post", "epoch": 1, "id": "m1", "text": "x", "again": True})
+    relay.store("driver", {"op": "post", "epoch": 1, "id": "m2", "text": "x", "again": True})
+    assert relay.head < third.pos or relay.head != third.pos
+    assert not [e for e in hear(made, end) if isinstance(e, Message)]
+    assert [f["pos"] for f in made.due(2.0)] == [relay.head]
+    assert made.ledger.saved().after == relay.head
+
+
+def test_repetitions_do_not_pile_up_over_connections() -> None:
+    relay = RelayModel()
+    for number in range(50):
+        relay.store("driver", {"op": "post", "epoch": 1, "id": f"m{number}", "text": "x"})
+    made, end = conversation(relay, "customer")
+    for _ in range(20):
+        relay.leave(end)
+        made.dropped()
+        end = attach(made, relay, "customer")
+    assert len(made.ledger.inbox._line) <= 100
+
+
+def test_the_new_party_s_messages_are_new_whatever_ids_it_takes() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay)
+    relay.store("customer", {"op": "post", "epoch": 1, "id": "same", "text": "from the first"})
+    [message] = [e for e in hear(made, end) if isinstance(e, Message)]
+    made.ledger.taken(message)
+    relay.leave(end)
+    made.dropped()
+    relay.reassign("customer", "customer-2")
+    relay.store("customer", {"op": "post", "epoch": 2, "id": "same", "text": "from the second"})
+    end = End()
+    relay.attach(end, "driver", made.connect(1, 0.0, ""))
+    events = hear(made, end)
+    assert [e.text for e in events if isinstance(e, Message)] == ["from the second"]
+    made.ledger.got(message)  # of the earlier log: of no meaning now
+    made.ledger.seen(message)
+    assert made.due(1.0) == []
+
+
+def test_no_reassignment_no_event() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay)
+    relay.leave(end)
+    made.dropped()
+    end = End()
+    relay.attach(end, "driver", made.connect(1, 0.0, ""))
+    assert not [e for e in hear(made, end) if isinstance(e, Reassigned)]
+
+
+def test_a_receipt_that_overtook_the_answer_counts() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay)
+    post(made, "a")
+    [frame] = made.due(1.0)
+    answer = relay.store("driver", frame)
+    made.receive({"op": "got", "pos": answer["pos"]}, 1.0)
+    assert made.receive(answer, 1.0) == [
+        Accepted("a", answer["pos"], answer["at"], "tag"),
+        PeerGot(answer["pos"], ("a",)),
+    ]
+    assert made.ledger.outbox.posts() == []
+
+
+def test_what_does_not_fit_into_pending_is_posted_again_in_its_place() -> None:
+    relay = RelayModel()
+    relay.limits["in_flight"] = 200
+    for n in range(130):
+        relay.store("driver", {"op": "post", "epoch": 1, "id": f"m{n}", "text": "x"})
+    posts = [SavedPost(Post(f"m{n}", "x"), 1, entry.pos) for n, entry in enumerate(relay.log)]
+    made = Conversation(
+        SavedState("device", epoch=1, trip="trip-1", after=relay.head, outbox=posts), in_flight=200
+    )
+    post(made, "new")
+    frame = made.connect(1, 0.0, "app 1")
+    assert frame["app"] == "app 1"
+    assert frame["pending"] == [f"m{n}" for n in range(100)]
+    del relay.log[99:]
+    end = End()
+    relay.attach(end, "driver", frame)
+    hear(made, end)
+    frames = made.due(1.0)
+    assert [f["id"] for f in frames] == [*(f"m{n}" for n in range(99, 130)), "new"]
+    assert [f.get("again", False) for f in frames] == [True] * 31 + [False]
+
+
+def test_a_place_is_told_only_once() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay)
+    posts = [f"m{n}" for n in range(101)]
+    for post_id in posts:
+        post(made, post_id)
+        [frame] = made.due(1.0)
+        relay.take(end, frame)
+        hear(made, end)
+    relay.store("customer", {"op": "post", "epoch": 1, "id": "theirs", "text": "x"})
+    [message] = hear(made, end)
+    assert isinstance(message, Message)
+    made.ledger.taken(message)
+    relay.leave(end)
+    made.dropped()
+    end = attach(made, relay)
+    [frame] = posts_of(made.due(2.0))
+    assert (frame["id"], frame["again"]) == ("m100", True)
+    relay.take(end, frame)
+    assert hear(made, end) == [], "its place is the same"
+    assert [p.id for p in made.ledger.outbox.posts()] == posts
+
+
+def test_what_may_be_stored_waits_for_the_replay_which_may_show_it() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay)
+    post(made, "a")
+    relay.store("driver", made.due(1.0)[0])
+    post(made, "b")
+    relay.leave(end)
+    made.dropped()
+    end = End()
+    relay.attach(end, "driver", made.connect(1, 0.0, ""))
+    assert made.receive(end.out.popleft(), 2.0)
+    assert made.due(2.0) == [], "a is older than b, and the replay may tell that it is stored"
+    [accepted] = made.receive(end.out.popleft(), 2.0)
+    assert isinstance(accepted, Accepted)
+    assert [f["id"] for f in posts_of(made.due(2.0))] == ["b"]
+
+
+def test_a_reassignment_in_the_middle_of_a_replay_ends_it() -> None:
+    relay = RelayModel()
+    made = Conversation(SavedState("device"))
+    end = End()
+    relay.store("customer", {"op": "post", "epoch": 1, "id": "m", "text": "x"})
+    relay.attach(end, "driver", made.connect(1, 0.0, ""))
+    end.out.pop()
+    relay.reassign("customer", "customer-2")
+    hear(made, end)
+    assert made.is_live
+    post(made, "a")
+    [frame] = made.due(1.0)
+    made.receive({"op": "unsure", "id": "a", "retry_after_ms": 100}, 1.0)
+    assert made.due(2.0) == [{**frame, "again": True}]
+
+
+def test_typing_is_told_at_most_every_three_seconds_and_its_end_at_once() -> None:
+    made, _end = conversation(RelayModel())
+    told = []
+    for step in range(80):  # a key each 0.1 s, and a pause after 5 s
+        now_s = 10 + step / 10
+        if step <= 50:
+            made.typing(True)
+        if step == 60:
+            made.typing(False)
+        told += [(step, frame["on"]) for frame in made.due(now_s)]
+    assert told == [(0, True), (30, True), (60, False)]
+
+
+def test_the_attempt_grows_with_the_clock_or_without_it() -> None:
+    made = Conversation(SavedState("device", attempt=1000))
+    assert made.connect(500, 0.0, "")["attempt"] == 1001
+    assert made.connect(5000, 0.0, "")["attempt"] == 5000
+    assert made.ledger.saved().attempt == 5000
+
+
+def test_signals_keep_below_the_relay_s_rate() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay, "customer")
+    sent = 0
+    for step in range(1000):
+        now_s = step / 100
+        relay.store("driver", {"op": "post", "epoch": 1, "id": f"m{step}", "text": "x"})
+        for event in hear(made, end):
+            if isinstance(event, Message):
+                made.ledger.seen(event)
+        made.typing(step % 2 == 0)
+        frames = made.due(now_s)
+        assert len(frames) <= 2
+        sent += len(frames)
+    assert 10 <= sent <= 20 * 10
+    made.typing(True)
+    assert made.due_at_s() is not None
+
+
+def test_seen_is_told_again_after_a_drop() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay, "customer")
+    relay.store("driver", {"op": "post", "epoch": 1, "id": "m", "text": "x"})
+    [message] = [e for e in hear(made, end) if isinstance(e, Message)]
+    made.ledger.seen(message)
+    assert made.due(1.0) == [{"op": "seen", "pos": message.pos, "epoch": 1}]
+    relay.leave(end)
+    made.dropped()
+    attach(made, relay, "customer")
+    assert made.due(2.0) == [{"op": "seen", "pos": message.pos, "epoch": 1}]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 6000), max_size=300))
+def test_the_memory_of_messages_is_bounded_and_keeps_the_last(numbers: list[int]) -> None:
+    inbox = Inbox(None, None, [])
+    for number in [*range(MAX_KNOWN), *numbers]:
+        inbox.remember(f"peer/{number}")
+    known = inbox.known()
+    assert len(known) == MAX_KNOWN
+    recent = list(dict.fromkeys(reversed(numbers)))[::-1]
+    assert known[len(known) - len(recent) :] == [f"peer/{number}" for number in recent]
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_no_bytes_make_more_than_a_bad_frame(data: bytes) -> None:
+    made, _end = conversation(RelayModel())
+    with contextlib.suppress(BadFrame, ProtocolError):
+        made.receive(decode(data), 0.0)
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+OPS = [
+    "attached", "message", "accepted", "refused", "unsure", "got", "seen", "typing", "presence",
+    "state", "reassigned", "closed", "error", "pong", "replayed", "post",
+]  # fmt: skip
+FIELDS = [
+    "id", "pos", "at", "tag", "code", "message", "retry_after_ms", "on", "online", "state",
+    "deadline", "epoch", "alias", "undelivered", "reason", "from", "kind", "text", "lat", "lon",
+]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(op=st.sampled_from(OPS), fields=st.dictionaries(st.sampled_from(FIELDS), VALUES))
+def test_no_field_makes_more_than_a_bad_frame(op: str, fields: dict[str, object]) -> None:
+    made, _end = conversation(RelayModel())
+    post(made, "a")
+    made.due(0.0)
+    before = made.ledger.saved()
+    try:
+        made.receive(decode(msgpack.packb({**fields, "op": op})), 0.0)
+    except BadFrame:
+        assert made.ledger.saved() == before, "a bad frame changed something"
+    except ProtocolError:
+        pass
+    made.ledger.saved().to_bytes()
+
+
+@settings(deadline=None)
+@given(
+    name=st.sampled_from(["trip", "role", "epoch", "state", "deadline", "peer", "lost", "limits"]),
+    inner=st.sampled_from(["alias", "online", "got", "seen", "text_bytes", "posts_per_s", ""]),
+    value=VALUES,
+)
+def test_no_attached_makes_more_than_a_bad_frame(name: str, inner: str, value: object) -> None:
+    relay, end = RelayModel(), End()
+    made = Conversation(SavedState(device="device", epoch=1, after="0001", known=["peer/x"]))
+    post(made, "a")
+    relay.attach(end, "driver", made.connect(1, 0.0, ""))
+    frame = copy.deepcopy(end.out.popleft())
+    if name in ("peer", "limits") and inner:
+        frame[name][inner] = value
+    else:
+        frame[name] = value
+    before = made.ledger.saved()
+    try:
+        made.receive(frame, 0.0)
+    except BadFrame:
+        assert made.ledger.saved() == before, "a bad frame changed something"
+    made.due(0.0)
+    made.due_at_s()
+    made.ledger.saved().to_bytes()
+
+
+def test_a_field_is_of_its_type_or_bad() -> None:
+    assert field({"a": 1}, "a", float) == 1.0
+    for frame in ({"a": True}, {"a": "1"}, {"a": None}, {}):
+        with pytest.raises(BadFrame, match="the field a"):
+            field(frame, "a", int)
+    with pytest.raises(BadFrame):
+        strings({"a": ["x", 1]}, "a")
+
+
+SAVED_POSTS = st.builds(
+    SavedPost,
+    st.builds(Post, st.text(max_size=5), st.none() | st.text(max_size=5), st.just("text"), st.none() | st.floats(allow_nan=False), st.none()),
+    st.none() | st.integers(0, 9),
+    st.none() | st.text(max_size=5),
+    st.none() | st.tuples(st.text(max_size=5), st.text(max_size=5)),
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(
+    st.builds(
+        SavedState,
+        device=st.text(max_size=5),
+        attempt=st.integers(0, 2**53),
+        trip=st.none() | st.text(max_size=5),
+        epoch=st.none() | st.integers(0, 9),
+        after=st.none() | st.text(max_size=5),
+        seen=st.none() | st.text(max_size=5),
+        known=st.lists(st.text(max_size=5), max_size=4),
+        outbox=st.lists(SAVED_POSTS, max_size=4),
+    )
+)
+def test_a_state_is_read_as_it_was_written(state: SavedState) -> None:
+    assert SavedState.read(state.to_bytes()) == state
