@@ -53,7 +53,7 @@ class _Child:
         self._ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "relay", "_worker", str(theirs.fileno())],
+                [sys.executable, "-m", "relay.worker", str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # Ctrl-C is for the parent, which lets its workers drain

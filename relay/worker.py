@@ -198,3 +198,7 @@ def main(descriptor: int) -> int:
         log.error("worker_cannot_start", reason=str(error) or type(error).__name__)
         return CANNOT_START
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

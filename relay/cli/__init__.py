@@ -90,13 +90,6 @@ def _root(
     pass
 
 
-@app.command(name="_worker", hidden=True)
-def _worker(descriptor: Annotated[int, typer.Argument()]) -> None:
-    from .. import worker
-
-    raise typer.Exit(worker.main(descriptor))
-
-
 def main() -> None:
     """Entry point of `relay`."""
     for stream in (sys.stdout, sys.stderr):

@@ -111,9 +111,8 @@ class Channel:
         """Put a text into the outbox. Returns when the storage has it, not when it was sent.
 
         1 byte to `limits.text_bytes` (2,000 by default) of UTF-8, not only white space, no control
-        characters but line feed and tab (CR LF becomes LF).
-        Raises `ValueError`, `ChannelClosed`, `OutboxFull` or
-        `StorageError`; the post was not taken then, nor if this call is cancelled.
+        characters but line feed and tab (CR LF becomes LF). Raises `ValueError`, `ChannelClosed`,
+        `OutboxFull` or `StorageError`; the post was not taken then, nor if this call is cancelled.
         """
         return await self._post(Post(str(uuid.uuid4()), _lines(text)))
 

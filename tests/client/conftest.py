@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tests.client.scripted_relay import ScriptedRelay, running
 
 from relay.client import Channel, connect
+from tests.client.scripted_relay import ScriptedRelay, running
 
 DRIVER, CUSTOMER = "token-of-the-driver-5c8d", "token-of-the-customer-91ab"
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import msgpack
-from tests.client.relay_model import PEER_OF, End, Frame, RelayModel
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
+
+from tests.client.relay_model import PEER_OF, End, Frame, RelayModel
 
 SUBPROTOCOL = Subprotocol("relay.v1.msgpack")
 TOKENS = {

@@ -11,7 +11,6 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-from tests.client.relay_model import PEER_OF, End, RelayModel
 
 from relay.client.conversation import Conversation
 from relay.client.events import (
@@ -25,6 +24,7 @@ from relay.client.events import (
     Refused,
 )
 from relay.client.storage import SavedState
+from tests.client.relay_model import PEER_OF, End, RelayModel
 
 
 @dataclass

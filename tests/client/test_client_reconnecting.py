@@ -5,19 +5,8 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.client.conftest import CUSTOMER, DRIVER, Connect
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.client.scripted_relay import (
-    Caller,
-    ScriptedRelay,
-    close,
-    drop,
-    ignore,
-    refuse,
-    store_and_drop,
-)
-from tests.client.watching import attached, nothing_more, texts, until
 from websockets.asyncio.server import serve
 
 from relay.client import (
@@ -33,11 +22,22 @@ from relay.client import (
     PeerGot,
     Reassigned,
     Refused,
-    conversation,
     connect,
+    conversation,
     outbox,
 )
 from relay.client.backoff import full_jitter_s, reconnect_delay_s
+from tests.client.conftest import CUSTOMER, DRIVER, Connect
+from tests.client.scripted_relay import (
+    Caller,
+    ScriptedRelay,
+    close,
+    drop,
+    ignore,
+    refuse,
+    store_and_drop,
+)
+from tests.client.watching import attached, nothing_more, texts, until
 
 SECOND_TOKEN = "second-token-of-the-driver-77"
 

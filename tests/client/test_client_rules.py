@@ -7,7 +7,6 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.client.relay_model import End, Frame, RelayModel
 
 from relay.client import Accepted, Message, PeerGot, Post, Reassigned
 from relay.client.conversation import Conversation
@@ -16,6 +15,7 @@ from relay.client.pace import Limits, Pace
 from relay.client.storage import SavedPost, SavedState
 from relay.client.wire import BadFrame, decode, field, strings
 from relay.core.session import ProtocolError
+from tests.client.relay_model import End, Frame, RelayModel
 
 
 def conversation(relay: RelayModel, role: str = "driver") -> tuple[Conversation, End]:
@@ -69,7 +69,7 @@ def test_the_pace_never_exceeds_the_rate_by_more_than_the_burst(
 
 def test_a_post_put_off_is_sent_after_its_time_and_not_before() -> None:
     relay = RelayModel()
-    made, end = conversation(relay)
+    made, _end = conversation(relay)
     post(made, "a")
     [frame] = made.due(10.0)
     made.receive(relay.refused(frame, "too_many", 500), 10.1)
@@ -154,7 +154,7 @@ def test_no_reassignment_no_event() -> None:
 
 def test_a_receipt_that_overtook_the_answer_counts() -> None:
     relay = RelayModel()
-    made, end = conversation(relay)
+    made, _end = conversation(relay)
     post(made, "a")
     [frame] = made.due(1.0)
     answer = relay.store("driver", frame)

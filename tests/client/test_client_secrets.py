@@ -5,9 +5,6 @@ import logging
 import traceback
 
 import pytest
-from tests.client.conftest import CUSTOMER, DRIVER, Connect
-from tests.client.scripted_relay import ScriptedRelay, close, drop, ignore, refuse
-from tests.client.watching import attached, nothing_more, until
 
 from relay.client import (
     AttachRefused,
@@ -18,6 +15,9 @@ from relay.client import (
     connect,
 )
 from relay.client.connection import Token
+from tests.client.conftest import CUSTOMER, DRIVER, Connect
+from tests.client.scripted_relay import ScriptedRelay, close, drop, ignore, refuse
+from tests.client.watching import attached, nothing_more, until
 
 TEXT = "meet me behind the mosque"
 

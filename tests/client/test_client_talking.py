@@ -4,19 +4,6 @@ import asyncio
 import time
 
 import pytest
-from tests.client.conftest import CUSTOMER, DRIVER, Connect
-from tests.client.scripted_relay import (
-    ScriptedRelay,
-    be_unsure,
-    drop,
-    ignore,
-    refuse,
-    say,
-    slowly,
-    store_and_be_unsure,
-    store_and_drop,
-)
-from tests.client.watching import attached, nothing_more, texts, until
 
 from relay.client import (
     Accepted,
@@ -38,6 +25,19 @@ from relay.client import (
     Typing,
     outbox,
 )
+from tests.client.conftest import CUSTOMER, DRIVER, Connect
+from tests.client.scripted_relay import (
+    ScriptedRelay,
+    be_unsure,
+    drop,
+    ignore,
+    refuse,
+    say,
+    slowly,
+    store_and_be_unsure,
+    store_and_drop,
+)
+from tests.client.watching import attached, crash_after, nothing_more, texts, until
 
 
 async def test_a_message_is_accepted_delivered_got_and_seen(
@@ -320,10 +320,7 @@ async def test_leaving_by_an_exception_confirms_nothing(
 ) -> None:
     async with channel_of(DRIVER) as driver:
         await (await driver.post("hello")).accepted()
-        with pytest.raises(ZeroDivisionError):
-            async with channel_of(CUSTOMER) as customer:
-                await until(customer, Message)
-                raise ZeroDivisionError
+        await crash_after(channel_of(CUSTOMER), lambda customer: until(customer, Message))
         await relay.until(lambda: relay.codes)
         assert not relay.said("got")
 

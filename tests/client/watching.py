@@ -1,7 +1,7 @@
 """Reading a channel's events in tests."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from relay.client import Channel, ChannelState, ConnectionChanged, Event, Message
@@ -33,6 +33,20 @@ async def texts(channel: Channel, count: int, limit_s: float = 5) -> list[str]:
     while len(found) < count:
         found.append((await until(channel, Message, limit_s=limit_s)).text)
     return found
+
+
+class _Crash(Exception):
+    """The application dies."""
+
+
+async def crash_after(channel: Channel, work: Callable[[Channel], Awaitable[object]]) -> None:
+    """Use a channel for `work`, then leave it by an exception."""
+    try:
+        async with channel:
+            await work(channel)
+            raise _Crash
+    except _Crash:
+        pass
 
 
 async def nothing_more(channel: Channel, wait_s: float = 0.15) -> list[Event]:

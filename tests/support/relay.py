@@ -105,7 +105,7 @@ class RelayProcess:
     def workers(self) -> list[int]:
         """Process ids of the workers."""
         assert self.process is not None
-        return [pid for pid, line in children(self.process.pid) if "_worker" in line]
+        return [pid for pid, line in children(self.process.pid) if "relay.worker" in line]
 
     def store_pid(self) -> int:
         """Process id of the embedded store's server."""
