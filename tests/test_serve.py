@@ -9,8 +9,8 @@ import signal
 import stat
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx2
 import pytest
@@ -123,9 +123,19 @@ async def texts_of(relay: RelayProcess, token: str) -> list[str]:
 def test_flags_go_before_the_environment_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "relay.toml"
     file.write_text('workers = 4\ntext_bytes = 111\nping_s = 7\nlog_level = "error"\n')
-    environment = {"RELAY_WORKERS": "3", "RELAY_TEXT_BYTES": "222", "RELAY_OTHER": "x", "TEXT_BYTES": "9"}
+    environment = {
+        "RELAY_WORKERS": "3",
+        "RELAY_TEXT_BYTES": "222",
+        "RELAY_OTHER": "x",
+        "TEXT_BYTES": "9",
+    }
     found = load({"workers": 2}, environment, file)
-    assert (found.workers, found.text_bytes, found.ping_s, found.log_level) == (2, 222, 7.0, "error")
+    assert (found.workers, found.text_bytes, found.ping_s, found.log_level) == (
+        2,
+        222,
+        7.0,
+        "error",
+    )
     assert found.in_flight == Settings().in_flight
 
 
@@ -179,13 +189,14 @@ async def _started(relay: RelayProcess) -> None:
         relay.spawn = spawn  # type: ignore[method-assign]
 
 
-class Refusal(NamedTuple):
+@dataclass(frozen=True)
+class Refusal:
     """What a relay cannot be started with, and what the line that says so holds."""
 
     says: list[str]
     toml: str | bytes = ""
     flags: tuple[str, ...] = ()
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 SECRET = "hemmelig-7d1f"
@@ -383,23 +394,6 @@ async def test_an_external_store_with_keys_in_a_file_and_in_the_environment(
 # --- the end of a relay ----------------------------------------------------------------------------
 
 
-async def test_stop_and_start(tmp_path: Path) -> None:
-    """SIGTERM: exit code 0 and no process left. Started again on the same folder it has all."""
-    relay = RelayProcess(tmp_path, **ROOMY)
-    async with relay:
-        tokens = await talk(relay, "kept", "before the stop")
-        pids = everything(relay)
-        assert len(pids) == 3
-        await relay.end(signal.SIGTERM)
-        assert relay.process is not None
-        assert relay.process.returncode == 0
-        assert running(*pids) == []
-        assert "relay: draining\n" in relay.log.read_text()
-        await relay.start()
-        assert await texts_of(relay, tokens["customer"]) == ["before the stop"]
-        assert (await relay.open("kept")).status_code == 200
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_while_it_starts(tmp_path: Path, number: signal.Signals) -> None:
     relay = RelayProcess(tmp_path)
@@ -443,11 +437,20 @@ async def test_ctrl_c_drains_before_the_store_goes(tmp_path: Path) -> None:
         for driver in drivers:
             assert not driver.all("unsure")
             assert "store_away" not in {frame["code"] for frame in driver.all("refused")}
+
+        # Started again on the same folder it has all of it; SIGTERM ends it as well.
         await relay.start()
         for driver, tokens in zip(drivers, trips, strict=True):
             replayed = await Party.attach(relay.gateway_url, tokens["customer"])
             stored = [frame["id"] for frame in replayed.all("message")]
             assert [frame["id"] for frame in driver.all("accepted")] == stored
+        assert (await relay.open("busy-0")).status_code == 200
+        pids = everything(relay)
+        assert len(pids) == 1 + 2 + 1
+        await relay.end(signal.SIGTERM)
+        assert relay.process.returncode == 0
+        assert running(*pids) == []
+        assert "relay: draining\n" in relay.log.read_text()
 
 
 # --- the loss of a part ----------------------------------------------------------------------------
@@ -476,41 +479,10 @@ async def test_the_parent_killed(tmp_path: Path) -> None:
         for number, tokens in enumerate(trips):
             assert await texts_of(relay, tokens["customer"]) == [f"text {number}"]
         await talk(relay, "anew")
+        pids = everything(relay)
         await relay.end(signal.SIGKILL)
-        await nothing_runs(everything(relay), 3)
+        await nothing_runs(pids, 3)
         await until(lambda: not servers_on(relay.data), "the store ends", 3)
-
-
-async def test_one_of_two_killed_does_not_touch_the_other(tmp_path: Path) -> None:
-    relay = RelayProcess(tmp_path, "--workers", "2", **ROOMY)
-    async with relay:
-        trips = [await relay.open_trip(f"two-{number}") for number in range(16)]
-        drivers = [await Party.attach(relay.gateway_url, tokens["driver"]) for tokens in trips]
-        for driver in drivers:
-            await driver.accepted("before")
-        victim, survivor = relay.workers()
-        os.kill(victim, signal.SIGKILL)
-        await until(lambda: len(set(relay.workers()) - {victim}) == 2, "another worker is there")
-        assert survivor in relay.workers()
-        await ready(relay)
-        cut = [driver for driver in drivers if driver.close_code is not None]
-        assert 0 < len(cut) < len(drivers), "the connections were not spread over both workers"
-        for driver, tokens in zip(drivers, trips, strict=True):
-            if driver in cut:
-                driver = await Party.attach(relay.gateway_url, tokens["driver"])
-                assert driver.texts() == ["before"]
-            await driver.accepted("after")
-        for tokens in trips:
-            assert await texts_of(relay, tokens["customer"]) == ["before", "after"]
-        assert await metric(relay, "relay_workers") == 2
-        assert relay.log.read_text().count("worker_died") == 1
-        # And again, at the same time both: whoever calls meanwhile gets an answer in the end.
-        for pid in relay.workers():
-            os.kill(pid, signal.SIGKILL)
-        await ready(relay)
-        await relay.http.aclose()
-        relay.http = httpx2.AsyncClient(timeout=10)
-        await talk(relay, "third")
 
 
 async def test_the_store_killed(relay: RelayProcess) -> None:
@@ -567,45 +539,78 @@ async def test_two_relays_started_at_once_share_one_store(tmp_path: Path) -> Non
         assert following in everything(heir)
         assert await texts_of(heir, tokens["customer"]) == ["through one store"]
         await talk(heir, "inherited")
-        # The first comes back as a guest.
-        await owner.start()
-        assert servers_on(one.data) == [following]
-        assert await texts_of(owner, tokens["customer"]) == ["through one store"]
     finally:
         for relay in (one, other):
             await relay.stop()
     assert servers_on(one.data) == []
 
 
-async def test_metrics_and_readiness_speak_for_all_workers(tmp_path: Path) -> None:
-    relay = RelayProcess(tmp_path, "--workers", "2", **ROOMY)
-    async with relay:
-        trips = [await relay.open_trip(f"m-{number}") for number in range(12)]
-        for number, tokens in enumerate(trips):
-            driver = await Party.attach(relay.gateway_url, tokens["driver"])
-            for _ in range(number):
-                await driver.accepted("x")
-        for _ in range(4):  # whichever worker is asked
-            assert await metric(relay, "relay_accepted") == sum(range(12))
-            assert await metric(relay, "relay_connections") == 12
-            assert await metric(relay, "relay_workers") == 2
-        assert (await ask(relay, "/readyz")).status_code == 200
-        scraper = await relay.new_key(KeyScope.METRICS)
-        answer = await relay.http.get(
-            relay.api_url + "/metrics", headers={"Authorization": f"Bearer {scraper}"}
-        )
-        assert answer.status_code == 200
-        assert (await relay.http.get(relay.api_url + "/metrics")).status_code == 401
+@pytest.fixture(scope="module")
+async def crew(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RelayProcess]:
+    """A relay with two workers."""
+    folder = tmp_path_factory.mktemp("crew")
+    async with RelayProcess(folder, "--workers", "2", **ROOMY) as running_relay:
+        yield running_relay
 
-        frozen = relay.workers()[0]
-        os.kill(frozen, signal.SIGSTOP)
-        try:
-            answer = await ask(relay, "/readyz")
-            assert answer.status_code == 503
-            assert answer.json()["problems"] == ["workers_missing"]
-            assert await metric(relay, "relay_workers") == 1
-            assert (await ask(relay, "/livez")).status_code == 200
-        finally:
-            os.kill(frozen, signal.SIGCONT)
-        await ready(relay)
-        assert await metric(relay, "relay_workers") == 2
+
+async def test_metrics_and_readiness_speak_for_all_workers(crew: RelayProcess) -> None:
+    trips = [await crew.open_trip(f"m-{number}") for number in range(12)]
+    for number, tokens in enumerate(trips):
+        driver = await Party.attach(crew.gateway_url, tokens["driver"])
+        for _ in range(number):
+            await driver.accepted("x")
+    for _ in range(4):  # whichever worker is asked
+        assert await metric(crew, "relay_accepted") == sum(range(12))
+        assert await metric(crew, "relay_connections") == 12
+        assert await metric(crew, "relay_workers") == 2
+    assert (await ask(crew, "/readyz")).status_code == 200
+    scraper = await crew.new_key(KeyScope.METRICS)
+    url, headers = f"{crew.api_url}/metrics", {"Authorization": f"Bearer {scraper}"}
+    assert (await crew.http.get(url, headers=headers)).status_code == 200
+    assert (await crew.http.get(url)).status_code == 401
+
+    frozen = crew.workers()[0]
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        answer = await ask(crew, "/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["problems"] == ["workers_missing"]
+        assert await metric(crew, "relay_workers") == 1
+        assert (await ask(crew, "/livez")).status_code == 200
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    await ready(crew)
+    assert await metric(crew, "relay_workers") == 2
+
+
+async def test_one_of_two_killed_does_not_touch_the_other(crew: RelayProcess) -> None:
+    trips = [await crew.open_trip(f"two-{number}") for number in range(16)]
+    drivers = [await Party.attach(crew.gateway_url, tokens["driver"]) for tokens in trips]
+    for driver in drivers:
+        await driver.accepted("before")
+    victim, survivor = crew.workers()
+    os.kill(victim, signal.SIGKILL)
+    await until(lambda: len(set(crew.workers()) - {victim}) == 2, "another worker is there")
+    assert survivor in crew.workers()
+    await ready(crew)
+    cut = [driver for driver in drivers if driver.close_code is not None]
+    assert 0 < len(cut) < len(drivers), "the connections were not spread over both workers"
+    for index, driver in enumerate(drivers):
+        if driver in cut:
+            drivers[index] = await Party.attach(crew.gateway_url, trips[index]["driver"])
+            assert drivers[index].texts() == ["before"]
+        await drivers[index].accepted("after")
+    for tokens in trips:
+        assert await texts_of(crew, tokens["customer"]) == ["before", "after"]
+    assert await metric(crew, "relay_workers") == 2
+    assert crew.log.read_text().count("worker_died") == 1
+
+    # And both at the same time: the store was never gone.
+    store, workers = crew.store_pid(), crew.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: len(set(crew.workers()) - set(workers)) == 2, "two other workers are there")
+    await ready(crew)
+    assert crew.store_pid() == store
+    for tokens in trips:
+        assert await texts_of(crew, tokens["customer"]) == ["before", "after"]

@@ -39,7 +39,13 @@ async def test_no_command_line_ever_holds_a_secret(platform: Platform, tmp_path:
     assert [done.code for done in every] == [0] * len(every)
     together = b"\n".join(seen)
     # What was watched is what was meant.
-    for words in (b"trip\0open", b"chat\0--url", b"apikey\0new", b"demo\0--script", b"relay.worker"):
+    for words in (
+        b"trip\0open",
+        b"chat\0--url",
+        b"apikey\0new",
+        b"demo\0--script",
+        b"relay.worker",
+    ):
         assert words in together, words
     secrets = [
         relay.key, token, opened.json["customer"]["token"], made.out.strip(), fresh.out.strip(),

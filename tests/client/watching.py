@@ -54,8 +54,8 @@ async def nothing_more(channel: Channel, wait_s: float = 0.15) -> list[Event]:
     events: list[Event] = []
     try:
         async with asyncio.timeout(wait_s):
-            async for event in channel:  # noqa: PERF401 - what came before the time is up counts
-                events.append(event)
+            async for event in channel:
+                events.append(event)  # noqa: PERF401 - what came before the time is up counts
     except TimeoutError:
         pass
     return events

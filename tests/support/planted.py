@@ -128,7 +128,7 @@ class Tap:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**20)
-        self.address = "127.0.0.1:%d" % self._server.sockets[0].getsockname()[1]
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -161,7 +161,9 @@ class Tap:
         self._writers.add(back)
         buffer = bytearray()
         self._heard.append((buffer, [0]))
-        await asyncio.gather(_pump(reader, back), _pump(there, writer, buffer), return_exceptions=True)
+        await asyncio.gather(
+            _pump(reader, back), _pump(there, writer, buffer), return_exceptions=True
+        )
         for side in (writer, back):
             self._writers.discard(side)
             side.transport.abort()
