@@ -291,6 +291,7 @@ class Channel:
         try:
             if kind is None:
                 self._take_last()
+                await self.save()
                 await link.send_signals()
         finally:
             self._runner.cancel()

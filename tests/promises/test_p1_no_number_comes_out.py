@@ -1266,30 +1266,33 @@ async def test_the_key_ring_gone_or_broken(world: World) -> None:
     customer = await world.attach(CUSTOMER, tokens["customer"])
     ring = world.relay.data / "keyring.json"
     kept = ring.with_suffix(".kept")
-    ring.rename(kept)
-    try:
-        for content in (
-            None,
-            world.plants.number("a key ring that is none").encode(),
-            f'{{"version": 1, "numbers": [{{"id": "{world.plants.number("a key")}"}}]}}'.encode(),
-            f'{{"{world.plants.number("a purpose of keys")}": []}}'.encode(),
-            b"\xff\x00" + world.plants.number("bytes of a key ring").encode(),
-        ):
+    number = world.plants.number
+    contents = [
+        None,
+        number("a key ring that is none").encode(),
+        f'{{"version": 1, "numbers": [{{"id": "{number("a key")}"}}]}}'.encode(),
+        f'{{"{number("a purpose of keys")}": []}}'.encode(),
+        b"\xff\x00" + number("bytes of a key ring").encode(),
+    ]
+
+    async def away() -> bool:
+        answer = await world.call("POST", "/v1/trips", world.opening("fails-keys-asked"))
+        return answer.status_code == 503
+
+    for content in contents:
+        ring.rename(kept)
+        try:
             if content is not None:
                 fresh = ring.with_suffix(".fresh")
+                fresh.touch(0o600)
                 fresh.write_bytes(content)
-                fresh.chmod(0o600)
                 fresh.rename(ring)
-
-            async def away() -> bool:
-                answer = await world.call("POST", "/v1/trips", world.opening("fails-keys-asked"))
-                return answer.status_code == 503
-
             await until(away, "the keys are missed")
             await _use(world, "keys", driver, customer, tokens)
-    finally:
-        kept.rename(ring)
-    await world.ready()
+        finally:
+            kept.rename(ring)
+        await world.ready()
+    assert world.relay.log.read_text().count('"keys_away"') >= len(contents)
     world.nothing_came_out()
 
 
