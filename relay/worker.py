@@ -45,6 +45,13 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
+def _log_without_values(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Stand in for asyncio's own handler, whose traceback quotes what an exception failed on."""
+    error = context.get("exception")
+    at = logs.places(error) if isinstance(error, BaseException) else []
+    log.error("loop_exception", error=type(error).__name__, at=at)
+
+
 class Worker:
     """A running worker. `relay` is the socket to the process that started it."""
 
@@ -63,6 +70,7 @@ class Worker:
         settings, identity = self._order.settings, os.urandom(4).hex()
         structlog.contextvars.bind_contextvars(node=identity)
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_without_values)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_signal_handler(signal.SIGINT, self._stop.set)
 

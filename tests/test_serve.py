@@ -428,11 +428,12 @@ async def test_ctrl_c_drains_before_the_store_goes(tmp_path: Path) -> None:
         pids = everything(relay)
         assert [pid for pid in pids if os.getpgid(pid) == relay.process.pid] == [pids[0]]
         os.killpg(relay.process.pid, signal.SIGINT)
-        codes = [await driver.closed() for driver in drivers]
+        closed_s = await asyncio.gather(*(_closed_at_s(driver) for driver in drivers))
         await asyncio.gather(*posting)
         await until(lambda: relay.process.poll() is not None, "the relay ends")  # type: ignore[union-attr]
         assert relay.process.returncode == 0
-        assert set(codes) == {4000}
+        assert {driver.close_code for driver in drivers} == {4000}
+        assert max(closed_s) - min(closed_s) > 0.2, "all were sent away at once"
         assert running(*pids) == []
         for driver in drivers:
             assert not driver.all("unsure")
@@ -451,6 +452,11 @@ async def test_ctrl_c_drains_before_the_store_goes(tmp_path: Path) -> None:
         assert relay.process.returncode == 0
         assert running(*pids) == []
         assert "relay: draining\n" in relay.log.read_text()
+
+
+async def _closed_at_s(party: Party) -> float:
+    await party.closed()
+    return asyncio.get_running_loop().time()
 
 
 # --- the loss of a part ----------------------------------------------------------------------------

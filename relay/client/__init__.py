@@ -19,7 +19,6 @@ from __future__ import annotations
 import random
 import ssl
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from .channel import Channel
 from .connection import TokenSource
@@ -52,6 +51,7 @@ from .events import (
     Typing,
 )
 from .storage import FileStorage, MemoryStorage, Storage
+from .wire import check_url
 
 __all__ = [
     "Accepted",
@@ -116,11 +116,8 @@ def connect(
     Raises `ValueError` for an `url` that is no WebSocket address. Entering raises what
     `storage.load` raises, or `StorageError` if that is no state of this SDK.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        words = "the gateway's address begins with wss:// (or ws://) and names a host"
-        raise ValueError(words)
-    if tls is not None and parts.scheme == "ws":
+    is_secure = check_url(url)
+    if tls is not None and not is_secure:
         words = "a TLS context needs an address that begins with wss://"
         raise ValueError(words)
     if in_flight < 1:

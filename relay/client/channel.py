@@ -18,7 +18,8 @@ from .delivery import Deliveries, Delivery
 from .errors import AttachRefused, ChannelClosed, StorageError
 from .events import Attached, ChannelState, Closed, ConnectionChanged, Event, Message, Post
 from .link import Link
-from .storage import SavedState, Storage
+from .state import SavedState
+from .storage import Storage
 
 #: So many events may wait for the application; then nothing more is read from the socket, and if
 #: it stays so the relay ends the connection (4001), which loses nothing.
@@ -95,7 +96,7 @@ class Channel:
 
     @property
     def attached(self) -> Attached | None:
-        """What the relay said at the last attach: the peer's alias, the deadline, ..."""
+        """The channel and the peer as the relay last told: alias, online, deadline, ..."""
         return self._attached
 
     async def wait_attached(self) -> Attached:
@@ -203,6 +204,8 @@ class Channel:
                 self._decided.set()
             case Closed():
                 self._end()
+        if self._attached is not None:
+            self._attached = self._attached.after(event)
         self._deliveries.settle(event)
         self._events.append(event)
         self._came.set()

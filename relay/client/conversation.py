@@ -12,9 +12,9 @@ from typing import Final
 from ..core.codes import CloseCode
 from ..core.session import RemoteProtocolError, Session, Side, State
 from .events import Closed, Event
+from .frames import Frame
 from .ledger import READERS, Ledger
-from .storage import SavedState
-from .wire import Frame
+from .state import SavedState
 
 #: The relay answers `attach` or closes; a connection on which it does neither is given up.
 ATTACH_TIMEOUT_S: Final = 10.0

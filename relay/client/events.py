@@ -6,7 +6,7 @@ No `repr` shows a text or a place: these values end up in logs.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -162,6 +162,18 @@ class Attached:
     deadline_ms: int
     alias: str
     online: bool
+
+    def after(self, event: Event) -> Attached:
+        """The same as it stands after `event`."""
+        match event:
+            case Reassigned():
+                online = self.online and event.epoch == self.epoch
+                return replace(self, epoch=event.epoch, alias=event.alias, online=online)
+            case StateChanged():
+                return replace(self, state=event.state, deadline_ms=event.deadline_ms)
+            case Presence():
+                return replace(self, online=event.online)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from .wire import Frame
+from .frames import Frame
 
 #: How many keys are remembered. Two kinds can come again: what is in the log, at most 2,000
 #: messages for one pairing, and what the store lost while its sender still keeps it. A key that

@@ -23,10 +23,10 @@ from .events import (
     Reassigned,
     Refused,
 )
+from .frames import Frame, field, optional, strings
 from .inbox import Inbox, key_of
 from .outbox import Outbox
-from .storage import SavedPost, SavedState
-from .wire import Frame, field, optional, strings
+from .state import SavedPost, SavedState
 
 
 class WrongTrip(Exception):

@@ -18,8 +18,9 @@ from .backoff import STEADY_S, reconnect_delay_s
 from .connection import NO_CLOSE_FRAME, Ending, Token
 from .conversation import Conversation
 from .events import ChannelState, ConnectionChanged, Event
+from .frames import BadFrame, decode, pack
 from .ledger import WrongTrip
-from .wire import CLOSE_TIMEOUT_S, BadFrame, decode, open_socket, pack
+from .wire import CLOSE_TIMEOUT_S, open_socket
 
 
 class Owner(Protocol):

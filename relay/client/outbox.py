@@ -15,9 +15,9 @@ from typing import Final
 
 from .errors import OutboxFull
 from .events import MAX_TEXT_BYTES, Post
+from .frames import Frame
 from .pace import Limits, Pace
-from .storage import SavedPost
-from .wire import Frame
+from .state import SavedPost
 
 #: A channel carries no more messages for one pairing, so more could never be delivered.
 MAX_POSTS: Final = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .wire import BadFrame, Frame, field, optional
+from .frames import BadFrame, Frame, field, optional
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from .events import (
     StateChanged,
     Typing,
 )
+from .frames import Frame, field, inner, optional
 from .pace import Limits
-from .wire import Frame, field, inner, optional
 
 
 def attached(frame: Frame) -> tuple[Attached, Limits]:

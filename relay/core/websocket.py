@@ -51,7 +51,8 @@ class Assembler:
         self._size += len(payload)
         if self._size > self._max_bytes:
             raise FrameError(CloseCode.MESSAGE_TOO_BIG, "the message is larger than allowed")
-        parts.append(payload)
+        if payload:  # empty fragments are allowed, and free for whoever sends them
+            parts.append(payload)
         if not fin:
             return None
         self._parts = None

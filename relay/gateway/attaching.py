@@ -37,23 +37,30 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     except BadToken:
         node.close(connection, CloseCode.BAD_TOKEN)
         return
+    seated: Attachment | NotAttached | None = None
+    channel: Channel | None
     try:
-        seated = await node.store.attach(
-            token.trip, digest=token.digest, node=node.id, connection=connection.id,
-            device=(frame.device or "").replace(" ", ""), attempt=frame.attempt or 0,
-            epoch=frame.epoch or 0, after=frame.after or "", pending=frame.pending or (),
-        )  # fmt: skip
-        if isinstance(seated, NotAttached):
-            if seated.why in _ENDS:
-                connection.send(Closed(seated.reason, list(seated.undelivered)))
-                node.close(connection, _ENDS[seated.why])
-            else:
-                node.close(connection, _REFUSALS[seated.why])
-            return
-        channel = await _channel_of(node, token.trip, seated)
+        while True:
+            seated = await node.store.attach(
+                token.trip, digest=token.digest, node=node.id, connection=connection.id,
+                device=(frame.device or "").replace(" ", ""), attempt=frame.attempt or 0,
+                epoch=frame.epoch or 0, after=frame.after or "", pending=frame.pending or (),
+            )  # fmt: skip
+            if isinstance(seated, NotAttached):
+                if seated.why in _ENDS:
+                    connection.send(Closed(seated.reason, list(seated.undelivered)))
+                    node.close(connection, _ENDS[seated.why])
+                else:
+                    node.close(connection, _REFUSALS[seated.why])
+                return
+            channel = await _channel_of(node, token.trip, seated)
+            if channel is not None:
+                break  # else a party was reassigned meanwhile: ask again
     except (StoreError, KeyUnavailable, Unreadable) as error:
         log.warning("attach_failed", error=type(error).__name__)
         node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+        if isinstance(seated, Attachment):
+            await _free_seat(node, token.trip, seated.role, connection)
         return
     if connection.closed:
         await _free_seat(node, token.trip, seated.role, connection)
@@ -63,14 +70,18 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     if frame.epoch and frame.epoch != seated.epoch:
         connection.send(Reassigned(seated.epoch, seated.peer_alias, seated.undelivered))
     replay(node, channel, connection, seated.after)
+    # News between the script and this line found no connection to tell.
+    await look_at(node, channel)
 
 
-async def _channel_of(node: Node, trip: str, seated: Attachment) -> Channel:
+async def _channel_of(node: Node, trip: str, seated: Attachment) -> Channel | None:
     channel = node.channels.get(trip)
     if channel is not None and channel.epoch < seated.epoch:
         # The news of a reassignment has not reached this node yet.
         await look_at(node, channel)
         channel = node.channels.get(trip)
+    if channel is not None and channel.epoch > seated.epoch:
+        return None
     if channel is None or channel.epoch != seated.epoch:
         data_key = unwrap(node.ring.ring, seated.messages_key, trip=trip)
         channel = Channel(
@@ -85,7 +96,7 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
     older = channel.connections.get(role)
     if older is not None:
         leave(node, channel, older, CloseCode.TAKEN_OVER)
-    elif seated.replaced is not None and seated.replaced.node != node.id:
+    if seated.replaced is not None and seated.replaced.node != node.id:
         node.mail(
             seated.replaced.node,
             ["taken_over", channel.trip, role.letter, seated.replaced.connection],
@@ -95,11 +106,12 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
     connection.channel, connection.role = channel, role
     connection.n = connection.known_n = seated.n
     connection.head = seated.head
-    if role not in channel.buckets:
+    if (channel.trip, role) not in node.buckets:
         limits, now_s = node.limits, node.loop.time()
         # The rate is the party's: a new connection brings what the time since the last one earned.
         earned = None if seated.since_last_s is None else seated.since_last_s * limits.posts_per_s
-        channel.buckets[role] = Bucket(limits.posts_per_s, limits.posts_burst, now_s, earned)
+        bucket = Bucket(limits.posts_per_s, limits.posts_burst, now_s, earned)
+        node.buckets[channel.trip, role] = bucket
     if seated.got:
         channel.got[role] = max(seated.got, channel.got.get(role, ""))
     set_online(channel, role, True, None)
@@ -139,13 +151,23 @@ def dropped(node: Node, connection: Connection) -> None:
         return
     del channel.connections[role]
     node.counts.detached += 1
+    # By then it would be full, so a new one is as good.
+    full_s = node.limits.posts_burst / node.limits.posts_per_s
+    node.loop.call_later(full_s, _forget_bucket, node, channel.trip, role)
     if (channel, role) in node.receipts:
         flush_one(node, channel, role)
     if not channel.connections:
-        node.channels.pop(channel.trip, None)
+        if node.channels.get(channel.trip) is channel:
+            del node.channels[channel.trip]
     else:
         set_online(channel, role, False, None)
     node.spawn(_free_seat(node, channel.trip, role, connection))
+
+
+def _forget_bucket(node: Node, trip: str, role: Role) -> None:
+    channel = node.channels.get(trip)
+    if channel is None or role not in channel.connections:
+        node.buckets.pop((trip, role), None)
 
 
 async def _free_seat(node: Node, trip: str, role: Role, connection: Connection) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import struct
+from typing import Final, NamedTuple
 
 from ..core.body import Body, unpack_body
-from ..core.bucket import Bucket
 from ..core.frames import Message
 from ..core.ids import Role
 from ..store.store import ROLE_OF, LogWriter, position, time_ms
 from ..vault.binding import Sender
-from ..vault.envelope import DataKey, MessageCipher
+from ..vault.envelope import DataKey, MessageCipher, Unreadable
 from ..vault.tags import ReportTags, channel_place
 from .connection import Connection
+
+#: What a stored message that is damaged raises when it is opened.
+UNREADABLE: Final = (Unreadable, ValueError, struct.error)
 
 
 class Entry(NamedTuple):
@@ -53,7 +56,7 @@ class Channel:
     """A channel as this node serves it: who is attached, and how to read and write its log."""
 
     __slots__ = (
-        "_data_key", "buckets", "cipher", "connections", "deadline", "epoch", "got", "key_id",
+        "_data_key", "cipher", "connections", "deadline", "epoch", "got", "key_id",
         "key_present", "locations", "online", "place", "seen", "state", "told", "trip", "writer",
     )  # fmt: skip
 
@@ -67,7 +70,6 @@ class Channel:
         #: The other nodes at which a party of this channel is attached.
         self.locations: dict[Role, str] = {}
         self.online: dict[Role, bool] = {}
-        self.buckets: dict[Role, Bucket] = {}
         self.got: dict[Role, str] = {}
         self.seen: dict[Role, str] = {}
         #: What of `got` and `seen` the peer has been told.

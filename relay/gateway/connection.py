@@ -42,8 +42,8 @@ _OPCODES: Final = {_CONTINUATION: 0, _TEXT: 1, _BINARY: 2}
 
 #: A connection that goes on being refused for its frames is not an app but a flood.
 _MAX_COMPLAINTS: Final = 200
-#: Nor is one that posts on while this many answers wait for the store.
-_MAX_ANSWERS: Final = 1000
+#: Nor is one that posts on while this many refusals wait behind answers of the store.
+_MAX_REFUSALS: Final = 1000
 
 
 class Answer(Protocol):
@@ -56,6 +56,7 @@ class Answer(Protocol):
 class Gate(Protocol):
     """What a connection needs of the node."""
 
+    def connected(self, connection: Connection) -> None: ...
     def take(self, connection: Connection, frame: Any) -> None: ...
     def has_room(self, connection: Connection) -> None: ...
     def dropped(self, connection: Connection) -> None: ...
@@ -71,13 +72,19 @@ class Connection(WSListener):
 
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
-        "_gate", "_kind", "_loop", "_transport", "acknowledged", "answers", "catching_up",
-        "channel", "head", "heard_s", "id", "known_n", "n", "opened_s", "pinged_s", "replayed",
-        "resume_from", "role", "session",
+        "_gate", "_kind", "_loop", "_max_frames", "_transport", "acknowledged", "answers",
+        "catching_up", "channel", "frames", "head", "heard_s", "id", "known_n", "n", "opened_s",
+        "pinged_s", "replayed", "resume_from", "role", "session",
     )  # fmt: skip
 
     def __init__(
-        self, gate: Gate, identity: str, incoming: Codec, outgoing: Codec, bucket: Bucket
+        self,
+        gate: Gate,
+        identity: str,
+        incoming: Codec,
+        outgoing: Codec,
+        bucket: Bucket,
+        max_frames_per_s: float,
     ) -> None:
         self._gate = gate
         self._decode = incoming.decode
@@ -87,6 +94,9 @@ class Connection(WSListener):
         self._bucket = bucket
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport | None = None
+        self._max_frames = max_frames_per_s
+        #: How many came since the liveness clock last looked, about a second ago.
+        self.frames = 0
         self._choked = False
         self._closing = False
         self._complaints = 0
@@ -101,7 +111,7 @@ class Connection(WSListener):
         self.catching_up = False
         self.replayed = False
         self.resume_from: bytes | str | None = None
-        self.acknowledged: set[str] = set()
+        self.acknowledged: set[bytes] = set()
         self.opened_s = self.heard_s = self._loop.time()
         self.pinged_s = 0.0
 
@@ -112,11 +122,16 @@ class Connection(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._gate.connected(self)
         transport.underlying_transport.set_write_buffer_limits(high=MAX_UNREAD_BYTES // 4)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self.heard_s = self._loop.time()
         self.pinged_s = 0.0
+        self.frames += 1
+        if self.frames > self._max_frames:
+            self.abort()
+            return
         kind = frame.msg_type
         if self._closing:
             if kind == _CLOSE:
@@ -135,7 +150,8 @@ class Connection(WSListener):
             if message is not None:
                 self._take(message)
         elif kind == _PING:
-            transport.send_pong(frame.get_payload_as_bytes())
+            if not self._choked:
+                transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             self._closing = True
             # picows gives an int and calls it an enum.
@@ -143,6 +159,7 @@ class Connection(WSListener):
             answer = code if may_be_sent(code) else CloseCode.PROTOCOL_ERROR
             transport.send_close(answer)  # type: ignore[arg-type]
             transport.disconnect()
+            self._loop.call_later(CLOSE_TIMEOUT_S, self.abort)
 
     def _take(self, message: bytes) -> None:
         is_text = self._assembler.opcode == 1
@@ -232,7 +249,9 @@ class Connection(WSListener):
         """Refuse a post that never left this node, when its turn to be answered comes."""
         self.answers.append(_Known(Refused(post_id, code, message, retry_after_ms)))
         self.settle()
-        if len(self.answers) > _MAX_ANSWERS:
+        if len(self.answers) > _MAX_REFUSALS and sum(
+            isinstance(answer, _Known) for answer in self.answers
+        ) > _MAX_REFUSALS:  # fmt: skip
             self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
 
     def complain(self, code: ErrorCode, message: str) -> None:

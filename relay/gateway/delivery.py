@@ -13,10 +13,10 @@ from typing import Any, Final
 import structlog
 
 from ..core.codes import CloseCode
-from ..core.frames import Replayed
+from ..core.frames import Replayed, StateChanged
+from ..store.endpoint import StoreError
 from ..store.store import time_ms
-from ..vault.envelope import Unreadable
-from .channel import Channel, Entry
+from .channel import UNREADABLE, Channel, Entry
 from .connection import Connection
 from .node import Node
 
@@ -35,7 +35,7 @@ def deliver(
     for connection in tuple(channel.connections.values()):
         if connection.catching_up or n > connection.n + 1:
             if connection is origin:
-                connection.acknowledged.add(entry.post_id)
+                connection.acknowledged.add(entry.id)
             connection.known_n = max(connection.known_n, n)
             if not connection.catching_up:
                 node.counts.gaps += 1
@@ -45,6 +45,16 @@ def deliver(
             connection.head = entry.id
             if connection is not origin:
                 hand_over(node, connection, entry)
+        elif _order(entry.id) > _order(connection.head):
+            node.spawn(_resume_if_open(node, connection))
+
+
+def change_state(channel: Channel, state: str, deadline: int) -> None:
+    """Tell both parties of a grace or another deadline."""
+    if (state, deadline) != (channel.state, channel.deadline):
+        channel.state, channel.deadline = state, deadline
+        for connection in channel.connections.values():
+            connection.send(StateChanged("grace" if state == "grace" else "open", deadline))
 
 
 def hand_over(node: Node, connection: Connection, entry: Entry) -> None:
@@ -107,18 +117,40 @@ def _take_page(
             connection.n += 1
             connection.head = entry_id
         post_id, sender, sealed = fields[1].decode(), fields[2].decode(), fields[3]
-        if sender == "o" or post_id in connection.acknowledged:
+        if sender == "o" or entry_id in connection.acknowledged:
             continue
         try:
             entry = channel.entry(entry_id, sender, post_id, sealed, node.tags)
-        except Unreadable:
-            log.error("an entry of a log cannot be read", trip=channel.trip)
+        except UNREADABLE:
+            log.error("an entry of a log cannot be read")
             continue
         hand_over(node, connection, entry)
     if len(reply) == _PAGE:
         _read(node, channel, connection, last)
         return
+    if not reply and connection.known_n > connection.n:
+        node.spawn(_resume_if_open(node, connection))
+        return
     _finish(node, channel, connection)
+
+
+async def _resume_if_open(node: Node, connection: Connection) -> None:
+    """The log is shorter than what was served from it: the store has lost entries, or it closes.
+
+    In the first case the app resumes, and both apps post again what the log lacks.
+    """
+    channel = connection.channel
+    if channel is None:
+        return
+    epoch = channel.epoch
+    try:
+        glance = await node.store.glance(channel.trip, epoch)
+        has_lost = glance.state in ("open", "grace") and glance.epoch == epoch
+    except StoreError:
+        has_lost = True
+    if has_lost and channel.epoch == epoch:
+        log.warning("log_shortened")
+        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=100)
 
 
 async def _read_past_deadline(
@@ -126,9 +158,13 @@ async def _read_past_deadline(
 ) -> None:
     """An entry from after the deadline: either the deadline was moved and we have not heard, or the
     entry was stored in the moment before the close and was never accepted."""
-    glance = await node.store.glance(channel.trip, channel.epoch)
+    try:
+        glance = await node.store.glance(channel.trip, channel.epoch)
+    except StoreError:
+        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+        return
     if glance.epoch == channel.epoch and glance.deadline > channel.deadline:
-        channel.deadline = glance.deadline
+        change_state(channel, glance.state or "open", glance.deadline)
         _read(node, channel, connection, last)
 
 

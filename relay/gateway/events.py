@@ -22,15 +22,13 @@ from ..core.frames import (
     PeerTyping,
     Presence,
     Reassigned,
-    StateChanged,
 )
 from ..core.ids import Role
 from ..store.endpoint import StoreError
 from ..store.store import ROLE_OF, Glance, Seat, pairs
-from ..vault.envelope import Unreadable
-from .channel import Channel
+from .channel import UNREADABLE, Channel
 from .connection import Connection
-from .delivery import catch_up, deliver
+from .delivery import catch_up, change_state, deliver
 from .node import Node
 
 log = structlog.get_logger(__name__)
@@ -48,6 +46,7 @@ def close_channel(node: Node, channel: Channel, reason: str, undelivered: Undeli
     for role, connection in tuple(channel.connections.items()):
         connection.send(Closed(reason, _never_arrived(channel, role, undelivered)))
         node.close(connection, CloseCode.CHANNEL_CLOSED)
+        node.buckets.pop((channel.trip, role), None)
     channel.connections.clear()
 
 
@@ -68,7 +67,7 @@ def reassign_channel(
             connection.send(Closed(CloseReason.REASSIGNED, lost))
             node.close(connection, CloseCode.REASSIGNED)
             del channel.connections[role]
-            channel.buckets.pop(role, None)
+            node.buckets.pop((channel.trip, role), None)
         channel.locations.pop(role.peer if connection is stays else role, None)
         channel.online.pop(role.peer if connection is stays else role, None)
     channel.begin_epoch(epoch)
@@ -77,16 +76,7 @@ def reassign_channel(
     else:
         stays.n, stays.known_n, stays.head = 0, 0, b"0-0"
         stays.acknowledged.clear()
-        stays.replayed = True
         catch_up(node, channel, stays)
-
-
-def change_state(channel: Channel, state: str, deadline: int) -> None:
-    """Tell both parties of a grace or another deadline."""
-    if (state, deadline) != (channel.state, channel.deadline):
-        channel.state, channel.deadline = state, deadline
-        for connection in channel.connections.values():
-            connection.send(StateChanged("grace" if state == "grace" else "open", deadline))
 
 
 def set_online(channel: Channel, role: Role, online: bool, location: str | None) -> None:
@@ -112,9 +102,12 @@ def _never_arrived(channel: Channel, role: Role, undelivered: Undelivered) -> li
 
 
 async def look_at(node: Node, channel: Channel) -> None:
-    """Bring a channel to the store's state. Raises `StoreError`, having changed nothing."""
-    epoch = channel.epoch
-    conform(node, channel, epoch, await node.store.glance(channel.trip, epoch))
+    """Bring a channel to the store's state. Raises `StoreError`, having changed nothing.
+
+    The answer is acted on as it comes: a step later, an attach may have been seated that it has not
+    seen.
+    """
+    await look_at_all(node, (channel,))
 
 
 async def look_at_all(node: Node, channels: Sequence[Channel]) -> None:
@@ -166,6 +159,7 @@ def conform(node: Node, channel: Channel, epoch: int, glance: Glance) -> None:
         if here is None:
             living = seat is not None and seat.node in node.living_nodes
             set_online(channel, role, living, seat.node if seat and living else None)
+            tell_receipt(channel, role, glance.got[role], glance.seen[role])
         elif seat != Seat(node.id, here.id):
             leave(node, channel, here, CloseCode.TAKEN_OVER)
         elif glance.n > max(here.n, here.known_n):
@@ -179,8 +173,8 @@ def leave(node: Node, channel: Channel, connection: Connection, code: CloseCode)
     """Cut off a connection that holds no seat any more."""
     if connection.role is not None and channel.connections.get(connection.role) is connection:
         del channel.connections[connection.role]
-        if not channel.connections:
-            node.channels.pop(channel.trip, None)
+        if not channel.connections and node.channels.get(channel.trip) is channel:
+            del node.channels[channel.trip]
     node.close(connection, code)
 
 
@@ -214,9 +208,9 @@ def take_control(node: Node, payload: bytes) -> None:
 def take_mail(node: Node, payload: bytes) -> None:
     """What other nodes told this one."""
     for what, trip, *rest in msgspec.msgpack.decode(payload):
-        channel = node.channels.get(trip)
-        if channel is not None:
-            _MAIL[what](node, channel, *rest)
+        channel, take = node.channels.get(trip), _MAIL.get(what)
+        if channel is not None and take is not None:
+            take(node, channel, *rest)
 
 
 def _mail_post(
@@ -230,8 +224,8 @@ def _mail_post(
         return
     try:
         entry = channel.entry(entry_id, letter, post_id, sealed, node.tags)
-    except Unreadable:
-        log.error("mail that cannot be read", trip=channel.trip)
+    except UNREADABLE:
+        log.error("mail that cannot be read")
         return
     deliver(node, channel, entry, n)
 
@@ -257,12 +251,13 @@ def _mail_taken_over(node: Node, channel: Channel, letter: str, connection_id: s
 def _mail_receipt(
     node: Node, channel: Channel, epoch: int, letter: str, got: str, seen: str
 ) -> None:
-    if epoch == channel.epoch:
+    if epoch == channel.epoch and node.may_deliver():
         tell_receipt(channel, ROLE_OF[letter], got, seen)
 
 
 def _mail_typing(node: Node, channel: Channel, letter: str, on: bool) -> None:
-    tell_typing(channel, ROLE_OF[letter], on)
+    if node.may_deliver():
+        tell_typing(channel, ROLE_OF[letter], on)
 
 
 _MAIL: dict[str, Any] = {

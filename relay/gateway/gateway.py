@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 from collections.abc import Callable
 from itertools import count
@@ -52,7 +53,13 @@ from ..store.store import Store
 from ..store.subscriber import Subscriber
 from . import attaching, delivery, events, posting, receipts
 from .connection import Connection
-from .limits import ATTACH_TIMEOUT_S, CLOSE_TIMEOUT_S, SEND_BUFFER_BYTES, Limits
+from .limits import (
+    ATTACH_TIMEOUT_S,
+    CLOSE_TIMEOUT_S,
+    MAX_FRAMES_PER_S,
+    SEND_BUFFER_BYTES,
+    Limits,
+)
 from .node import Node
 
 log = structlog.get_logger(__name__)
@@ -66,7 +73,7 @@ _LIVENESS_S: Final = 1.0
 _LOOK_S: Final = 2.0
 _LOOK_AT_ONCE: Final = 200
 _SWEEP_S: Final = 0.5
-_SWEEP_AT_MOST: Final = 100
+_SWEEP_AT_MOST: Final = 10
 
 _CODECS: Final = {
     SUBPROTOCOL_MSGPACK: (FROM_APP_MSGPACK, TO_APP_MSGPACK),
@@ -196,6 +203,11 @@ class Gateway:
     ) -> WSListener | WSUpgradeResponseWithListener | None:
         if request.path.partition(b"?")[0] != PATH:
             return None
+        if not _is_handshake(request):
+            # Left to picows, the answer and a traceback would quote the header.
+            return WSUpgradeResponseWithListener(
+                WSUpgradeResponse.create_error_response(400, b"Not a WebSocket handshake.\n"), None
+            )
         offered = request.headers.get("Sec-WebSocket-Protocol")
         names = [name.strip() for name in offered.split(",")] if offered else [SUBPROTOCOL_JSON]
         chosen = next((name for name in names if name in _CODECS), None)
@@ -204,12 +216,17 @@ class Gateway:
             return _Unsupported()
         limits = self.node.limits
         bucket = Bucket(limits.frames_per_s, limits.frames_burst, self.node.loop.time())
-        connection = Connection(self, f"{next(self._names):x}", *_CODECS[chosen], bucket)
-        self.node.connections.add(connection)
+        may_say = 2 * (limits.frames_burst + limits.posts_burst)
+        connection = Connection(
+            self, f"{next(self._names):x}", *_CODECS[chosen], bucket, MAX_FRAMES_PER_S + may_say
+        )
         headers = {"Sec-WebSocket-Protocol": chosen} if offered else None
         return WSUpgradeResponseWithListener(
             WSUpgradeResponse.create_101_response(headers), connection
         )
+
+    def connected(self, connection: Connection) -> None:
+        self.node.connections.add(connection)
 
     def take(self, connection: Connection, frame: Frame) -> None:
         """A frame that may be said now."""
@@ -226,6 +243,8 @@ class Gateway:
         channel, role = connection.channel, connection.role
         assert channel is not None and role is not None
         location = channel.locations.get(role.peer)
+        if not self.node.may_deliver():
+            return
         if role.peer in channel.connections:
             events.tell_typing(channel, role, frame.on)
         elif location is not None:
@@ -251,6 +270,9 @@ class Gateway:
                 await step()
             except StoreError:
                 continue  # the pipe says so in the log, once, and comes back by itself
+            except Exception:
+                # A clock that stopped would stop all of it, and nobody would see.
+                log.exception("clock_step_failed")
 
     async def _beat(self) -> None:
         """Prove to the store, and to this node's own inbox, that all of the way is alive."""
@@ -282,6 +304,9 @@ class Gateway:
                 await self._look_around(pause_s=_LOOK_S)
             except StoreError:
                 await asyncio.sleep(_HEARTBEAT_S)
+            except Exception:
+                log.exception("look_failed")
+                await asyncio.sleep(_LOOK_S)
 
     async def _look_around(self, pause_s: float) -> None:
         channels = list(self.node.channels.values())
@@ -302,6 +327,7 @@ class Gateway:
         node, limits = self.node, self.node.limits
         now_s = node.loop.time()
         for connection in tuple(node.connections):
+            connection.frames = 0
             if connection.session.state is State.NEW:
                 if now_s - connection.opened_s > ATTACH_TIMEOUT_S:
                     node.close(connection, CloseCode.SILENT)
@@ -321,6 +347,21 @@ class Gateway:
             if isinstance(result, BaseException):
                 raise result
             counts.swept += result
+
+
+def _is_handshake(request: WSUpgradeRequest) -> bool:
+    """Whether the headers are those of RFC 6455 section 4.2.1."""
+    headers = request.headers
+    upgrade, connection = headers.get("Upgrade", ""), headers.get("Connection", "")
+    return (
+        "websocket" in upgrade.lower()
+        and "upgrade" in connection.lower()
+        and headers.get("Sec-WebSocket-Version") == "13"
+        and _KEY.fullmatch(headers.get("Sec-WebSocket-Key", "")) is not None
+    )
+
+
+_KEY: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 class _Unsupported(WSListener):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 ATTACH_TIMEOUT_S = 5.0
 #: Output that an app does not read, before it is cut off.
 MAX_UNREAD_BYTES = 256 * 1024
+#: WebSocket frames of any kind in a second, beyond what an app may say; a flood stalls all others.
+MAX_FRAMES_PER_S = 5000
 #: What the kernel may hold of it besides, for one connection; left alone it grows to megabytes.
 SEND_BUFFER_BYTES = 64 * 1024
 #: From our close frame to the end of the connection.

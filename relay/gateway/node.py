@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from ..core.bucket import Bucket
 from ..core.codes import CloseCode
 from ..core.ids import Role
 from ..keyfile import KeyFileError, LiveRing
@@ -49,6 +50,8 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.channels: dict[str, Channel] = {}
+        #: Each party's rate of posts, which outlives its connections.
+        self.buckets: dict[tuple[str, Role], Bucket] = {}
         self.living_nodes: frozenset[str] = frozenset()
         self.draining = False
         self._tags: ReportTags | None = None

@@ -18,7 +18,7 @@ from ..core.frames import Accepted, Frame, Post, Refused, Unsure
 from ..core.ids import Role
 from ..store.endpoint import NotSent, StoreError
 from ..store.store import LogWriter, position, time_ms
-from .channel import Channel, Entry
+from .channel import UNREADABLE, Channel, Entry
 from .connection import Connection
 from .delivery import deliver
 from .events import look_at
@@ -51,16 +51,17 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
     kind = frame.kind or "text"
     refusal = problem_with(kind, frame.text, frame.lat, frame.lon, node.limits.text_bytes)
     retry_ms = 0
-    if refusal is None and frame.epoch and frame.epoch != channel.epoch:
-        # It was written for the party that sat opposite then.
+    if refusal is None and (frame.epoch or 1) != channel.epoch:
+        # It was written for the party that sat opposite then; without an epoch nobody can tell.
         refusal = RefusedCode.REASSIGNED
-    if refusal is None and (wait_s := channel.buckets[role].take(connection.heard_s)):
+    if refusal is None and (wait_s := node.buckets[channel.trip, role].take(connection.heard_s)):
         refusal, retry_ms = RefusedCode.TOO_MANY, int(wait_s * 1000) + 1
     if refusal is None and not (node.keys_present and channel.key_present):
         refusal, retry_ms = RefusedCode.KEY_AWAY, _RETRY_MS
     if refusal is None and len(connection.answers) >= node.limits.in_flight:
         refusal, retry_ms = RefusedCode.IN_FLIGHT, 100
-    if refusal is None and connection.n > node.limits.channel_messages:
+    is_full = max(connection.n, connection.known_n) > node.limits.channel_messages
+    if refusal is None and is_full and not frame.again:
         refusal = RefusedCode.CHANNEL_FULL
     if refusal is not None:
         node.counts.refused[refusal] += 1
@@ -89,8 +90,8 @@ class Pending:
     """A post that the store has been asked to take, and its place in the line of answers."""
 
     __slots__ = (
-        "_again", "_body", "_channel", "_connection", "_epoch", "_node", "_role", "_sealed",
-        "frame", "id",
+        "_again", "_body", "_channel", "_cipher", "_connection", "_epoch", "_node", "_role",
+        "_sealed", "frame", "id",
     )  # fmt: skip
 
     def __init__(
@@ -107,6 +108,7 @@ class Pending:
         self._connection = connection
         self._channel = channel
         self._epoch = channel.epoch
+        self._cipher = channel.cipher
         self._role = role
         self._body = body
         self._sealed = sealed
@@ -139,8 +141,11 @@ class Pending:
             _, entry_id, n, held = reply
             if held:
                 # What was stored then is what counts, whatever this try said.
-                stored = self._channel.cipher.open(self._role, self.id, held)
-                self._body = unpack_body(stored)
+                try:
+                    self._body = unpack_body(self._cipher.open(self._role, self.id, held))
+                except UNREADABLE:
+                    self._unsure()
+                    return
             self._accept(entry_id, n)
         else:
             self._find_out_why()
@@ -175,6 +180,8 @@ class Pending:
         self._refuse(RefusedCode.REASSIGNED if moved else RefusedCode.CLOSED)
 
     def _failed(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+            self._node.spawn(self._node.store.load_scripts())
         if isinstance(reply, (NotSent, hiredis.ReplyError)):
             # Never left this node, or the store answered the whole transaction with an error.
             self._refuse(RefusedCode.STORE_AWAY, _RETRY_MS)

@@ -49,6 +49,8 @@ def flush(node: Node) -> None:
 def flush_one(node: Node, channel: Channel, role: Role) -> None:
     """Tell the peer and the store how far a party is."""
     node.receipts.discard((channel, role))
+    if not node.may_deliver():
+        return  # the apps say it again when they resume
     got, seen = channel.got.get(role, ""), channel.seen.get(role, "")
     location = channel.locations.get(role.peer)
     tell_receipt(channel, role, got, seen)

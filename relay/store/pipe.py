@@ -165,14 +165,19 @@ class Pipe:
     async def _dial(self) -> _Line:
         line = await connect(self._endpoint, lambda: _Line(self._lost.set), _CONNECT_TIMEOUT_S)
         loop = asyncio.get_running_loop()
-        for command in self._endpoint.greeting(self._name):
-            answered: asyncio.Future[Any] = loop.create_future()
-            line.send(pack(*command), _resolve(answered), 0)
-            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                reply = await answered
-            if isinstance(reply, hiredis.ReplyError):
-                line.abort()
-                raise StoreError(f"the store at {self._endpoint} refused us: {_kind(reply)}")
+        try:
+            for command in self._endpoint.greeting(self._name):
+                answered: asyncio.Future[Any] = loop.create_future()
+                line.send(pack(*command), _resolve(answered), 0)
+                async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                    reply = await answered
+                if isinstance(reply, StoreError):
+                    raise reply
+                if isinstance(reply, hiredis.ReplyError):
+                    raise StoreError(f"the store at {self._endpoint} refused us: {_kind(reply)}")
+        except BaseException:
+            line.abort()
+            raise
         return line
 
     async def _stay_connected(self) -> None:
@@ -183,6 +188,7 @@ class Pipe:
                 try:
                     async with asyncio.timeout(self._reply_timeout_s / 4):
                         await self._lost.wait()
+                    self._lost.clear()
                 except TimeoutError:
                     if self._line.silent_s(loop.time()) > self._reply_timeout_s:
                         log.warning("store_silent", owed_s=self._reply_timeout_s)

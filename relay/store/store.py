@@ -108,6 +108,8 @@ class Glance:
     deadline: int
     reason: str
     aliases: dict[Role, str]
+    got: dict[Role, str]
+    seen: dict[Role, str]
     seats: dict[Role, Seat | None]
     undelivered: dict[Role, list[tuple[str, str]]]
 
@@ -162,6 +164,8 @@ def _glance(n: int, r: list[bytes | None]) -> Glance:
         deadline=int(r[2] or 0),
         reason=text(r[3]),
         aliases={Role.DRIVER: text(r[4]), Role.CUSTOMER: text(r[5])},
+        got={Role.DRIVER: text(r[10]), Role.CUSTOMER: text(r[11])},
+        seen={Role.DRIVER: text(r[12]), Role.CUSTOMER: text(r[13])},
         seats={Role.DRIVER: Seat.parse(r[6]), Role.CUSTOMER: Seat.parse(r[7])},
         undelivered={Role.DRIVER: pairs(r[8]), Role.CUSTOMER: pairs(r[9])},
     )
@@ -408,15 +412,19 @@ class Store:
 
         def both(record: Any) -> None:
             try:
-                callback(_glance(checked(length[0]), checked(record)))
+                found: Glance | StoreError = _glance(checked(length[0]), checked(record))
             except StoreError as error:
-                callback(error)
+                found = error
+            except (ValueError, TypeError, IndexError):
+                found = StoreError("a channel's record is damaged")
+            callback(found)
 
         self.pipe.send(pack("XLEN", keys.log(trip, epoch)), length.append)
         self.pipe.send(
             pack(
                 "HMGET", keys.trip(trip), "state", "epoch", "deadline", "reason", "d.alias",
                 "c.alias", "d.seat", "c.seat", "d.undelivered", "c.undelivered",
+                "d.got", "c.got", "d.seen", "c.seen",
             ),
             both,
         )  # fmt: skip

@@ -23,7 +23,7 @@ from relay.client.events import (
     Reassigned,
     Refused,
 )
-from relay.client.storage import SavedState
+from relay.client.state import SavedState
 from tests.client.relay_model import PEER_OF, End, RelayModel
 
 

@@ -1,6 +1,7 @@
 """What the SDK does when a connection ends, the store forgets, or another party takes the seat."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 
@@ -141,6 +142,23 @@ async def test_delays_grow_while_nobody_answers(channel_of: Connect, relay: Scri
             for _ in range(4)
         ]
     assert delays == [0.01, 0.02, 0.04, 0.08]
+
+
+async def test_hours_without_a_network_leave_one_event(
+    relay: ScriptedRelay, channel_of: Connect
+) -> None:
+    await relay.stop()
+    async with channel_of(DRIVER, rng=lambda: 0.001) as driver:
+        await asyncio.sleep(0.3)
+        events = []
+        async with asyncio.timeout(5):
+            events.append(await anext(driver))
+        while driver._events:
+            events.append(await anext(driver))
+        assert len(events) <= 2
+        last = events[-1]
+        assert isinstance(last, ConnectionChanged)
+        assert last.state is driver.state
 
 
 async def test_a_steady_connection_starts_the_count_anew(
@@ -301,6 +319,8 @@ async def test_a_reassignment_hands_back_what_was_not_delivered(
         relay.model.reassign("customer", "customer-2")
         told = await until(driver, Reassigned)
         assert (told.epoch, told.alias) == (2, "customer-2")
+        assert driver.attached is not None
+        assert (driver.attached.epoch, driver.attached.alias) == (2, "customer-2")
         back = [accepted, unanswered, queued]
         assert [post.id for post in told.undelivered] == [delivery.id for delivery in back]
         for delivery in (unanswered, queued):
@@ -329,6 +349,8 @@ async def test_a_reassignment_while_away_hands_back_as_well(
         relay.model.reassign("customer", "customer-2")
         told = await until(driver, Reassigned)
         assert [post.id for post in told.undelivered] == [accepted.id, queued.id]
+        assert driver.attached is not None
+        assert driver.attached.alias == "customer-2"
         await nothing_more(driver)
     assert relay.model.log == [], "nothing reached the new party"
 
@@ -542,7 +564,17 @@ async def test_a_proxy_of_the_environment_is_not_used(
     assert not heard
 
 
-@pytest.mark.parametrize("url", ["http://gateway/v1/channel", "gateway/v1/channel", "wss:///x", ""])
+@pytest.mark.parametrize(
+    "url",
+    ["http://gateway/v1/channel", "gateway/v1/channel", "wss:///x", "", "wss://a:x/", "wss://a/#b"],
+)
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(ValueError, match="wss://"):
         connect(url, DRIVER)
+
+
+def test_what_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="wss://"):
+        connect("ws://gateway/v1/channel", DRIVER, tls=ssl.create_default_context())
+    with pytest.raises(ValueError, match="at least one"):
+        connect("wss://gateway/v1/channel", DRIVER, in_flight=0)

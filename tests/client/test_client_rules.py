@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from relay.client import Accepted, Message, PeerGot, PeerSeen, Post, Reassigned
 from relay.client.conversation import Conversation
+from relay.client.frames import BadFrame, decode, field, strings
 from relay.client.inbox import MAX_KNOWN, Inbox
 from relay.client.pace import Limits, Pace
-from relay.client.storage import SavedPost, SavedState
-from relay.client.wire import BadFrame, decode, field, strings
+from relay.client.state import SavedPost, SavedState
 from relay.core.session import ProtocolError
 from tests.client.relay_model import End, Frame, RelayModel
 

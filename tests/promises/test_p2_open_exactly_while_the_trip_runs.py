@@ -69,7 +69,7 @@ def seed() -> int:
 @pytest.fixture
 async def busy(tmp_path: Path) -> AsyncIterator[RelayProcess]:
     async with RelayProcess(
-        tmp_path, "--workers", "2", posts_per_s=1e6, frames_per_s=1e6, in_flight=1000,
+        tmp_path, "--workers", "2", posts_per_s=1e6, frames_per_s=1e6, in_flight=10**6,
         channel_messages=10**6, log_level="error",
     ) as running:  # fmt: skip
         yield running
@@ -203,11 +203,11 @@ async def test_a_frozen_node_delivers_what_is_still_open_when_it_wakes(
     assert customer.texts() == ["one", "two"]
 
 
-async def test_no_post_is_accepted_after_the_grace(relay: RelayProcess) -> None:
+async def test_no_post_is_accepted_after_the_grace(busy: RelayProcess) -> None:
     """The deadline is exact by the store's clock, not by the next sweep."""
-    tokens = await relay.open_trip("grace", retention_s=600)
-    driver = await Party.attach(relay.gateway_url, tokens["driver"])
-    answer = await relay.end_trip("grace", grace_s=1)
+    tokens = await busy.open_trip("grace", retention_s=600)
+    driver = await Party.attach(busy.gateway_url, tokens["driver"])
+    answer = await busy.end_trip("grace", grace_s=1)
     assert answer["state"] == "grace"
     assert (await driver.hear("state"))["deadline"] == answer["deadline"]
     talker = Talker(driver, "d")

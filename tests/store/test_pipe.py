@@ -17,7 +17,6 @@ from relay.store.endpoint import BadStoreUrl, Endpoint, NotSent, Unanswered, pac
 from relay.store.pipe import Pipe, StoreRefused
 from relay.store.scripts import ALL
 from relay.store.store import LogWriter, Store
-from tests.support.relay import children
 from tests.support.waiting import until
 
 
@@ -35,9 +34,9 @@ async def pipe(server: EmbeddedServer) -> AsyncIterator[Pipe]:
     await found.stop()
 
 
-def server_pid() -> int:
-    (pid,) = [pid for pid, line in children(os.getpid()) if line.startswith("valkey-server")]
-    return pid
+async def server_pid(pipe: Pipe) -> int:
+    info = (await pipe.call("INFO", "server")).decode()
+    return int(info.partition("process_id:")[2].partition("\r")[0])
 
 
 async def test_cancelled_at_random_nobody_gets_anothers_reply(pipe: Pipe) -> None:
@@ -69,7 +68,7 @@ async def test_a_callback_that_fails_costs_nobody_else_a_reply(pipe: Pipe) -> No
 
 
 async def test_a_hung_store_is_noticed_and_what_was_under_way_is_unanswered(pipe: Pipe) -> None:
-    pid = server_pid()
+    pid = await server_pid(pipe)
     os.kill(pid, signal.SIGSTOP)
     try:
         began_s = asyncio.get_running_loop().time()

@@ -26,6 +26,7 @@ class Party:
         self._binary = protocol == MSGPACK
         self.heard: list[dict[str, Any]] = []
         self.attached: dict[str, Any] = {}
+        self.epoch = 1
         self._news = asyncio.Event()
         self._taken = 0
         self._ids = itertools.count(1)
@@ -75,7 +76,9 @@ class Party:
     async def _read(self) -> None:
         try:
             async for data in self.socket:
-                self.heard.append(msgpack.unpackb(data) if self._binary else json.loads(data))
+                frame = msgpack.unpackb(data) if self._binary else json.loads(data)
+                self.epoch = frame.get("epoch", self.epoch)
+                self.heard.append(frame)
                 self._news.set()
         except ConnectionClosed:
             pass
@@ -106,6 +109,7 @@ class Party:
     async def post(self, text: str, **fields: Any) -> str:
         """Post without waiting; give the id."""
         name = fields.pop("id", None) or f"m{next(self._ids)}"
+        fields.setdefault("epoch", self.epoch)
         await self.say("post", id=name, text=text, **fields)
         return name
 

@@ -48,7 +48,7 @@ redis.call('HSET', KEYS[1], role .. '.seat', node .. ' ' .. conn .. ' ' .. devic
 
 local log = log_key(trip, epoch)
 local after, lost = ARGV[8], {}
-if ARGV[7] ~= '0' and ARGV[7] ~= epoch then
+if ARGV[7] ~= epoch and (ARGV[7] ~= '0' or epoch ~= '1') then
   after = ''
 else
   if #ARGV > 8 then

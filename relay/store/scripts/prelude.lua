@@ -108,7 +108,11 @@ local function state_of(trip, now)
   local state, deadline = get(trip, 'state', 'deadline')
   if not state then return 'absent' end
   if state ~= 'closed' and now >= tonumber(deadline) then
-    close(trip, state == 'grace' and 'ended' or 'expired', state == 'grace' and '' or 'expired', now)
+    if state == 'grace' then
+      close(trip, 'ended', get(trip, 'detail') or '', now)
+    else
+      close(trip, 'expired', 'expired', now)
+    end
     return 'closed'
   end
   return state

@@ -7,7 +7,10 @@ for _, member in ipairs(due) do
   if what == 'close' then
     local state = state_of(trip, now)
     -- Nothing to close: the record is gone or was closed by another way.
-    if state ~= 'open' and state ~= 'grace' then redis.call('ZREM', KEYS[1], member) end
+    if state ~= 'open' and state ~= 'grace' then
+      redis.call('ZREM', KEYS[1], member)
+      redis.call('ZREM', TAG .. ':open', trip)
+    end
   else
     local epochs = tonumber((get(trip, 'epoch'))) or 0
     for epoch = 1, epochs do redis.call('DEL', kept_key(trip, int(epoch))) end

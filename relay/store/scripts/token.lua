@@ -8,10 +8,10 @@ if refusal then return { refusal } end
 local party, tokens = get(trip, role .. '.party', role .. '.tokens')
 if party ~= ARGV[3] then return { 'party' } end
 local revoke = ARGV[6] == '1'
+if revoke then redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.tokens') end  -- frees first
 redis.call('HSET', KEYS[1], role .. '.tokens',
   with_token(tokens, ARGV[4], int(now + tonumber(ARGV[5]) * 1000), revoke))
 if revoke then
-  redis.call('HDEL', KEYS[1], role .. '.seat')
   tell({ op = 'revoked', trip = trip, role = role })
 end
 return { 'ok' }
