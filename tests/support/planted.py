@@ -207,10 +207,13 @@ async def store_contents(redis: Redis) -> list[bytes]:
 
 
 async def store_commands(redis: Redis) -> list[bytes]:
-    """What the store remembers of commands and clients: SLOWLOG, COMMANDLOG, CLIENT LIST, INFO."""
+    """What the store remembers of commands since the last call (SLOWLOG and COMMANDLOG, which are
+    emptied), and of clients (CLIENT LIST, INFO, ACL LOG)."""
     found = _flat(await redis.execute_command("SLOWLOG", "GET", "-1"))
     for kind in ("SLOW", "LARGE-REQUEST", "LARGE-REPLY"):
-        found += _flat(await redis.execute_command("COMMANDLOG", "GET", "-1", kind))
+        if kind != "SLOW":  # which is what SLOWLOG gave
+            found += _flat(await redis.execute_command("COMMANDLOG", "GET", "-1", kind))
+        await redis.execute_command("COMMANDLOG", "RESET", kind)
     found += _flat(await redis.execute_command("CLIENT", "LIST"))
     found += _flat(await redis.info("everything"))
     found += _flat(await redis.acl_log())
