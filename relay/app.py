@@ -128,11 +128,14 @@ class Relay:
 
     async def _start(self) -> None:
         await self._reserve_ports()
+        if not self._maintains_keys:
+            self._ring = self._keys()  # it may be missing, so before anything is started
         if not self.settings.redis:
             server = EmbeddedServer(self.settings.folder, durable=self._durable)
             await self._stack.enter_async_context(server)
             self.store_url = server.url
-        self._ring = self._keys()
+        if self._maintains_keys:
+            self._ring = self._keys()  # beside the store's data, in the folder that is private now
         ring_path = None if self._ring is None else str(self.settings.ring_path)
         order = Order(self.settings, self.store_url, ring_path).to_json()
         for _ in range(self.settings.workers):

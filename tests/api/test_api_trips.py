@@ -203,7 +203,7 @@ async def test_an_open_older_than_a_tombstone_lives_is_told_closed(world: World)
     answer = await world.call("POST", "/v1/trips", late)
     assert (answer.status_code, answer.json()["code"]) == (409, "closed")
     assert (await world.call("GET", "/v1/trips/t1")).status_code == 404
-    await world.open("t1", requested_at=world.clock() - tombstone_ms + 120_000)
+    await world.open("t1", requested_at=world.clock() - tombstone_ms + 660_000)
 
 
 async def test_an_open_from_the_future_is_refused(world: World) -> None:

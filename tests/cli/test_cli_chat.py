@@ -331,7 +331,7 @@ async def test_a_terminal(talk: Talk) -> None:
         message = await customer.hear("message", text="Halo Kak 漢")
         await terminal.until(lambda: terminal.row("Halo Kak").endswith(" ✓"), "one tick")
         ours = terminal.row("Halo Kak")
-        assert ours.startswith(" " * 60)
+        assert ours.startswith(" " * 50)
         await customer.say("got", pos=message["pos"])
         await terminal.until(lambda: terminal.row("Halo Kak").endswith(" ✓✓"), "two ticks")
         await customer.say("seen", pos=message["pos"])

@@ -168,7 +168,7 @@ async def test_it_leaves_nothing_when_it_is_stopped(tmp_path: Path, number: sign
 
 async def test_it_leaves_nothing_when_it_is_stopped_while_it_starts(tmp_path: Path) -> None:
     process = await start("demo", TMPDIR=str(tmp_path))
-    await until(lambda: list(tmp_path.glob("*/data/valkey.sock")), "the store runs", 20)
+    await until(lambda: list(tmp_path.glob("*/data/valkey.log")), "the store runs", 20)
     process.send_signal(signal.SIGTERM)
     done = await finish(process)
     assert "Traceback" not in done.err
