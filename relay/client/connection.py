@@ -97,8 +97,8 @@ class Ending:
         received = error.rcvd
         if received is None:
             return cls.broken("the connection broke off")
-        if error.rcvd_then_sent is False and error.sent and received.code == error.sent.code:
-            # Our own code, sent back: we gave the connection up, the relay said nothing.
+        if error.rcvd_then_sent is False and received.code < CloseCode.DRAINING:
+            # The answer to our own close frame; a code of the relay's own would have crossed it.
             return cls.broken("the connection was given up")
         name = received.reason.partition(";")[0]
         return cls(

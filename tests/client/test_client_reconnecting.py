@@ -110,7 +110,7 @@ async def test_codes_after_which_the_app_stops_and_keeps_its_posts(
         assert (closed.reason, closed.code, closed.undelivered) == (reason, code, ())
         assert [post.text for post in closed.kept] == ["hello"]
         with pytest.raises(ChannelClosed, match=str(code)):
-            await delivery.accepted()
+            await asyncio.wait_for(delivery.accepted(), 5)
         assert await nothing_more(driver) == []
     assert len(relay.said("attach")) == 1
 
@@ -118,7 +118,7 @@ async def test_codes_after_which_the_app_stops_and_keeps_its_posts(
 async def test_a_refused_attach_says_why(relay: ScriptedRelay, channel_of: Connect) -> None:
     async with channel_of("no-such-token") as channel:
         with pytest.raises(AttachRefused, match="unknown or was revoked") as caught:
-            await channel.wait_attached()
+            await asyncio.wait_for(channel.wait_attached(), 5)
     assert caught.value.closed.code == 4503
 
 
@@ -194,7 +194,7 @@ async def test_an_expired_token_that_cannot_be_fetched_stops(
     relay.on("attach", close(4100, "token_expired"))
     async with channel_of(DRIVER) as driver:
         with pytest.raises(AttachRefused, match="callable that fetches one"):
-            await driver.wait_attached()
+            await asyncio.wait_for(driver.wait_attached(), 5)
 
 
 async def test_a_backend_that_fails_is_asked_again(
@@ -269,7 +269,7 @@ async def test_what_the_store_forgot_is_posted_again(
         await attached(customer)
         relay.on("got", *[ignore] * 9)
         for text in ("one", "two", "three"):
-            await (await driver.post(text)).accepted()
+            await asyncio.wait_for((await driver.post(text)).accepted(), 5)
         assert await texts(customer, 1) == ["one"]
         for caller in tuple(relay.callers.values()):
             caller.drop()
@@ -310,7 +310,7 @@ async def test_a_reassignment_hands_back_what_was_not_delivered(
             await until(driver, PeerGot, lambda e: confirmed.id in e.ids)
             await reading
         accepted = await driver.post("accepted")
-        await accepted.accepted()
+        await asyncio.wait_for(accepted.accepted(), 5)
         relay.on("post", ignore)
         unanswered = await driver.post("unanswered")
         await relay.until(lambda: len(relay.said("post")) == 3)
@@ -325,7 +325,7 @@ async def test_a_reassignment_hands_back_what_was_not_delivered(
         assert [post.id for post in told.undelivered] == [delivery.id for delivery in back]
         for delivery in (unanswered, queued):
             with pytest.raises(HandedBack):
-                await delivery.accepted()
+                await asyncio.wait_for(delivery.accepted(), 5)
         assert driver.outbox == ()
 
         async with channel_of(CUSTOMER) as newcomer:
@@ -341,7 +341,7 @@ async def test_a_reassignment_while_away_hands_back_as_well(
 ) -> None:
     async with channel_of(DRIVER) as driver:
         accepted = await driver.post("accepted")
-        await accepted.accepted()
+        await asyncio.wait_for(accepted.accepted(), 5)
         relay.on("attach", drop, drop)
         relay.callers["driver"].drop()
         await until(driver, ConnectionChanged, lambda e: e.state is ChannelState.SUSPENDED)
@@ -377,7 +377,7 @@ async def test_the_close_hands_back_what_was_not_delivered(
     storage = MemoryStorage()
     async with channel_of(DRIVER, storage=storage) as driver:
         accepted = await driver.post("accepted")
-        await accepted.accepted()
+        await asyncio.wait_for(accepted.accepted(), 5)
         relay.on("post", ignore)
         unanswered = await driver.post("unanswered")
         await relay.until(lambda: len(relay.said("post")) == 2)
@@ -386,7 +386,7 @@ async def test_the_close_hands_back_what_was_not_delivered(
         assert (closed.reason, closed.code, closed.kept) == ("ended", 4500, ())
         assert [post.id for post in closed.undelivered] == [accepted.id, unanswered.id]
         with pytest.raises(ChannelClosed, match="the trip has ended"):
-            await unanswered.accepted()
+            await asyncio.wait_for(unanswered.accepted(), 5)
         with pytest.raises(ChannelClosed):
             await driver.post("too late")
         assert [event async for event in driver] == []
@@ -400,8 +400,8 @@ async def test_a_close_heard_of_later_tells_the_same(
     async with channel_of(DRIVER) as driver:
         first = await driver.post("first")
         second = await driver.post("second")
-        await first.accepted()
-        await second.accepted()
+        await asyncio.wait_for(first.accepted(), 5)
+        await asyncio.wait_for(second.accepted(), 5)
         relay.callers["driver"].drop()
         relay.model.got["customer"] = relay.model.log[0].pos
         relay.model.close("ended")
@@ -415,7 +415,7 @@ async def test_a_party_that_lost_its_seat_is_told(
 ) -> None:
     async with channel_of(CUSTOMER) as customer:
         delivery = await customer.post("hello")
-        await delivery.accepted()
+        await asyncio.wait_for(delivery.accepted(), 5)
         caller = relay.callers["customer"]
         relay.model.reassign("customer", "customer-2")
         await caller.flush()
@@ -442,8 +442,10 @@ async def test_a_connection_that_owes_an_answer_is_given_up(
     monkeypatch.setattr(outbox, "ANSWER_TIMEOUT_S", 0.2)
     relay.on("post", ignore)
     async with channel_of(DRIVER) as driver:
-        async with asyncio.timeout(5):
-            await (await driver.post("hello")).accepted()
+        delivery = await driver.post("hello")
+        lost = await until(driver, ConnectionChanged, lambda e: e.state is ChannelState.SUSPENDED)
+        assert lost.cause == "the connection was given up"
+        await asyncio.wait_for(delivery.accepted(), 5)
     assert len(relay.said("attach")) == 2
     assert relay.said("post")[1]["again"]
 
@@ -525,7 +527,7 @@ async def test_a_wrong_path_stops(answers: Answers) -> None:
     responses.append(http("404 Not Found"))
     async with connect(url, DRIVER) as driver:
         with pytest.raises(AttachRefused, match="no gateway at this address") as caught:
-            await driver.wait_attached()
+            await asyncio.wait_for(driver.wait_attached(), 5)
     assert (caught.value.closed.reason, caught.value.closed.code) == ("no_gateway", None)
     assert len(heard) == 1
 
@@ -535,7 +537,7 @@ async def test_a_server_that_chooses_no_subprotocol_stops() -> None:
         port = server.sockets[0].getsockname()[1]
         async with connect(f"ws://127.0.0.1:{port}/v1/channel", DRIVER) as driver:
             with pytest.raises(AttachRefused, match=r"update it.*4505"):
-                await driver.wait_attached()
+                await asyncio.wait_for(driver.wait_attached(), 5)
 
 
 async def test_a_redirect_is_not_followed(answers: Answers, relay: ScriptedRelay) -> None:

@@ -165,6 +165,54 @@ def test_the_new_party_s_messages_are_new_whatever_ids_it_takes() -> None:
     assert made.due(1.0) == []
 
 
+def test_a_message_replayed_before_it_was_taken_gives_its_receipt() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay, "customer")
+    relay.store("driver", {"op": "post", "epoch": 1, "id": "m", "text": "x"})
+    [message] = hear(made, end)
+    assert isinstance(message, Message)
+    relay.leave(end)
+    made.dropped()
+    attach(made, relay, "customer")
+    assert made.due(1.0) == []
+    made.ledger.taken(message)
+    assert made.due(1.0) == [{"op": "got", "pos": message.pos, "epoch": 1}]
+    assert made.ledger.saved().after == message.pos
+
+
+def test_after_a_failover_reading_is_told_from_the_new_places_on() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay, "customer")
+    for number in range(3):
+        relay.store("driver", {"op": "post", "epoch": 1, "id": f"m{number}", "text": "x"})
+    for event in hear(made, end):
+        if isinstance(event, Message):
+            made.ledger.seen(event)
+    relay.leave(end)
+    made.dropped()
+    relay.lose_tail(2)
+    end = attach(made, relay, "customer")
+    assert [f["op"] for f in made.due(1.0)] == ["got"]
+    relay.store("driver", {"op": "post", "epoch": 1, "id": "new", "text": "x"})
+    [message] = hear(made, end)
+    assert isinstance(message, Message)
+    made.ledger.seen(message)
+    assert made.due(2.0) == [{"op": "seen", "pos": message.pos, "epoch": 1}]
+
+
+def test_a_reassignment_that_is_never_explained_costs_the_connection() -> None:
+    relay = RelayModel()
+    made, _end = conversation(relay)
+    post(made, "a")
+    post(made, "b")
+    [frame] = made.due(1.0)
+    made.receive(relay.refused(frame, "reassigned"), 1.0)
+    assert made.due(2.0) == []
+    assert made.due_at_s() == 31.0
+    assert not made.is_stalled(30.9)
+    assert made.is_stalled(31.0)
+
+
 def test_no_reassignment_no_event() -> None:
     relay = RelayModel()
     made, end = conversation(relay)
@@ -277,6 +325,8 @@ def test_typing_is_told_at_most_every_three_seconds_and_its_end_at_once() -> Non
         if step == 60:
             made.typing(False)
         told += [(step, frame["on"]) for frame in made.due(now_s)]
+        if step == 20:
+            assert made.due_at_s() == 13.0
     assert told == [(0, True), (30, True), (60, False)]
 
 

@@ -50,13 +50,13 @@ async def test_no_log_error_or_repr_shows_token_or_text(
         await leave_and_return(relay, shown, channel_of)
         shown += [repr(event) for event in await nothing_more(driver)]
     try:
-        await delivery.accepted()
+        await asyncio.wait_for(delivery.accepted(), 5)
     except (PostRefused, ChannelClosed) as error:
         shown.append("".join(traceback.format_exception(error)))
 
     async with connect(relay.url, "token-nobody-knows-3f") as stranger:
         try:
-            await stranger.wait_attached()
+            await asyncio.wait_for(stranger.wait_attached(), 5)
         except AttachRefused as error:
             shown.append("".join(traceback.format_exception(error)))
 

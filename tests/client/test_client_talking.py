@@ -44,11 +44,11 @@ async def test_a_message_is_accepted_delivered_got_and_seen(
     relay: ScriptedRelay, channel_of: Connect
 ) -> None:
     async with channel_of(DRIVER) as driver, channel_of(CUSTOMER) as customer:
-        told = await driver.wait_attached()
+        told = await asyncio.wait_for(driver.wait_attached(), 5)
         assert (told.role, told.alias, told.trip) == ("driver", "customer-1", "trip-1")
 
         delivery = await driver.post("I am at the gate")
-        accepted = await delivery.accepted()
+        accepted = await asyncio.wait_for(delivery.accepted(), 5)
         assert accepted == await until(driver, Accepted)
 
         message = await until(customer, Message)
@@ -77,7 +77,7 @@ async def test_a_place_travels_with_its_label(relay: ScriptedRelay, channel_of: 
 
 async def test_line_ends_are_made_one(relay: ScriptedRelay, channel_of: Connect) -> None:
     async with channel_of(DRIVER) as driver:
-        await (await driver.post("one\r\ntwo\nthree\tfour")).accepted()
+        await asyncio.wait_for((await driver.post("one\r\ntwo\nthree\tfour")).accepted(), 5)
     assert relay.said("post")[0]["text"] == "one\ntwo\nthree\tfour"
 
 
@@ -153,7 +153,7 @@ async def test_whatever_happens_to_a_post_it_comes_once_and_in_order(
         assert await texts(customer, 6) == [f"message {number}" for number in range(6)]
         for delivery in deliveries:
             async with asyncio.timeout(5):
-                await delivery.accepted()
+                await asyncio.wait_for(delivery.accepted(), 5)
         assert not [e for e in await nothing_more(customer) if isinstance(e, Message)]
     stored = [post_id for _role, post_id, _epoch in relay.model.history]
     assert len(stored) == len(set(stored)) == 6
@@ -166,8 +166,8 @@ async def test_a_final_refusal_is_told_and_the_next_posts_go_on(
     async with channel_of(DRIVER) as driver:
         first, second = await driver.post("first"), await driver.post("second")
         with pytest.raises(PostRefused, match="channel_full"):
-            await first.accepted()
-        await second.accepted()
+            await asyncio.wait_for(first.accepted(), 5)
+        await asyncio.wait_for(second.accepted(), 5)
         refused = await until(driver, Refused)
         assert (refused.id, refused.post.text) == (first.id, "first")
         assert driver.outbox[0].text == "second"
@@ -183,7 +183,7 @@ async def test_a_text_over_the_limit_is_refused_without_being_sent(
         assert (await until(driver, Refused)).code == "too_long"
         for delivery in (early, late):
             with pytest.raises(PostRefused, match="200 bytes"):
-                await delivery.accepted()
+                await asyncio.wait_for(delivery.accepted(), 5)
     assert not relay.said("post")
 
 
@@ -220,14 +220,14 @@ async def test_a_post_that_waits_holds_back_the_younger_ones(
 ) -> None:
     relay.on("post", refuse("too_many", 200))
     async with channel_of(DRIVER, in_flight=8) as driver:
-        await driver.wait_attached()
+        await asyncio.wait_for(driver.wait_attached(), 5)
         first = await driver.post("first")
         await relay.until(lambda: relay.said("post"))
         await asyncio.sleep(0.05)  # the refusal is there
         started_s = time.monotonic()
         second = await driver.post("second")
-        await second.accepted()
-        await first.accepted()
+        await asyncio.wait_for(second.accepted(), 5)
+        await asyncio.wait_for(first.accepted(), 5)
         assert time.monotonic() - started_s > 0.1
     assert [frame["id"] for frame in relay.said("post")] == [first.id, first.id, second.id]
     assert not any(frame.get("again") for frame in relay.said("post"))
@@ -240,7 +240,7 @@ async def test_no_more_posts_are_in_flight_than_asked_and_allowed(
     relay.model.limits["in_flight"] = allowed
     relay.on("post", *[ignore] * 20)
     async with channel_of(DRIVER, in_flight=asked) as driver:
-        await driver.wait_attached()
+        await asyncio.wait_for(driver.wait_attached(), 5)
         for number in range(12):
             await driver.post(f"message {number}")
         await relay.until(lambda: len(relay.said("post")) == min(asked, allowed))
@@ -252,10 +252,10 @@ async def test_posts_keep_to_the_rate(relay: ScriptedRelay, channel_of: Connect)
     relay.model.limits["posts_per_s"] = 20.0
     relay.model.limits["posts_burst"] = 20
     async with channel_of(DRIVER, in_flight=16) as driver:
-        await driver.wait_attached()
+        await asyncio.wait_for(driver.wait_attached(), 5)
         started_s = time.monotonic()
         last = [await driver.post(f"message {number}") for number in range(30)][-1]
-        await last.accepted()
+        await asyncio.wait_for(last.accepted(), 5)
         # Twenty at once, the other ten one by one.
         assert time.monotonic() - started_s >= 0.5
 
@@ -273,7 +273,7 @@ async def test_repeated_messages_are_dropped_and_confirmed(
     relay: ScriptedRelay, channel_of: Connect
 ) -> None:
     async with channel_of(DRIVER) as driver, channel_of(CUSTOMER) as customer:
-        await (await driver.post("hello")).accepted()
+        await asyncio.wait_for((await driver.post("hello")).accepted(), 5)
         first = await until(customer, Message)
         entry = relay.model.log[0]
         again = relay.model.message(entry, "customer")
@@ -309,7 +309,7 @@ async def test_a_clean_leave_confirms_the_last_message_and_closes_with_1000(
 ) -> None:
     async with channel_of(DRIVER) as driver:
         for text in ("one", "two"):
-            await (await driver.post(text)).accepted()
+            await asyncio.wait_for((await driver.post(text)).accepted(), 5)
         async with channel_of(CUSTOMER) as customer:
             await until(customer, Message)
             last = await until(customer, Message)
@@ -325,7 +325,7 @@ async def test_leaving_by_an_exception_confirms_nothing(
     relay: ScriptedRelay, channel_of: Connect
 ) -> None:
     async with channel_of(DRIVER) as driver:
-        await (await driver.post("hello")).accepted()
+        await asyncio.wait_for((await driver.post("hello")).accepted(), 5)
         await crash_after(channel_of(CUSTOMER), lambda customer: until(customer, Message))
         await relay.until(lambda: relay.codes)
         assert not relay.said("got")
@@ -407,7 +407,7 @@ async def test_a_trip_that_is_over_says_so_at_once(
     relay.model.close("expired")
     async with channel_of(DRIVER) as driver:
         with pytest.raises(AttachRefused, match=r"time is over \(expired, code 4500\)"):
-            await driver.wait_attached()
+            await asyncio.wait_for(driver.wait_attached(), 5)
         assert [event async for event in driver][-1].reason == "expired"  # type: ignore[union-attr]
         assert [event async for event in driver] == []
 
@@ -422,6 +422,18 @@ async def test_a_frame_the_relay_should_not_send_costs_the_connection_only(
             lost = await until(driver, ConnectionChanged)
             assert lost.state is ChannelState.SUSPENDED
             assert "broke the protocol" in lost.cause
+        await attached(driver)
+
+
+async def test_a_frame_too_large_costs_the_connection_only(
+    relay: ScriptedRelay, channel_of: Connect
+) -> None:
+    """Our own 1009, which the relay sends back, is not taken for its word that we sent too much."""
+    async with channel_of(DRIVER) as driver:
+        await attached(driver)
+        await relay.callers["driver"].say({"op": "closed", "padding": "x" * 1_100_000})
+        lost = await until(driver, ConnectionChanged)
+        assert lost.state is ChannelState.SUSPENDED
         await attached(driver)
 
 
