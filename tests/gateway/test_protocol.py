@@ -560,3 +560,37 @@ async def test_many_at_once_do_not_mix(relay: RelayProcess) -> None:
             await party.leave()
 
     await asyncio.gather(*(one(number) for number in range(40)))
+
+
+async def test_both_parties_may_count_their_ids_alike(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    """Ids are a party's own: the peer's message with the same id is another message."""
+    one, other = two_nodes
+    for number in range(3):
+        tokens = await one.open_trip(f"alike-{number}")
+        driver = await Party.attach(one.gateway_url, tokens["driver"])
+        customer = await Party.attach(other.gateway_url, tokens["customer"])
+        for index in range(20):
+            await driver.post(f"d{index}", id=str(index))
+            await customer.post(f"c{index}", id=str(index))
+        for party, theirs in ((driver, "c"), (customer, "d")):
+            await until(lambda p=party: len(p.texts()) >= 20, "all arrive")
+            assert party.texts() == [f"{theirs}{index}" for index in range(20)]
+
+
+async def test_requests_that_are_no_handshake_leave_nothing_behind(relay: RelayProcess) -> None:
+    url = "http" + relay.gateway_url[2:]
+    before = await connections(relay)
+    for _ in range(50):
+        assert (await relay.http.get(url)).status_code == 400
+    await until(lambda: connections_are(relay, before), "no connection is left")
+
+
+async def connections(relay: RelayProcess) -> float:
+    text = (await relay.call("GET", "/metrics")).text
+    return float(text.partition("\nrelay_connections ")[2].partition("\n")[0])
+
+
+async def connections_are(relay: RelayProcess, expected: float) -> bool:
+    return await connections(relay) <= expected
