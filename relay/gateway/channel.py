@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..core.body import Body, unpack_body
 from ..core.frames import Message
@@ -13,6 +13,9 @@ from ..vault.binding import Sender
 from ..vault.envelope import DataKey, MessageCipher, Unreadable
 from ..vault.tags import ReportTags, channel_place
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from .posting import Pending
 
 #: What a stored message that is damaged raises when it is opened.
 UNREADABLE: Final = (Unreadable, ValueError, struct.error)
@@ -57,7 +60,8 @@ class Channel:
 
     __slots__ = (
         "_data_key", "cipher", "connections", "deadline", "epoch", "got", "key_id",
-        "key_present", "locations", "online", "place", "seen", "state", "told", "trip", "writer",
+        "key_present", "locations", "online", "place", "seen", "state", "told", "trip",
+        "without_log", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +78,8 @@ class Channel:
         self.seen: dict[Role, str] = {}
         #: What of `got` and `seen` the peer has been told.
         self.told: dict[Role, tuple[str, str]] = {}
+        #: Posts that found no log to be written to, until it is known why.
+        self.without_log: list[Pending] = []
         self._data_key = data_key
         #: The ring's key that wraps this channel's, and whether the ring still has it.
         self.key_id = key_id

@@ -167,13 +167,18 @@ class Pending:
             node.mail(peer_node, ["post", channel.trip, *news])
 
     def _find_out_why(self) -> None:
-        """The log is out of reach: the channel closed, or this party talks to another one now."""
-        self._node.spawn(self._look())
+        """The log is out of reach: the channel closed, or this party talks to another one now.
 
-    async def _look(self) -> None:
-        try:
-            await look_at(self._node, self._channel)
-        except StoreError:
+        A log that is gone stays gone, so one look serves every post that comes to this meanwhile.
+        """
+        waiting = self._channel.without_log
+        waiting.append(self)
+        if len(waiting) == 1:
+            self._node.spawn(_explain_to(self._node, self._channel, waiting))
+
+    def explain(self, channel_seen: bool) -> None:
+        """Refuse, now that the channel has been looked at, or that it could not be."""
+        if not channel_seen:
             self._refuse(RefusedCode.STORE_AWAY, _RETRY_MS)
             return
         moved = self._channel.epoch != self._epoch and not self._connection.closed
@@ -203,3 +208,15 @@ class Pending:
     def _answer(self, frame: Frame) -> None:
         self.frame = frame
         self._connection.settle()
+
+
+async def _explain_to(node: Node, channel: Channel, waiting: list[Pending]) -> None:
+    try:
+        await look_at(node, channel)
+        channel_seen = True
+    except StoreError:
+        channel_seen = False
+    told = waiting.copy()
+    waiting.clear()
+    for post in told:
+        post.explain(channel_seen)
