@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from relay.store import keys
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess
 from tests.support.waiting import until
@@ -469,6 +470,30 @@ async def test_in_flight_is_bounded(tmp_path_factory: pytest.TempPathFactory) ->
         await until(lambda: len(answers(driver)) == 50, "all are answered")
         codes = {frame.get("code") for frame in driver.all("refused")}
         assert codes <= {"in_flight"}
+
+
+async def test_a_log_that_is_gone_is_asked_about_once_for_all_posts(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Else a party that posts thousands while its trip ends keeps the node busy with questions."""
+    settings = {"posts_per_s": 1e6, "frames_per_s": 1e6, "in_flight": 10_000}
+    async with RelayProcess(tmp_path_factory.mktemp("gone"), **settings) as relay:
+        tokens = await relay.open_trip("gone")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        async with relay.redis() as redis:
+
+            async def looks() -> int:
+                stats = await redis.info("commandstats")
+                return int(stats["cmdstat_hmget"]["calls"])
+
+            before = await looks()
+            await redis.delete(keys.log("gone", 1))
+            for number in range(1000):
+                await driver.post("x", id=f"late-{number}")
+            await driver.hear("refused", id="late-999", code="closed")
+            assert len(driver.all("refused")) == 1000
+            # Far fewer than posts; how many depends on how they arrive.
+            assert await looks() - before < 200
 
 
 async def test_a_full_channel(tmp_path_factory: pytest.TempPathFactory) -> None:
