@@ -1,0 +1,339 @@
+"""The guard of one channel: what becomes of a message before it is stored and delivered.
+
+Pure: the same memory, text and time give the same verdict. The work is bounded by the length of the
+text, not by a clock.
+
+What a party is told never says whether digits are the other's own: own numbers, other numbers and
+digits beyond the budget are one class, one rule and one notice, and look alike in the text. Where
+the oracle takes out what any other trip would have let pass, it takes out all digits, so that each
+message answers one question at most; and it never blocks, because a block is not in the log from
+which the memory of the answers is rebuilt (`budget`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from .accounts import find_accounts
+from .dialogue import code_spans
+from .gate import may_matter
+from .normalise import MAX_CHARS, Folded, fold
+from .notices import NOTICE_OF
+from .numbers import LEAST_DIGITS, find_numbers, plan_of
+from .oracle import Oracle
+from .pieces import continues_number, overspends, own_spans
+from .policy import DEFAULT_POLICY, Action, FindingClass, Policy
+from .reading import Reading, read
+from .redaction import Span, redacted
+from .rules import (
+    call_forward_in,
+    code_named_in,
+    code_request_in,
+    contacts_in,
+    solicitation_in,
+)
+from .tokens import Unit, digits_of
+from .window import MASK, NOTHING, Memory, Trace, trace_of
+
+#: What is left after something was taken out is looked at again, so often at most.
+_MAX_ROUNDS: Final = 6
+#: A long text takes long to read: if much of it is to go, or more after a first time, all goes.
+_LONG: Final = 400
+_MUCH: Final = 30
+_LEAST_ACCOUNT: Final = 8
+_STRENGTH: Final = tuple(Action)
+#: Rules about numbers that no policy reaches.
+_OWN: Final = "own"
+_BUDGET: Final = "budget"
+_CONTACTS: Final = frozenset((FindingClass.LINK, FindingClass.EMAIL, FindingClass.HANDLE))
+
+
+class TooLong(ValueError):
+    """A text that is longer than the guard reads; it must be refused."""
+
+
+class Finding(NamedTuple):
+    """What a party may know of what was found: class, rule, and how many characters it spans."""
+
+    finding_class: FindingClass
+    rule: str
+    length: int
+
+
+class Verdict(NamedTuple):
+    """What to do: `action` is the strongest of `findings`; `text` is what is delivered, if it is.
+
+    `notices` are ids of `NOTICES`, to be shown with the message. `trace` is for `Memory.feed`.
+    """
+
+    action: Action
+    text: str
+    findings: tuple[Finding, ...]
+    notices: tuple[str, ...]
+    trace: Trace = NOTHING
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.action}, {self.findings}, {len(self.text)} characters)"
+
+
+class Hit(NamedTuple):
+    """A rule that fired, with its spans in the folded text. Not for a party's eyes."""
+
+    finding_class: FindingClass
+    rule: str
+    spans: list[tuple[int, int]]
+
+
+class Explanation(NamedTuple):
+    """Why a message is judged as it is: how it is read, and the rules that fired first."""
+
+    reading: Reading
+    hits: tuple[Hit, ...]
+
+    def __repr__(self) -> str:
+        return f"Explanation({len(self.hits)} hits)"
+
+
+class _Case(NamedTuple):
+    """A message to be judged: who sends it and when, as it reads, and what came before."""
+
+    memory: Memory
+    sender: str
+    now_ms: int
+    folded: Folded
+    reading: Reading
+    mirrored: bool
+
+    def __repr__(self) -> str:
+        return f"_Case({self.reading!r})"
+
+
+class Guard:
+    """Screens the messages of one channel.
+
+    `country` is the trip's (ISO 3166, two letters), `own_numbers` the two parties' numbers in
+    E.164, `allow` what the platform has declared as known: pickup PIN, order id, plate, fare.
+    """
+
+    __slots__ = ("_allow", "_allow_digits", "_oracle", "_plan", "policy")
+
+    def __init__(
+        self,
+        country: str = "ID",
+        own_numbers: Iterable[str] = (),
+        allow: Collection[str] = (),
+        policy: Policy = DEFAULT_POLICY,
+    ) -> None:
+        self._plan = plan_of(country.upper())
+        self._oracle = Oracle(own_numbers)
+        self.policy = policy
+        self._allow = frozenset(filter(None, (fold(value).text for value in allow)))
+        self._allow_digits = frozenset(filter(None, map(_digits_in, self._allow)))
+
+    def __repr__(self) -> str:
+        return f"Guard({self._plan.country})"
+
+    def screen(self, memory: Memory, sender: str, text: str, now_ms: int) -> Verdict:
+        """Judge a message that `sender` wants to post at `now_ms` (Unix milliseconds).
+
+        Raises `TooLong` beyond `MAX_CHARS` characters, and nothing else.
+        """
+        if len(text) > MAX_CHARS:
+            raise TooLong(f"A text of more than {MAX_CHARS} characters can't be screened.")
+        if not may_matter(text):
+            return Verdict(Action.OFF, text, (), ())
+        found = _Found()
+        for again in range(_MAX_ROUNDS):
+            case = self._case(memory, sender, text, now_ms)
+            trace = self._trace(case)
+            hits = [
+                (hit, action)
+                for hit in self._hits(case, trace)
+                if (action := self._action(hit, first=not again)) is not Action.OFF
+            ]
+            if blocking := [hit for hit, action in hits if action is Action.BLOCK]:
+                found = _Found()
+                for hit in blocking:
+                    found.add(hit, Action.BLOCK, case.folded)
+                return found.verdict(text, NOTHING)
+            spans = [span for hit, action in hits for span in found.add(hit, action, case.folded)]
+            if not spans:
+                return found.verdict(text, trace)
+            if len(text) > _LONG and (again or len(spans) > _MUCH):
+                break
+            text = redacted(text, spans)
+        return found.verdict(MASK, Trace(masked=True))
+
+    def explain(self, memory: Memory, sender: str, text: str, now_ms: int) -> Explanation:
+        """Why a message is judged as it is; for those who run the relay, never for a party.
+
+        Raises `TooLong` as `screen` does.
+        """
+        if len(text) > MAX_CHARS:
+            raise TooLong(f"A text of more than {MAX_CHARS} characters can't be screened.")
+        case = self._case(memory, sender, text, now_ms)
+        return Explanation(case.reading, tuple(self._hits(case, self._trace(case))))
+
+    def _case(self, memory: Memory, sender: str, text: str, now_ms: int) -> _Case:
+        folded = fold(text)
+        return _Case(memory, sender, now_ms, folded, read(folded), "\u202e" in text)
+
+    @staticmethod
+    def _trace(case: _Case) -> Trace:
+        return trace_of(case.reading, asks_code=bool(code_request_in(case.reading)))
+
+    def _action(self, hit: Hit, *, first: bool) -> Action:
+        """What is done about a hit.
+
+        Only the message as it was sent can be blocked: what is left of it may depend on the oracle.
+        """
+        if hit.rule in (_OWN, _BUDGET):
+            return Action.REDACT
+        action = self.policy.action(hit.finding_class)
+        if action is Action.REDACT and not hit.spans:
+            return Action.WARN
+        if action is Action.BLOCK and not first:
+            return Action.REDACT
+        return action
+
+    def _hits(self, case: _Case, trace: Trace) -> Iterator[Hit]:
+        if case.reading.loose:
+            yield from self._digit_hits(case, trace)
+        yield from self._contact_hits(case.reading)
+        if call_forward_in(case.reading):
+            yield Hit(FindingClass.CALL_FORWARD, "forward", [(0, len(case.reading.folded))])
+        if trace.asks_code:
+            yield Hit(FindingClass.OTP_REQUEST, code_request_in(case.reading), [])
+        if solicitation_in(case.reading):
+            yield Hit(FindingClass.SOLICIT, "solicit", [])
+
+    # --- digits -----------------------------------------------------------------------------------
+
+    def _digit_hits(self, case: _Case, trace: Trace) -> Iterator[Hit]:
+        reading = case.reading
+        rule, number = self._number(case)
+        if not number and (accounts := self._accounts(reading, trace)):
+            yield Hit(FindingClass.ACCOUNT, "account", accounts)
+        if (
+            not number
+            and reading.units
+            and continues_number(trace, case.memory, case.sender, self._plan, case.now_ms)
+        ):
+            rule, number = "continued", self._unknown(reading, reading.loose)
+        if number:
+            yield Hit(FindingClass.NUMBER, rule, number)
+        removed = number if self.policy.action(FindingClass.NUMBER) in _REMOVING else []
+        if own := own_spans(self._oracle, reading, trace, case.memory, case.sender):
+            if not set(own) <= set(removed):
+                own = sorted({*own, *self._unknown(reading, reading.units)})
+            yield Hit(FindingClass.NUMBER, _OWN, own)
+        if removed:
+            return
+        if codes := self._codes(case, trace):
+            yield codes
+        if overspends(trace, case.memory, case.sender, self._allow_digits):
+            yield Hit(FindingClass.NUMBER, _BUDGET, self._unknown(reading, reading.units))
+
+    def _number(self, case: _Case) -> tuple[str, list[tuple[int, int]]]:
+        """The rule and the spans of phone numbers, with and without what only may be digits."""
+        folded, _, units, contexts, loose, _ = case.reading
+        if sum([len(unit.digits) for unit in loose]) < LEAST_DIGITS:
+            return "", []
+        readings = [(units, contexts)]
+        if len(loose) > len(units):
+            known = {u.start: context for u, context in zip(units, contexts, strict=True)}
+            readings.append((loose, [known.get(unit.start, 0) for unit in loose]))
+        rules: list[str] = []
+        spans: list[tuple[int, int]] = []
+        for these, those in readings:
+            for found in find_numbers(folded, these, those, self._plan, mirrored=case.mirrored):
+                row = these[found.first : found.last + 1]
+                if not self._is_known(row):
+                    rules.append(found.rule)
+                    spans.extend((unit.start, unit.end) for unit in row)
+        return (rules[0], sorted(set(spans))) if rules else ("", [])
+
+    def _accounts(self, reading: Reading, trace: Trace) -> list[tuple[int, int]]:
+        if len(trace.digits) < _LEAST_ACCOUNT:
+            return []
+        return [
+            (start, end)
+            for start, end in find_accounts(reading.folded, reading.units, reading.contexts)
+            if not self._is_known(_inside(reading.units, start, end))
+        ]
+
+    def _codes(self, case: _Case, trace: Trace) -> Hit | None:
+        """A one-time code: after someone has asked for one, or where the text calls it so."""
+        reading = case.reading
+        asked = case.memory.code_asked(case.sender, case.now_ms)
+        if not asked and not code_named_in(reading):
+            return None
+        least = 2 if asked and trace.payload else 4
+        codes = [
+            (start, end)
+            for start, end in code_spans(reading.folded, reading.units, reading.contexts, least)
+            if not self._is_known(_inside(reading.units, start, end))
+        ]
+        return Hit(FindingClass.OTP_CODE, "reply" if asked else "named", codes) if codes else None
+
+    def _is_known(self, row: list[Unit]) -> bool:
+        """Whether the platform has declared the digits of a row as known."""
+        return digits_of(row) in self._allow_digits
+
+    def _unknown(self, reading: Reading, units: Iterable[Unit]) -> list[tuple[int, int]]:
+        """The spans of units that are no part of what the platform has declared as known."""
+        folded = reading.folded
+        declared = [value for value in self._allow if len(value) >= 4 and value in folded]
+        return [
+            (unit.start, unit.end)
+            for unit in units
+            if unit.digits not in self._allow_digits
+            and not any(folded[unit.start : unit.end] in value for value in declared)
+        ]
+
+    # --- contacts ---------------------------------------------------------------------------------
+
+    def _contact_hits(self, reading: Reading) -> Iterator[Hit]:
+        by_rule: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for kind, start, end, rule in contacts_in(reading):
+            if reading.folded[start:end].strip() not in self._allow:
+                by_rule.setdefault((kind, rule), []).append((start, end))
+        for (kind, rule), spans in by_rule.items():
+            yield Hit(FindingClass(kind), rule, spans)
+
+
+_REMOVING: Final = frozenset((Action.REDACT, Action.BLOCK))
+
+
+class _Found:
+    """What was found in a message so far, as the outside may know it."""
+
+    def __init__(self) -> None:
+        self._action = Action.OFF
+        self._lengths: dict[tuple[FindingClass, str], int] = {}
+
+    def add(self, hit: Hit, action: Action, folded: Folded) -> list[Span]:
+        """Note a hit; returns what is to be taken out of the text."""
+        rule = "number" if hit.finding_class is FindingClass.NUMBER else hit.rule
+        places = [folded.span(start, end) for start, end in hit.spans if end > start]
+        length = sum(end - start for start, end in places)
+        key = hit.finding_class, rule
+        self._lengths[key] = max(length, self._lengths.get(key, 0))
+        self._action = max(self._action, action, key=_STRENGTH.index)
+        if action is not Action.REDACT:
+            return []
+        return [Span(*place, hit.finding_class not in _CONTACTS) for place in places]
+
+    def verdict(self, text: str, trace: Trace) -> Verdict:
+        findings = tuple(Finding(*key, length) for key, length in self._lengths.items())
+        notices = dict.fromkeys(NOTICE_OF[finding.finding_class] for finding in findings)
+        return Verdict(self._action, text, findings, tuple(notices), trace)
+
+
+def _digits_in(text: str) -> str:
+    return "".join(char for char in text if char.isdigit())
+
+
+def _inside(units: Iterable[Unit], start: int, end: int) -> list[Unit]:
+    return [unit for unit in units if start <= unit.start < end]

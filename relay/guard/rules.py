@@ -1,0 +1,103 @@
+"""The families of rules that look at words, each asked only if the message has a word of its set.
+
+Long texts are looked at in parts that overlap, so that the work grows with the length only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from .contacts import Contact, find_contacts
+from .cues import APP_WORDS, CODE_WORDS, HANDLE_WORDS, LINK_WORDS, WAY_OUT_WORDS
+from .dialogue import names_code, requests_code
+from .forwarding import forwards_calls
+from .reading import Reading
+from .solicitation import solicits
+
+_CONTACT_WORDS: Final = LINK_WORDS | HANDLE_WORDS
+_LEAVING_WORDS: Final = APP_WORDS | WAY_OUT_WORDS
+#: Thai is not written in words, so what asks for words asks for nothing there.
+_THAI: Final = re.compile("[\u0e00-\u0e7f]")
+#: Words joined by the signs of links, addresses and labels.
+_JOINED: Final = re.compile(
+    r"""
+    [a-z]\s?[.•]\s?[a-z(\[{]                # a.b, a . b, a (dot) b
+  | @ | ://
+  | [a-z]\s?[/\\][a-z0-9+] | \d/[a-z]        # a/b
+  | [\[({]\s?(?:dot|titik|at|et|\.)         # [dot]
+  | [a-z]\s?[:=]\s?[@a-z]                   # ig: name
+  | [📷📸]
+    """,
+    re.VERBOSE,
+)
+#: "0tp", "k0de", "o t p", "o.t.p"
+_SPELT: Final = re.compile(r"[a-z]0|0[a-z]|(?<![a-z0-9])[a-z0][ ._*-][a-z0][ ._*-][a-z](?![a-z])")
+#: Signs of dialling codes, and their names where they may be glued to digits.
+_DIALLED: Final = ("#", "bintang", "asteri")
+_PART: Final = 320
+_OVERLAP: Final = 80
+
+
+def contacts_in(reading: Reading) -> list[Contact]:
+    """Links, addresses and handles; spans may overlap."""
+    folded = reading.folded
+    if (
+        _CONTACT_WORDS.isdisjoint(reading.words)
+        and not _has_thai(folded)
+        and not _JOINED.search(folded)
+    ):
+        return []
+    return [
+        contact._replace(start=contact.start + at, end=contact.end + at)
+        for at, part in _parts(folded)
+        for contact in find_contacts(part)
+    ]
+
+
+def code_request_in(reading: Reading) -> str:
+    """The rule by which a message asks for a one-time code, or nothing."""
+    if not _speaks_of_codes(reading):
+        return ""
+    return next(filter(None, (requests_code(part) for _, part in _parts(reading.folded))), "")
+
+
+def call_forward_in(reading: Reading) -> bool:
+    """Whether a message holds a call-forwarding code or asks to set one."""
+    folded = reading.folded
+    if not _names_a_code(reading) and not any([sign in folded for sign in _DIALLED]):
+        return False
+    return any(forwards_calls(part) for _, part in _parts(folded))
+
+
+def solicitation_in(reading: Reading) -> bool:
+    """Whether a message proposes to talk or to pay elsewhere."""
+    if _LEAVING_WORDS.isdisjoint(reading.words) and not _has_thai(reading.folded):
+        return False
+    return any(solicits(part) for _, part in _parts(reading.folded))
+
+
+def code_named_in(reading: Reading) -> bool:
+    """Whether a message speaks of a one-time code, a wallet's PIN or a password."""
+    return _speaks_of_codes(reading) and names_code(reading.folded)
+
+
+def _speaks_of_codes(reading: Reading) -> bool:
+    return _names_a_code(reading) or _SPELT.search(reading.folded) is not None
+
+
+def _names_a_code(reading: Reading) -> bool:
+    folded = reading.folded
+    return not CODE_WORDS.isdisjoint(reading.words) or "*" in folded or _has_thai(folded)
+
+
+def _has_thai(folded: str) -> bool:
+    return not folded.isascii() and _THAI.search(folded) is not None
+
+
+def _parts(folded: str) -> Iterator[tuple[int, str]]:
+    """Parts of a text and where they start."""
+    step = _PART - _OVERLAP
+    for at in range(0, max(1, len(folded) - _OVERLAP), step):
+        yield at, folded[at : at + _PART]

@@ -1,0 +1,280 @@
+"""What was said before: the memory by which a number cut in pieces is still seen.
+
+A memory is a function of what was delivered and of nothing else, so a node that replays a log comes
+to the same one. It holds digits and times, never text, and only of messages that had some.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from itertools import count
+from typing import Final, NamedTuple, TypeAlias
+
+from .budget import row_cost
+from .context import is_explained
+from .gate import may_matter
+from .lexicon import FILLERS, PLACES
+from .normalise import fold
+from .numbers import gap_level
+from .reading import Reading, read
+from .rules import code_request_in
+from .tokens import WEAK_WORD, digits_of
+
+#: What stands in a delivered text where digits were taken out, and where another contact was.
+MASK: Final = "•••"
+CONTACT_MASK: Final = "▪▪▪"
+#: How long pieces of a foreign number, and a request for a code, are remembered.
+WINDOW_MS: Final = 10 * 60 * 1000
+#: Messages with digits that are remembered; budgets run out long before.
+_MAX_PIECES: Final = 512
+#: More words than these beside the digits, and a message is about something else.
+_OTHERS: Final = 5
+
+#: Where an entry stands: those with a place in the log first, then those that are under way.
+Place: TypeAlias = tuple[int, int, int]
+
+
+class Trace(NamedTuple):
+    """What a message leaves in the memory.
+
+    `digits` are those that are surely meant; `guessed` also what looks like digits, where there is
+    little else. `free` and `loose` are the same without what has a context of its own. `rows` are
+    the digits as they stand, parted by words. `payload`: it says little but digits; `pure`: nothing
+    else. `place`: it tells which part of something it is. `masked`: digits were taken out of it.
+    """
+
+    digits: str = ""
+    guessed: str = ""
+    free: str = ""
+    loose: str = ""
+    rows: tuple[str, ...] = ()
+    place: bool = False
+    payload: bool = False
+    pure: bool = False
+    masked: bool = False
+    asks_code: bool = False
+
+    def __repr__(self) -> str:
+        return "Trace(****)"
+
+    def cost(self, allowed: frozenset[str] = frozenset()) -> int:
+        """What its digits cost of the budget, without rows that are allowed."""
+        sure = sum(row_cost(row) for row in self.rows if row not in allowed)
+        return sure + len(self.guessed) - len(self.digits)
+
+
+#: The trace of a message that has nothing to do with digits.
+NOTHING: Final = Trace()
+
+
+class Entry(NamedTuple):
+    """A delivered message: its id, who sent it, the text as delivered, and when (Unix ms).
+
+    `id` is the message's own, known before it is stored, and unique among both parties' messages.
+    `position` is its place in the log as the store tells it ("1690000000000-3"), and empty while it
+    is under way.
+    """
+
+    id: str
+    sender: str
+    text: str
+    at_ms: int
+    position: str = ""
+
+    def __repr__(self) -> str:
+        return f"Entry({self.sender}, {len(self.text)} characters, {self.at_ms})"
+
+
+class Piece(NamedTuple):
+    """A message of the memory; pieces sort by their place."""
+
+    place: Place
+    id: str
+    sender: str
+    at_ms: int
+    trace: Trace
+
+    def __repr__(self) -> str:
+        return f"Piece({self.sender}, {self.at_ms})"
+
+
+def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
+    """The trace of a message that has been read."""
+    masked = MASK in reading.folded
+    if not reading.loose and not masked and not asks_code:
+        return NOTHING
+    units, loose = reading.units, reading.loose
+    covered = {unit.start for unit in units}
+    others = [
+        text
+        for text, start, _ in reading.tokens
+        if len(text) > 1 and start not in covered and text not in FILLERS
+    ]
+    explained = {
+        unit.start
+        for unit, context in zip(units, reading.contexts, strict=True)
+        if context and is_explained(unit, context)
+    }
+    digits = digits_of(units)
+    free = digits_of([unit for unit in units if unit.start not in explained])
+    little_else = len(others) <= 1
+    free_loose = free
+    if little_else and len(loose) > len(units):
+        free_loose = digits_of([unit for unit in loose if unit.start not in explained])
+    # What has the form of a plate or a price may be written so to hide what it is.
+    alone = little_else and any([len(unit.digits) > 2 for unit in loose])
+    some = bool(free) or masked or alone
+    return Trace(
+        digits,
+        digits_of(loose) if _may_guess(reading, others) else digits,
+        free,
+        free_loose,
+        tuple(rows_of(reading)),
+        not PLACES.isdisjoint(reading.words),
+        some and len(others) <= _OTHERS,
+        some and not others,
+        masked,
+        asks_code,
+    )
+
+
+def _may_guess(reading: Reading, others: list[str]) -> bool:
+    """Whether a message says so little else that what may be digits has to be taken for some."""
+    if len(reading.loose) == len(reading.units):
+        return False
+    words = sum(not any(map(str.isdigit, word)) for word in others)
+    if words > 1:
+        return False
+    return bool(reading.units) or sum(unit.kind == WEAK_WORD for unit in reading.loose) > 1
+
+
+def rows_of(reading: Reading) -> list[str]:
+    """The rows of digits of a message, with no words in between."""
+    rows: list[str] = []
+    end = -1
+    for unit in reading.units:
+        if rows and gap_level(reading.folded[end : unit.start]) == 0:
+            rows[-1] += unit.digits
+        else:
+            rows.append(unit.digits)
+        end = unit.end
+    return rows
+
+
+def trace_of_text(text: str) -> Trace:
+    """The trace of a text that has not been read."""
+    if not may_matter(text):
+        return NOTHING
+    reading = read(fold(text))
+    return trace_of(reading, asks_code=bool(code_request_in(reading)))
+
+
+class Memory:
+    """What one channel has delivered, and has under way, as far as the guard needs it."""
+
+    __slots__ = ("_by_id", "_spent", "_under_way", "pieces")
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Piece] = {}
+        self._under_way = count()
+        #: In the order of the log.
+        self.pieces: list[Piece] = []
+        self._spent: dict[str, _Spent] = {}
+
+    def __repr__(self) -> str:
+        return f"Memory({len(self.pieces)} pieces)"
+
+    def feed(self, entry: Entry, trace: Trace | None = None) -> None:
+        """Take in a message that is delivered, or is about to be.
+
+        `trace` is that of the verdict that made the text; without it the text is read. One whose id
+        is known counts once, and only moves to its place when that becomes known, so the order of
+        feeding does not matter for what has a position.
+
+        Raises `ValueError` for a position that is not of the store's form.
+        """
+        if (known := self._by_id.get(entry.id)) is not None:
+            if entry.position:
+                self._remove(known)
+                self._insert(known._replace(place=self._place(entry), at_ms=entry.at_ms))
+            return
+        if trace is None:
+            trace = trace_of_text(entry.text)
+        if trace is NOTHING or trace == NOTHING:
+            return
+        piece = Piece(self._place(entry), entry.id, entry.sender, entry.at_ms, trace)
+        self._insert(piece)
+        self._count(piece, 1)
+        if len(self.pieces) > _MAX_PIECES:
+            self._remove(self.pieces[0])
+
+    def forget(self, entry_id: str) -> None:
+        """Take back a message that was not stored; an id that is not known changes nothing."""
+        if (piece := self._by_id.get(entry_id)) is not None:
+            self._remove(piece)
+            self._count(piece, -1)
+
+    def spent_by(self, sender: str, allowed: frozenset[str]) -> tuple[int, int]:
+        """What a party's digits cost, without rows that are allowed, and its masked messages."""
+        spent = self._spent.get(sender)
+        return (spent.digits(allowed), spent.masks) if spent else (0, 0)
+
+    def senders(self) -> list[str]:
+        """Who has sent digits, or had some taken out."""
+        return list(self._spent)
+
+    def code_asked(self, sender: str, now_ms: int) -> bool:
+        """Whether another than `sender` has lately asked for a code."""
+        return any(
+            piece.trace.asks_code
+            and piece.sender != sender
+            and abs(now_ms - piece.at_ms) <= WINDOW_MS
+            for piece in self.pieces
+        )
+
+    def _place(self, entry: Entry) -> Place:
+        if not entry.position:
+            return 1, next(self._under_way), 0
+        at_ms, _, number = entry.position.partition("-")
+        return 0, int(at_ms), int(number or 0)
+
+    def _insert(self, piece: Piece) -> None:
+        self._by_id[piece.id] = piece
+        if self.pieces and piece.place < self.pieces[-1].place:
+            insort(self.pieces, piece)
+        else:
+            self.pieces.append(piece)
+
+    def _remove(self, piece: Piece) -> None:
+        del self._by_id[piece.id]
+        self.pieces.remove(piece)
+
+    def _count(self, piece: Piece, by: int) -> None:
+        if (spent := self._spent.get(piece.sender)) is None:
+            spent = self._spent[piece.sender] = _Spent()
+        spent.count(piece.trace, by)
+
+
+class _Spent:
+    """What one party's delivered messages cost, by `budget`."""
+
+    __slots__ = ("_cost", "_rows", "masks")
+
+    def __init__(self) -> None:
+        self._cost = 0
+        self._rows: dict[str, int] = {}
+        #: Messages that had digits taken out.
+        self.masks = 0
+
+    def count(self, trace: Trace, by: int) -> None:
+        """Count a message `by` times; -1 takes it back."""
+        self._cost += by * trace.cost()
+        self.masks += by * trace.masked
+        for row in trace.rows:
+            self._rows[row] = self._rows.get(row, 0) + by
+
+    def digits(self, allowed: frozenset[str]) -> int:
+        """What the digits cost without the rows that are allowed."""
+        return self._cost - sum(
+            [self._rows[row] * row_cost(row) for row in allowed if row in self._rows]
+        )
