@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from .gateway.gateway import Gateway
 
-#: A metric's values by label value; unlabelled metrics have the one label "".
+#: A metric's values by its label values, with blanks between; "" where it has no label.
 Snapshot = dict[str, dict[str, float]]
 
 _COUNTERS: Final = {
@@ -36,6 +36,7 @@ _COUNTERS: Final = {
 _LABELLED: Final = {
     "refused": ("Posts refused.", "code"),
     "closed": ("Connections closed by the relay.", "code"),
+    "findings": ("What the guard found in posts, by class and what was done.", "class action"),
 }
 _GAUGES: Final = {
     "connections": "Connections open now.",
@@ -55,6 +56,9 @@ def snapshot_of(gateway: Gateway) -> Snapshot:
     found["cpu_seconds"] = {"": usage.ru_utime + usage.ru_stime}
     found["refused"] = {str(code): float(n) for code, n in counts.refused.items()}
     found["closed"] = {str(code): float(n) for code, n in counts.closed.items()}
+    found["findings"] = {
+        f"{kind} {action}": float(n) for (kind, action), n in counts.findings.items()
+    }
     found["connections"] = {"": float(len(node.connections))}
     found["channels"] = {"": float(len(node.channels))}
     found["memory_bytes"] = {"": float(_resident_bytes())}
@@ -86,10 +90,10 @@ class _Fixed(Collector):
     def collect(self) -> Iterable[Metric]:
         for name, text in _COUNTERS.items():
             yield CounterMetricFamily(f"relay_{name}", text, value=self._value(name))
-        for name, (text, label) in _LABELLED.items():
-            family = CounterMetricFamily(f"relay_{name}", text, labels=[label])
-            for value, number in sorted(self._snapshot.get(name, {}).items()):
-                family.add_metric([value], number)
+        for name, (text, labels) in _LABELLED.items():
+            family = CounterMetricFamily(f"relay_{name}", text, labels=labels.split())
+            for values, number in sorted(self._snapshot.get(name, {}).items()):
+                family.add_metric(values.split(), number)
             yield family
         for name, text in _GAUGES.items():
             yield GaugeMetricFamily(f"relay_{name}", text, value=self._value(name))

@@ -47,7 +47,7 @@ def build(
             random_bytes=random_bytes,
             gateway_url=gateway_url,
         ).calls(),
-        *SystemMessages(store, ring=ring, random_bytes=random_bytes).calls(),
+        *SystemMessages(store, ring=ring, now_ms=now_ms, random_bytes=random_bytes).calls(),
         *Health(ring=ring, now_ms=now_ms, readiness=readiness, metrics=metrics).calls(),
     ]
     calls += _documents(calls, gateway_url)

@@ -41,11 +41,13 @@ class Code(StrEnum):
     INVALID = "invalid"
     PHONE = "phone"
     NUMBER_IN_FIELD = "number_in_field"
+    CONTACT_IN_FIELD = "contact_in_field"
     PAST = "past"
     CEILING = "ceiling"
     INTERNAL = "internal"
     STORE_UNAVAILABLE = "store_unavailable"
     KEYS_UNAVAILABLE = "keys_unavailable"
+    GUARD_UNAVAILABLE = "guard_unavailable"
     BUSY = "busy"
     NOT_READY = "not_ready"
 
@@ -69,11 +71,13 @@ MEANING: Final[dict[Code, tuple[int, str]]] = {
     Code.INVALID: (422, "A field is not as it has to be"),
     Code.PHONE: (422, "A phone number cannot be used"),
     Code.NUMBER_IN_FIELD: (422, "A phone number stands in another field"),
+    Code.CONTACT_IN_FIELD: (422, "A field that a party sees holds a contact"),
     Code.PAST: (422, "The deadline has passed already"),
     Code.CEILING: (422, "The deadline is too late"),
     Code.INTERNAL: (500, "The relay failed"),
     Code.STORE_UNAVAILABLE: (503, "The store does not answer"),
     Code.KEYS_UNAVAILABLE: (503, "An encryption key is missing"),
+    Code.GUARD_UNAVAILABLE: (503, "The guard failed"),
     Code.BUSY: (503, "The trip is changing just now"),
     Code.NOT_READY: (503, "This node is not ready"),
 }

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
+import structlog
 from msgspec import UNSET
 
 from ..core.ids import TRIP_ID, Role
 from ..core.lifecycle import State
+from ..guard.names import MAX_NAME_DIGITS, holds_contact
 from ..store import keys
 from ..store.store import PartyRecord, PartyView, Store, TripView
 from ..vault.envelope import NONCE_BYTES, DataKey, wrap
@@ -62,6 +64,8 @@ _STATES: Final[dict[str, Literal["open", "grace", "closed"]]] = {
     "closed": "closed",
 }
 
+log = structlog.get_logger(__name__)
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -101,7 +105,7 @@ class Trips:
                 PLATFORM, OpenTrip,
                 codes=(
                     Code.CHANGED, Code.CLOSED, Code.PHONE, Code.NUMBER_IN_FIELD,
-                    Code.KEYS_UNAVAILABLE,
+                    Code.CONTACT_IN_FIELD, Code.KEYS_UNAVAILABLE, Code.GUARD_UNAVAILABLE,
                 ),
             ),
             Call(
@@ -131,7 +135,8 @@ class Trips:
                 PLATFORM, ReassignParty,
                 codes=(
                     Code.NO_TRIP, Code.EPOCH, Code.PAIRED, Code.ENDING, Code.CLOSED, Code.PHONE,
-                    Code.NUMBER_IN_FIELD, Code.KEYS_UNAVAILABLE,
+                    Code.NUMBER_IN_FIELD, Code.CONTACT_IN_FIELD, Code.KEYS_UNAVAILABLE,
+                    Code.GUARD_UNAVAILABLE,
                 ),
             ),
             Call(
@@ -367,6 +372,22 @@ class Trips:
         alias = party.alias.strip()
         if not alias:
             raise invalid(path + "alias", "is only white space. It is the name the other sees.")
+        try:
+            is_contact = holds_contact(alias)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the name must not pass
+            log.error("guard_failed", error=type(error).__name__)
+            raise Problem(
+                Code.GUARD_UNAVAILABLE,
+                f"`{path}alias` could not be checked, so nothing was changed. Try again.",
+            ) from None
+        if is_contact:
+            raise Problem(
+                Code.CONTACT_IN_FIELD,
+                f"`{path}alias` holds a phone number, more than {MAX_NAME_DIGITS} digits, a link, "
+                "an address or a handle, and the other party would see it. Nothing was changed. "
+                "Send the name alone.",
+                field=path + "alias",
+            )
         sealed = seal_number(
             self._ring().current(Purpose.NUMBERS, self._now_ms()),
             phone,

@@ -119,16 +119,20 @@ RequestedAt = Annotated[
 ]
 Policy = Annotated[
     dict[
-        Annotated[str, Meta(pattern=r"^[a-z][a-z_]{0,31}\Z")],
+        Literal[
+            "number", "link", "email", "handle", "account", "otp_request", "otp_code",
+            "call_forward", "solicit",
+        ],
         Literal["redact", "block", "warn", "off"],
     ],
     Meta(
-        max_length=32,
-        description="what the guard does with each class of finding: a map of at most 32 class "
-        "names (a-z and _) to redact, block, warn or off.",
-        examples=[{"phone": "redact"}],
+        description="what the guard does with each class of finding: a map from number, link, "
+        "email, handle, account, otp_request, otp_code, call_forward or solicit to redact, block, "
+        "warn or off. Classes that are left out keep the relay's defaults. The parties' own "
+        "numbers are taken out whatever it says.",
+        examples=[{"account": "warn", "solicit": "off"}],
     ),
-]
+]  # fmt: skip
 Allow = Annotated[
     list[
         Annotated[
@@ -137,8 +141,9 @@ Allow = Annotated[
     ],
     Meta(
         max_length=32,
-        description="at most 32 strings that the guard lets through in this trip.",
-        examples=[["gate B12"]],
+        description="at most 32 strings that the guard lets through in this trip: pickup PIN, "
+        "order id, plate, fare, digits of the address. It never lets a party's number through.",
+        examples=[["B 1234 XYZ", "4821"]],
     ),
 ]
 
@@ -250,16 +255,37 @@ class PostSystemMessage(Secretive, forbid_unknown_fields=True):
             examples=["pickup-moved"],
         ),
     ]
-    text: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=MAX_TEXT_BYTES,
-            description=f"1 to {MAX_TEXT_BYTES} bytes of UTF-8, not only white space, no control "
-            "characters but line feed and tab.",
-            examples=["The pick-up point has moved to gate 3."],
-        ),
-    ]
+    text: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=MAX_TEXT_BYTES,
+                description=f"1 to {MAX_TEXT_BYTES} bytes of UTF-8, not only white space, no "
+                "control characters but line feed and tab. It goes through the guard.",
+                examples=["The pick-up point has moved to gate 3."],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    template: (
+        Annotated[
+            Literal[
+                "driver_arrived",
+                "trip_started",
+                "trip_ending",
+                "pickup_changed",
+                "fare_changed",
+                "stay_safe",
+            ],
+            Meta(
+                description="in place of a text, a sentence that each party gets in its own "
+                "language: driver_arrived, trip_started, trip_ending, pickup_changed, fare_changed "
+                "or stay_safe.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     to: Annotated[
         Literal["both", "driver", "customer"],
         Meta(description="who gets it: both, driver or customer."),

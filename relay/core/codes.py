@@ -85,6 +85,8 @@ class RefusedCode(StrEnum):
     IN_FLIGHT = "in_flight"
     STORE_AWAY = "store_away"
     KEY_AWAY = "key_away"
+    GUARD_AWAY = "guard_away"
+    BLOCKED = "blocked"
 
 
 class ErrorCode(StrEnum):

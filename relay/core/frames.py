@@ -55,6 +55,7 @@ class Post(Frame, tag="post"):
     text: str | None = None
     lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
     lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    key: Short | None = None
     again: bool | None = None
 
     def __repr__(self) -> str:
@@ -120,6 +121,8 @@ class Message(Frame, tag="message"):
     tag: str
     lat: float | None = None
     lon: float | None = None
+    key: str | None = None
+    notices: list[str] | None = None
 
     def __repr__(self) -> str:
         return f"Message(pos={self.pos!r}, ****)"
@@ -129,11 +132,24 @@ class Replayed(Frame, tag="replayed"):
     pass
 
 
+class Found(Struct):
+    """What the guard found in a post: where in its rules, and how long it was. Never what."""
+
+    kind: str = msgspec.field(name="class")
+    rule: str
+    length: int
+
+
 class Accepted(Frame, tag="accepted"):
     id: str
     pos: str
     at: int
     tag: str
+    text: str | None = None
+    findings: list[Found] | None = None
+
+    def __repr__(self) -> str:
+        return f"Accepted(id={self.id!r}, pos={self.pos!r}, ****)"
 
 
 class Refused(Frame, tag="refused"):
@@ -141,6 +157,7 @@ class Refused(Frame, tag="refused"):
     code: str
     message: str
     retry_after_ms: int = 0
+    findings: list[Found] | None = None
 
 
 class Unsure(Frame, tag="unsure"):

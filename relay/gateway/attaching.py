@@ -103,7 +103,7 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
         )
     node.channels[channel.trip] = channel
     channel.connections[role] = connection
-    connection.channel, connection.role = channel, role
+    connection.channel, connection.role, connection.locale = channel, role, seated.locale
     connection.n = connection.known_n = seated.n
     connection.head = seated.head
     if (channel.trip, role) not in node.buckets:

@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-import struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ..core.body import Body, unpack_body
-from ..core.frames import Message
 from ..core.ids import Role
-from ..store.store import ROLE_OF, LogWriter, position, time_ms
+from ..store.store import ROLE_OF, LogWriter, position
 from ..vault.binding import Sender
-from ..vault.envelope import DataKey, MessageCipher, Unreadable
+from ..vault.envelope import DataKey, MessageCipher
 from ..vault.tags import ReportTags, channel_place
 from .connection import Connection
+from .entry import Entry
+from .screening import Screening
 
 if TYPE_CHECKING:
     from .posting import Pending
-
-#: What a stored message that is damaged raises when it is opened.
-UNREADABLE: Final = (Unreadable, ValueError, struct.error)
-
-
-class Entry(NamedTuple):
-    """One message of the log. `sender` is the letter it is stored under; see `addressed_to`."""
-
-    id: bytes
-    sender: str
-    post_id: str
-    body: Body
-    tag: str
-
-    def addressed_to(self, role: Role) -> bool:
-        """Whether `role` is to be shown it: what a party wrote and, of the platform's messages,
-        those for both or for this role."""
-        return self.sender[0] != "s" or self.sender in ("s", "s" + role.letter)
-
-    def frame_for(self, role: Role) -> Message:
-        """The message as `role` is told."""
-        if self.sender[0] == "s":
-            sender = "system"
-        else:
-            sender = "you" if self.sender == role.letter else "peer"
-        kind, text, lat, lon = self.body
-        return Message(
-            position(self.id),
-            self.post_id,
-            sender,
-            time_ms(self.id),
-            kind,
-            text,
-            self.tag,
-            lat,
-            lon,
-        )
 
 
 class Channel:
@@ -60,8 +24,8 @@ class Channel:
 
     __slots__ = (
         "_data_key", "cipher", "connections", "deadline", "epoch", "got", "key_id",
-        "key_present", "locations", "online", "place", "seen", "state", "told", "trip",
-        "without_log", "writer",
+        "key_present", "locations", "online", "place", "screening", "seen", "state", "told",
+        "trip", "without_log", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +56,7 @@ class Channel:
         self.cipher = MessageCipher(self._data_key, trip=self.trip, epoch=epoch)
         self.writer = LogWriter(self.trip, epoch)
         self.place = channel_place(self.trip, epoch)
+        self.screening = Screening()
         self.got.clear()
         self.seen.clear()
         self.told.clear()
@@ -102,5 +67,12 @@ class Channel:
         """Open a message as the log holds it. Raises `Unreadable`."""
         author: Sender = ROLE_OF.get(sender) or "system"
         body = unpack_body(self.cipher.open(author, post_id, sealed))
-        tag = tags.sign(self.place, position(entry_id), post_id, author, body.text)
-        return Entry(entry_id, sender, post_id, body, tag)
+        return self.entry_of(entry_id, sender, post_id, body, tags)
+
+    def entry_of(
+        self, entry_id: bytes, sender: str, post_id: str, body: Body, tags: ReportTags
+    ) -> Entry:
+        """A message of the log whose body is known."""
+        author: Sender = ROLE_OF.get(sender) or "system"
+        sign = partial(tags.sign, self.place, position(entry_id), post_id, author)
+        return Entry(entry_id, sender, post_id, body, sign(body.text), sign)

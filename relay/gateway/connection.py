@@ -73,8 +73,8 @@ class Connection(WSListener):
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
         "_gate", "_kind", "_loop", "_max_frames", "_transport", "acknowledged", "answers",
-        "catching_up", "channel", "frames", "head", "heard_s", "id", "known_n", "n", "opened_s",
-        "pinged_s", "replayed", "resume_from", "role", "session",
+        "catching_up", "channel", "frames", "head", "heard_s", "id", "known_n", "locale", "n",
+        "opened_s", "pinged_s", "replayed", "resume_from", "role", "session",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +104,7 @@ class Connection(WSListener):
         self.session = Session(Side.RELAY)
         self.channel: Channel | None = None
         self.role: Role | None = None
+        self.locale = ""
         self.answers: deque[Answer] = deque()
         self.n = 0
         self.head: bytes = b"0-0"

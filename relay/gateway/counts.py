@@ -9,7 +9,8 @@ class Counts:
     """Events since the start of this node. Labels are of closed sets: never an id, never a text."""
 
     __slots__ = (
-        "accepted", "attached", "closed", "delivered", "detached", "gaps", "published", "receipts",
+        "accepted", "attached", "closed", "delivered", "detached", "findings", "gaps",
+        "published", "receipts",
         "refused", "suspensions", "swept", "unsure",
     )  # fmt: skip
 
@@ -26,3 +27,5 @@ class Counts:
         self.swept = 0
         self.refused: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
+        #: By the guard's class and what was done about it.
+        self.findings: Counter[tuple[str, str]] = Counter()

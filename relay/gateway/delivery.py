@@ -16,8 +16,9 @@ from ..core.codes import CloseCode
 from ..core.frames import Replayed, StateChanged
 from ..store.endpoint import StoreError
 from ..store.store import time_ms
-from .channel import UNREADABLE, Channel, Entry
+from .channel import Channel
 from .connection import Connection
+from .entry import UNREADABLE, Entry
 from .node import Node
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,8 @@ def deliver(
 
     `origin` is the connection that posted it: it has its acknowledgement instead.
     """
+    if origin is None:
+        channel.screening.learn(entry, n)
     for connection in tuple(channel.connections.values()):
         if connection.catching_up or n > connection.n + 1:
             if connection is origin:
@@ -63,7 +66,7 @@ def hand_over(node: Node, connection: Connection, entry: Entry) -> None:
     assert role is not None
     if entry.addressed_to(role):
         node.counts.delivered += 1
-        connection.send(entry.frame_for(role))
+        connection.send(entry.frame_for(role, connection.locale))
 
 
 def catch_up(node: Node, channel: Channel, connection: Connection) -> None:

@@ -26,9 +26,10 @@ from ..core.frames import (
 from ..core.ids import Role
 from ..store.endpoint import StoreError
 from ..store.store import ROLE_OF, Glance, Seat, pairs
-from .channel import UNREADABLE, Channel
+from .channel import Channel
 from .connection import Connection
 from .delivery import catch_up, change_state, deliver
+from .entry import UNREADABLE
 from .node import Node
 
 log = structlog.get_logger(__name__)
@@ -153,6 +154,7 @@ def conform(node: Node, channel: Channel, epoch: int, glance: Glance) -> None:
         reassign_channel(node, channel, glance.epoch, stays, alias, glance.undelivered)
         return
     change_state(channel, glance.state, glance.deadline)
+    channel.screening.follow(glance.rules)
     for role in Role:
         seat = glance.seats[role]
         here = channel.connections.get(role)
@@ -197,6 +199,8 @@ def take_control(node: Node, payload: bytes) -> None:
         reassign_channel(node, channel, news["epoch"], stays, news["alias"], undelivered)
     elif op == "state":
         change_state(channel, news["state"], news["deadline"])
+    elif op == "rules":
+        channel.screening.rules_changed()
     elif op == "revoked":
         connection = channel.connections.get(ROLE_OF[news["role"]])
         if connection is not None:

@@ -1,4 +1,4 @@
-"""The way of a message: checked, sealed, stored, acknowledged, delivered.
+"""The way of a message: checked, guarded, sealed, stored, acknowledged, delivered.
 
 What happens to a message is here, top-down. The store's answer is the only acceptance: before it
 nothing has happened, and whoever waits for it when the connection to the store ends is `unsure`.
@@ -7,26 +7,35 @@ nothing has happened, and whoever waits for it when the connection to the store 
 from __future__ import annotations
 
 from functools import partial
+from itertools import count
 from typing import Any, Final
 
 import hiredis
 import structlog
 
-from ..core.body import Body, pack_body, problem_with, unpack_body
+from ..core.body import Body, pack_body, place_text, problem_with, quick_body, unpack_body
 from ..core.codes import RefusedCode
-from ..core.frames import Accepted, Frame, Post, Refused, Unsure
+from ..core.frames import Accepted, Found, Frame, Post, Refused, Unsure
 from ..core.ids import Role
+from ..guard.guard import Verdict
+from ..guard.policy import Action
 from ..store.endpoint import NotSent, StoreError
-from ..store.store import LogWriter, position, time_ms
-from .channel import UNREADABLE, Channel, Entry
+from ..store.store import After, LogWriter, position, time_ms
+from .channel import Channel
 from .connection import Connection
 from .delivery import deliver
+from .entry import UNREADABLE
 from .events import look_at
 from .node import Node
+from .screening import GuardFailed, as_judged, needs_judgement
 
 log = structlog.get_logger(__name__)
 
 _RETRY_MS: Final = 500
+#: Later the same post may be taken.
+_RETRIED: Final = frozenset({RefusedCode.STORE_AWAY, RefusedCode.KEY_AWAY, RefusedCode.GUARD_AWAY})
+#: A condition that no log meets: it only asks whether a post is there.
+_NEVER: Final = After(0, "", "")
 
 _EXPLAINED: Final = {
     RefusedCode.MALFORMED: "The message is empty, incomplete or holds control characters.",
@@ -37,9 +46,14 @@ _EXPLAINED: Final = {
     RefusedCode.CHANNEL_FULL: "This channel has reached its number of messages.",
     RefusedCode.STORE_AWAY: "The message was not stored because the store is away; try again.",
     RefusedCode.KEY_AWAY: "The message was not stored because it cannot be encrypted; try again.",
+    RefusedCode.GUARD_AWAY: "The message was not stored because it cannot be checked; try again, "
+    "or send a quick reply.",
+    RefusedCode.BLOCKED: "The message was not sent: this trip does not let through what it holds.",
     RefusedCode.CLOSED: "The channel is closed.",
     RefusedCode.REASSIGNED: "Another party is on this trip now; the message was not sent to it.",
 }
+
+_turns: Final = count()
 
 
 def post(node: Node, connection: Connection, frame: Post) -> None:
@@ -49,7 +63,9 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
 
     # Checked: the frame is well formed by its type; is it a message, and is it this party's turn?
     kind = frame.kind or "text"
-    refusal = problem_with(kind, frame.text, frame.lat, frame.lon, node.limits.text_bytes)
+    refusal = problem_with(
+        kind, frame.text, frame.lat, frame.lon, node.limits.text_bytes, frame.key
+    )
     retry_ms = 0
     if refusal is None and (frame.epoch or 1) != channel.epoch:
         # It was written for the party that sat opposite then; without an epoch nobody can tell.
@@ -68,30 +84,35 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
         connection.refuse_at_once(frame.id, refusal, _EXPLAINED[refusal], retry_ms)
         return
 
-    # Sealed: from here on the text leaves this process only as ciphertext.
-    packed = pack_body(kind, frame.text or "", frame.lat, frame.lon)
-    sealed = channel.cipher.seal(role, frame.id, packed, node.nonce())
-    letter = role.letter
-
-    # Stored: a first try blindly, a repeated one only if the log lacks it.
-    pending = Pending(node, connection, channel, role, frame, unpack_body(packed), sealed)
+    # Guarded, in the order of the posts: one may have to wait for what was said before it.
+    pending = Pending(
+        node, connection, channel, role, frame.id, _body(kind, frame), again=bool(frame.again)
+    )
     connection.answers.append(pending)
-    if frame.again:
-        node.store.post_soon(
-            channel.trip, epoch=channel.epoch, sender=letter, post_id=frame.id, sealed=sealed,
-            callback=pending.found_or_stored,
-        )  # fmt: skip
-    else:
-        command = channel.writer.command(frame.id, letter.encode(), sealed)
-        node.store.pipe.send(command, pending.stored, LogWriter.SKIP)
+    channel.screening.take(pending)
+
+
+def _body(kind: str, post: Post) -> Body:
+    if kind == "quick":
+        return quick_body(post.key or "")
+    if kind == "text" or post.lat is None or post.lon is None:
+        return Body("text", post.text or "")
+    # To a metre: more digits would say nothing more of a place, and could say something else.
+    lat, lon = round(post.lat, 5), round(post.lon, 5)
+    return Body(kind, post.text or place_text(lat, lon), lat, lon)
 
 
 class Pending:
-    """A post that the store has been asked to take, and its place in the line of answers."""
+    """A post on its way, and its place in the line of answers.
+
+    `depends` tells whether the guard must judge it by what was said before; `verdict` is what it
+    said. `body` is the message as the peer gets it.
+    """
 
     __slots__ = (
-        "_again", "_body", "_channel", "_cipher", "_connection", "_epoch", "_node", "_role",
-        "_sealed", "frame", "id",
+        "_cipher", "_connection", "_epoch", "_posted", "_role", "_screening", "_sealed", "again",
+        "body", "channel", "depends", "frame", "id", "name", "node", "on_condition", "sender",
+        "tries", "turn", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -100,109 +121,217 @@ class Pending:
         connection: Connection,
         channel: Channel,
         role: Role,
-        post: Post,
+        post_id: str,
         body: Body,
-        sealed: bytes,
+        *,
+        again: bool,
     ) -> None:
-        self._node = node
+        self.node = node
+        self.channel = channel
         self._connection = connection
-        self._channel = channel
+        self._role = role
+        # Of this epoch: the channel may turn to another while the post is on its way.
         self._epoch = channel.epoch
         self._cipher = channel.cipher
-        self._role = role
-        self._body = body
-        self._sealed = sealed
-        self._again = bool(post.again)
-        self.id = post.id
+        self._screening = channel.screening
+        self._posted = body
+        self._sealed = b""
+        self.id = post_id
+        self.sender = role.letter
+        self.name = f"{role.letter}:{post_id}"
+        self.body = body
+        self.again = again
+        self.turn = next(_turns)
+        self.tries = 0
+        self.on_condition = False
+        self.depends = needs_judgement(body)
+        self.verdict: Verdict | None = None
         self.frame: Frame | None = None
 
+    def go_on(self) -> None:
+        """Go the rest of the way: it is its turn, and what was said before it is known."""
+        node, channel, screening = self.node, self.channel, self._screening
+        if channel.epoch != self._epoch:
+            self.refuse(RefusedCode.REASSIGNED)
+            return
+
+        # Guarded: by what was said up to now.
+        if self.depends:
+            try:
+                self.verdict = screening.judge(self, self._posted)
+            except GuardFailed:
+                self._turn_away(RefusedCode.GUARD_AWAY)
+                return
+            if self.verdict.action is Action.BLOCK:
+                self._turn_away(RefusedCode.BLOCKED)
+                return
+            self.body = as_judged(self._posted, self.verdict)
+
+        # Sealed: from here on the text leaves this process only as ciphertext.
+        self._sealed = self._cipher.seal(self._role, self.id, pack_body(self.body), node.nonce())
+
+        # Stored: blindly if it may come after anything, else only after what it was judged by.
+        after = screening.condition(self)
+        self.on_condition = after is not None
+        screening.sent(self)
+        if self.again or after is not None:
+            node.store.post_soon(
+                channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
+                sealed=self._sealed, again=self.again, after=after,
+                callback=self.stored_on_condition,
+            )  # fmt: skip
+        else:
+            command = channel.writer.command(self.id, self.sender.encode(), self._sealed)
+            node.store.pipe.send(command, self.stored, LogWriter.SKIP)
+
+    def _turn_away(self, code: RefusedCode) -> None:
+        """Refuse what the guard does not let through, unless an earlier try is in the log."""
+        if self.again:
+            self.node.store.post_soon(
+                self.channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
+                sealed=b"", again=True, after=_NEVER, callback=partial(self._looked_up, code),
+            )  # fmt: skip
+        else:
+            self._refuse(code)
+
+    def _looked_up(self, code: RefusedCode, reply: Any) -> None:
+        if not isinstance(reply, list):
+            self._unsure()
+        elif not self.node.may_deliver():
+            self.node.hold(partial(self._looked_up, code, reply))
+        elif len(reply) > 1:
+            if self._opens(reply[3]):
+                self._accept(reply[1], 0)
+        elif reply[0] == b"moved":
+            self._refuse(code)
+        else:
+            self.find_out_why()
+
     def stored(self, reply: Any) -> None:
-        """Take the store's answer to a first try: `[entry id or None, n, deadline]`."""
+        """Take the store's answer to a blind try: `[entry id or None, n, deadline]`."""
         if not isinstance(reply, list):
             self._failed(reply)
-        elif not self._node.may_deliver():
-            self._node.hold(partial(self.stored, reply))
+        elif not self.node.may_deliver():
+            self.node.hold(partial(self.stored, reply))
         else:
             entry_id, n, deadline = reply
             if isinstance(entry_id, bytes) and deadline and time_ms(entry_id) < int(deadline):
+                self._screening.stored(self, entry_id, n)
                 self._accept(entry_id, n)
             elif isinstance(entry_id, hiredis.ReplyError):
-                self._refuse(RefusedCode.STORE_AWAY, _RETRY_MS)
+                self._not_stored(RefusedCode.STORE_AWAY)
             else:
-                self._find_out_why()
+                self._screening.lost(self)
+                self.find_out_why()
 
-    def found_or_stored(self, reply: Any) -> None:
-        """Take the store's answer to a repeated try; see scripts/post.lua."""
+    def stored_on_condition(self, reply: Any) -> None:
+        """Take the store's answer to a post under conditions; see scripts/post.lua."""
         if not isinstance(reply, list):
             self._failed(reply)
-        elif not self._node.may_deliver():
-            self._node.hold(partial(self.found_or_stored, reply))
+        elif not self.node.may_deliver():
+            self.node.hold(partial(self.stored_on_condition, reply))
         elif len(reply) > 1:
             _, entry_id, n, held = reply
-            if held:
-                # What was stored then is what counts, whatever this try said.
-                try:
-                    self._body = unpack_body(self._cipher.open(self._role, self.id, held))
-                except UNREADABLE:
-                    self._unsure()
-                    return
+            if held and not self._opens(held):
+                self._screening.lost(self, maybe_stored=True)
+                return
+            self._screening.stored(self, entry_id, n)
             self._accept(entry_id, n)
         else:
-            self._find_out_why()
+            self._screening.lost(self)
+            if reply[0] == b"moved":
+                self._screening.judge_again(self)
+            else:
+                self.find_out_why()
+
+    def _opens(self, held: bytes) -> bool:
+        """Take what was stored by an earlier try: that is what counts, whatever this one said."""
+        try:
+            self.body = unpack_body(self._cipher.open(self._role, self.id, held))
+        except UNREADABLE:
+            self._unsure()
+            return False
+        return True
 
     def _accept(self, entry_id: bytes, n: int) -> None:
         """Acknowledge to the sender and deliver to the peer."""
-        node, channel, role, body = self._node, self._channel, self._role, self._body
+        node, channel, role, body = self.node, self.channel, self._role, self.body
         node.counts.accepted += 1
-        pos = position(entry_id)
-        tag = node.tags.sign(channel.place, pos, self.id, role, body.text)
-        self._answer(Accepted(self.id, pos, time_ms(entry_id), tag))
+        entry = channel.entry_of(entry_id, role.letter, self.id, body, node.tags)
+        self._answer(self._accepted(entry.tag_in(self._connection.locale), entry_id))
         if channel.epoch != self._epoch or n == 0:
             return
-        entry = Entry(entry_id, role.letter, self.id, body, tag)
         deliver(node, channel, entry, n, self._connection)
         peer_node = channel.locations.get(role.peer)
         if peer_node is not None and role.peer not in channel.connections:
             news = [self._epoch, n, entry_id, role.letter, self.id, self._sealed]
             node.mail(peer_node, ["post", channel.trip, *news])
 
-    def _find_out_why(self) -> None:
+    def _accepted(self, tag: str, entry_id: bytes) -> Accepted:
+        accepted = Accepted(self.id, position(entry_id), time_ms(entry_id), tag)
+        if self.verdict is not None and self.verdict.findings:
+            accepted.findings = self._findings()
+        if self.body.text != self._posted.text:
+            accepted.text = self.body.text
+        return accepted
+
+    def find_out_why(self) -> None:
         """The log is out of reach: the channel closed, or this party talks to another one now.
 
         A log that is gone stays gone, so one look serves every post that comes to this meanwhile.
         """
-        waiting = self._channel.without_log
+        waiting = self.channel.without_log
         waiting.append(self)
         if len(waiting) == 1:
-            self._node.spawn(_explain_to(self._node, self._channel, waiting))
+            self.node.spawn(_explain_to(self.node, self.channel, waiting))
 
     def explain(self, channel_seen: bool) -> None:
         """Refuse, now that the channel has been looked at, or that it could not be."""
         if not channel_seen:
-            self._refuse(RefusedCode.STORE_AWAY, _RETRY_MS)
+            self.refuse(RefusedCode.STORE_AWAY)
             return
-        moved = self._channel.epoch != self._epoch and not self._connection.closed
-        self._refuse(RefusedCode.REASSIGNED if moved else RefusedCode.CLOSED)
+        moved = self.channel.epoch != self._epoch and not self._connection.closed
+        self.refuse(RefusedCode.REASSIGNED if moved else RefusedCode.CLOSED)
 
     def _failed(self, reply: Any) -> None:
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
-            self._node.spawn(self._node.store.load_scripts())
+            self.node.spawn(self.node.store.load_scripts())
         if isinstance(reply, (NotSent, hiredis.ReplyError)):
             # Never left this node, or the store answered the whole transaction with an error.
-            self._refuse(RefusedCode.STORE_AWAY, _RETRY_MS)
+            self._not_stored(RefusedCode.STORE_AWAY)
         else:
+            self._screening.lost(self, maybe_stored=True)
             self._unsure()
 
-    def _refuse(self, code: RefusedCode, retry_after_ms: int = 0) -> None:
-        if self._again:
+    def _not_stored(self, code: RefusedCode) -> None:
+        self._screening.lost(self)
+        self.refuse(code)
+
+    def _findings(self) -> list[Found]:
+        assert self.verdict is not None
+        found = []
+        for finding in self.verdict.findings:
+            self.node.counts.findings[finding.finding_class, self.verdict.action] += 1
+            found.append(Found(finding.finding_class, finding.rule, finding.length))
+        return found
+
+    def refuse(self, code: RefusedCode) -> None:
+        """Answer that the post was not stored."""
+        if self.again:
             # This try stored nothing, but an earlier one may have.
             self._unsure()
             return
-        self._node.counts.refused[code] += 1
-        self._answer(Refused(self.id, code, _EXPLAINED[code], retry_after_ms))
+        self._refuse(code)
+
+    def _refuse(self, code: RefusedCode) -> None:
+        self.node.counts.refused[code] += 1
+        refused = Refused(self.id, code, _EXPLAINED[code], _RETRY_MS if code in _RETRIED else 0)
+        if code is RefusedCode.BLOCKED:
+            refused.findings = self._findings()
+        self._answer(refused)
 
     def _unsure(self) -> None:
-        self._node.counts.unsure += 1
+        self.node.counts.unsure += 1
         self._answer(Unsure(self.id, _RETRY_MS))
 
     def _answer(self, frame: Frame) -> None:

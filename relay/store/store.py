@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import hiredis
 import msgspec
@@ -86,6 +86,7 @@ class Attachment:
     after: str
     lost: list[str]
     undelivered: list[str]
+    locale: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,26 @@ class Glance:
     seen: dict[Role, str]
     seats: dict[Role, Seat | None]
     undelivered: dict[Role, list[tuple[str, str]]]
+    rules: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class GuardRecord:
+    """What a trip's guard is made of. `phones` are sealed, with the epoch each party came in."""
+
+    epoch: int
+    rules: int
+    policy: dict[str, str]
+    allow: list[str]
+    phones: dict[Role, tuple[bytes, int]]
+
+
+class After(NamedTuple):
+    """The last entry of a log, as a condition for the next: how many there are, whose, its id."""
+
+    n: int
+    sender: str
+    post_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +189,7 @@ def _glance(n: int, r: list[bytes | None]) -> Glance:
         seen={Role.DRIVER: text(r[12]), Role.CUSTOMER: text(r[13])},
         seats={Role.DRIVER: Seat.parse(r[6]), Role.CUSTOMER: Seat.parse(r[7])},
         undelivered={Role.DRIVER: pairs(r[8]), Role.CUSTOMER: pairs(r[9])},
+        rules=int(r[14] or 0),
     )
 
 
@@ -334,6 +356,7 @@ class Store:
             after=r[16].decode(),
             lost=[post_id.decode() for post_id in r[17]],
             undelivered=[post_id for post_id, _ in pairs(r[18])],
+            locale=r[19].decode(),
         )
 
     async def detach(self, trip: str, role: Role, *, node: str, connection: str) -> Seat | None:
@@ -351,12 +374,21 @@ class Store:
         )  # fmt: skip
 
     async def post(
-        self, trip: str, *, epoch: int, sender: str, post_id: str, sealed: bytes, tell: bool
+        self,
+        trip: str,
+        *,
+        epoch: int,
+        sender: str,
+        post_id: str,
+        sealed: bytes,
+        after: After | None,
     ) -> tuple[str, bytes, int]:
-        """Store a message unless its id is there already; give (outcome, entry id, n)."""
+        """Store a message unless its id is there already, and tell every node; give (outcome,
+        entry id, n)."""
         reply = await self._run(
-            scripts.POST, keys.trip(trip), trip, epoch, sender, post_id, sealed, int(tell)
-        )
+            scripts.POST, keys.trip(trip), trip, epoch, sender, post_id, sealed, "tell", "again",
+            *(("after", *after) if after is not None else ()),
+        )  # fmt: skip
         if len(reply) == 1:
             return reply[0].decode(), b"", 0
         return reply[0].decode(), reply[1], reply[2]
@@ -369,14 +401,20 @@ class Store:
         sender: str,
         post_id: str,
         sealed: bytes,
+        again: bool,
+        after: After | None,
         callback: Callable[[Any], None],
     ) -> None:
-        """`post` for the gateway: sent now, in line with the first tries; `callback` gets the raw
-        reply. The scripts are loaded at every connection, so NOSCRIPT is an error like another."""
+        """A post under conditions, see scripts/post.lua. Sent now, in line with those that have
+        none; `callback` gets the raw reply. The scripts are loaded at every connection, so NOSCRIPT
+        is an error like another."""
+        conditions: list[str | int] = ["again"] if again else []
+        if after is not None:
+            conditions += ["after", *after]
         self.pipe.send(
             pack(
                 "EVALSHA", scripts.POST.sha, 1, keys.trip(trip), trip, epoch, sender, post_id,
-                sealed, 0,
+                sealed, *conditions,
             ),
             callback,
         )  # fmt: skip
@@ -394,6 +432,12 @@ class Store:
         """Ask for up to `count` entries after a position; `callback` gets the raw reply."""
         start = b"(" + (after.encode() if isinstance(after, str) else after) if after else b"-"
         self.pipe.send(pack("XRANGE", keys.log(trip, epoch), start, "+", "COUNT", count), callback)
+
+    async def log_page(self, trip: str, epoch: int, after: bytes, count: int) -> list[Any]:
+        """Up to `count` entries after a position, as the store gives them."""
+        key = keys.log(trip, epoch)
+        page: list[Any] = await self.pipe.call("XRANGE", key, b"(" + after, "+", "COUNT", count)
+        return page
 
     async def glance(self, trip: str, epoch: int) -> Glance:
         """Look at a channel that this node serves."""
@@ -424,10 +468,29 @@ class Store:
             pack(
                 "HMGET", keys.trip(trip), "state", "epoch", "deadline", "reason", "d.alias",
                 "c.alias", "d.seat", "c.seat", "d.undelivered", "c.undelivered",
-                "d.got", "c.got", "d.seen", "c.seen",
+                "d.got", "c.got", "d.seen", "c.seen", "rules",
             ),
             both,
         )  # fmt: skip
+
+    async def guard_record(self, trip: str) -> GuardRecord | None:
+        """What a trip's guard is made of; None once the trip is closed, or if there is none."""
+        r = await self.pipe.call(
+            "HMGET", keys.trip(trip), "epoch", "rules", "policy", "allow",
+            "d.phone", "c.phone", "d.since", "c.since",
+        )  # fmt: skip
+        if None in r[4:]:
+            return None
+        try:
+            return GuardRecord(
+                epoch=int(r[0]),
+                rules=int(r[1] or 0),
+                policy=msgspec.json.decode(r[2] or b"{}", type=dict[str, str]),
+                allow=msgspec.json.decode(r[3] or b"[]", type=list[str]),
+                phones={Role.DRIVER: (r[4], int(r[6])), Role.CUSTOMER: (r[5], int(r[7]))},
+            )
+        except (ValueError, TypeError, msgspec.DecodeError):
+            raise StoreError("a channel's record is damaged") from None
 
     async def messages_key(self, trip: str) -> tuple[str | None, int, bytes]:
         """Give (state, epoch, wrapped key), for whoever posts without being attached."""

@@ -1,8 +1,9 @@
 """Phone numbers: how one comes in, what may be asked of it, and how it is put away for good.
 
-A number can be sealed, and a text can be searched for it. Those are the only two things that touch
-its digits, and both are in this module. Nothing here or anywhere in the relay opens a sealed number
-again: there is no read path, not for operators and not for the relay itself.
+A number can be sealed, a text can be searched for it, and a trip's guard can be made that keeps it
+out of the messages. Those are the only three things that touch its digits, and all are in this
+module. There is no read path, not for operators and not for the relay itself: a sealed number is
+opened for the guard alone, in memory, while the channel is open, and the guard gives no digit back.
 
 Numbers are not compared with each other either, and no hash of one is kept: the ten digits of a
 mobile number are guessed from any hash in minutes.
@@ -12,17 +13,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final, final
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, TypeVar, final
 
 import phonenumbers
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from relay.core.ids import Role
 from relay.vault.binding import bind
+from relay.vault.envelope import Unreadable
 from relay.vault.opaque import Opaque
-from relay.vault.ring import Key, Purpose
+from relay.vault.ring import Key, KeyRing, Purpose
 
-__all__ = ["SEALED_NUMBER_BYTES", "InvalidPhone", "PhoneNumber", "seal_number"]
+__all__ = [
+    "SEALED_NUMBER_BYTES", "InvalidPhone", "PhoneNumber", "SealedNumber", "guarding", "seal_number",
+]  # fmt: skip
+
+Guard = TypeVar("Guard")
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PADDED_BYTES: Final = 16  # a plus sign and at most 15 digits
@@ -96,8 +104,46 @@ def seal_number(
         raise ValueError(f"a number is sealed by a key for {Purpose.NUMBERS}")
     if len(nonce) != _NONCE_BYTES:
         raise ValueError(f"a nonce is {_NONCE_BYTES} random bytes, used once")
-    place = bind("relay number 1", key.id, trip, epoch, role.value, "phone")
+    place = _place(key.id, trip, epoch, role)
     return bytes.fromhex(key.id) + nonce + number._sealed_by(key, place, nonce)
+
+
+class SealedNumber(NamedTuple):
+    """A party's number as it is stored. ``epoch`` is the one in which the party came in."""
+
+    sealed: bytes
+    trip: str
+    epoch: int
+    role: Role
+
+
+def guarding(
+    ring: KeyRing, numbers: Iterable[SealedNumber], make: Callable[[tuple[str, ...]], Guard]
+) -> Guard:
+    """Make what watches over these numbers: ``make`` gets their digits in E.164, without the plus.
+
+    Only what ``make`` gives back leaves this function, so it must be a thing that tells no digit.
+    Raises ``KeyUnavailable`` when a key is gone, ``Unreadable`` for anything but an intact number
+    of that place.
+    """
+    return make(tuple(_digits(ring, number) for number in numbers))
+
+
+def _digits(ring: KeyRing, number: SealedNumber) -> str:
+    sealed, trip, epoch, role = number
+    if len(sealed) != SEALED_NUMBER_BYTES:
+        raise Unreadable
+    key = ring.get(Purpose.NUMBERS, sealed[:4].hex())
+    nonce, rest = sealed[4 : 4 + _NONCE_BYTES], sealed[4 + _NONCE_BYTES :]
+    try:
+        padded = AESGCM(key.material).decrypt(nonce, rest, _place(key.id, trip, epoch, role))
+    except InvalidTag:
+        raise Unreadable from None
+    return padded.rstrip(b"\0").decode("ascii").removeprefix("+")
+
+
+def _place(key_id: str, trip: str, epoch: int, role: Role) -> bytes:
+    return bind("relay number 1", key_id, trip, epoch, role.value, "phone")
 
 
 def _needle_of(text: str) -> str:

@@ -58,7 +58,7 @@ def test_no_query_is_repeated_in_its_error(query: dict[str, str]) -> None:
 def test_every_string_is_found_with_its_path() -> None:
     party = PartyInput("p", "1", "a", "id")
     body = OpenTrip(
-        trip_id="t", driver=party, customer=party, requested_at=1, policy={"phone": "warn"},
+        trip_id="t", driver=party, customer=party, requested_at=1, policy={"number": "warn"},
         allow=["x", "y"],
     )  # fmt: skip
     assert list(strings(body)) == [
@@ -66,5 +66,5 @@ def test_every_string_is_found_with_its_path() -> None:
         *((f"{role}.{name}", text) for role in ("driver", "customer") for name, text in (
             ("party_id", "p"), ("phone", "1"), ("alias", "a"), ("locale", "id"),
         )),
-        ("policy", "phone"), ("policy", "warn"), ("allow[0]", "x"), ("allow[1]", "y"),
+        ("policy", "number"), ("policy", "warn"), ("allow[0]", "x"), ("allow[1]", "y"),
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from relay.store import keys
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess
+from tests.support.texts import chat, numbered
 from tests.support.waiting import until
 
 BOTH = pytest.mark.parametrize("protocol", [MSGPACK, JSON])
@@ -50,7 +51,7 @@ async def test_a_conversation(relay: RelayProcess, protocol: str) -> None:
     await customer.hear("pong")
     await customer.say("post", id="here", kind="location", lat=-6.2, lon=106.8)
     place = await driver.hear("message", kind="location")
-    assert (place["lat"], place["lon"], place["text"]) == (-6.2, 106.8, "-6.200000, 106.800000")
+    assert (place["lat"], place["lon"], place["text"]) == (-6.2, 106.8, "-6.20000, 106.80000")
     await customer.leave()
     assert (await driver.hear("presence"))["online"] is False
 
@@ -94,12 +95,12 @@ async def test_a_long_replay_comes_whole_and_in_order(relay: RelayProcess) -> No
     driver, customer = await pair(relay, "long")
     await customer.drop()
     for number in range(700):
-        await driver.post(str(number))
+        await driver.post(numbered(number))
         if number % 50 == 49:
             await until(lambda n=number: len(driver.all("accepted")) == n + 1, "accepted")
     token = (await relay.open_trip("long"))["customer"]
     again = await Party.attach(relay.gateway_url, token)
-    assert again.texts() == [str(number) for number in range(700)]
+    assert again.texts() == [numbered(number) for number in range(700)]
 
 
 async def test_again_stores_once(relay: RelayProcess) -> None:
@@ -556,7 +557,7 @@ async def test_draining(own_relay: RelayProcess) -> None:
     """SIGTERM sends everybody elsewhere with a code that says come back, and loses nothing."""
     driver, customer = await pair(own_relay, "drain")
     for number in range(20):
-        await driver.post(str(number))
+        await driver.post(chat(number))
     assert own_relay.process is not None
     own_relay.process.terminate()
     assert await driver.closed(10) == 4000
@@ -577,11 +578,11 @@ async def test_many_at_once_do_not_mix(relay: RelayProcess) -> None:
     async def one(number: int) -> None:
         driver, customer = await pair(relay, f"mix-{number}")
         for index in range(20):
-            await driver.post(f"{number}/{index}")
-            await customer.post(f"{number}/{index}")
+            await driver.post(chat(100 * number + index))
+            await customer.post(chat(100 * number + index))
         for party in (driver, customer):
             await until(lambda p=party: len(p.texts()) == 20, "all arrive")
-            assert party.texts() == [f"{number}/{index}" for index in range(20)]
+            assert party.texts() == [chat(100 * number + index) for index in range(20)]
             await party.leave()
 
     await asyncio.gather(*(one(number) for number in range(40)))
@@ -597,11 +598,11 @@ async def test_both_parties_may_count_their_ids_alike(
         driver = await Party.attach(one.gateway_url, tokens["driver"])
         customer = await Party.attach(other.gateway_url, tokens["customer"])
         for index in range(20):
-            await driver.post(f"d{index}", id=str(index))
-            await customer.post(f"c{index}", id=str(index))
+            await driver.post(f"d {chat(index)}", id=str(index))
+            await customer.post(f"c {chat(index)}", id=str(index))
         for party, theirs in ((driver, "c"), (customer, "d")):
             await until(lambda p=party: len(p.texts()) >= 20, "all arrive")
-            assert party.texts() == [f"{theirs}{index}" for index in range(20)]
+            assert party.texts() == [f"{theirs} {chat(index)}" for index in range(20)]
 
 
 async def test_requests_that_are_no_handshake_leave_nothing_behind(relay: RelayProcess) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
+from tests.support.texts import chat
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
 ATTACH = json.dumps({"op": "attach", "token": "nobody"}).encode()
@@ -255,11 +256,11 @@ async def test_a_connection_that_breaks_the_rules_harms_no_other(relay: RelayPro
 
     async def talk() -> None:
         for number in range(100):
-            await driver.accepted(str(number))
+            await driver.accepted(chat(number))
 
     broken: list[Any] = [break_rules(name, frames) for name, frames, _ in CASES]
     await asyncio.gather(talk(), *broken)
-    await customer.hear("message", text="99")
-    assert customer.texts() == [str(number) for number in range(100)]
+    await customer.hear("message", text=chat(99))
+    assert customer.texts() == [chat(number) for number in range(100)]
     assert "Traceback" not in relay.log.read_text()
     assert "gateway_exception" not in relay.log.read_text()

@@ -16,6 +16,7 @@ from relay.client import Closed, Message, connect
 from tests.support.party import Party
 from tests.support.proxy import Proxy
 from tests.support.relay import RelayProcess
+from tests.support.texts import chat, numbered
 from tests.support.waiting import until
 
 TRIPS = 6
@@ -37,7 +38,7 @@ class App:
             listening = asyncio.create_task(self._listen(channel))
             deliveries = []
             for number in range(POSTS):
-                deliveries.append(await channel.post(f"{self._name}-{number}"))
+                deliveries.append(await channel.post(f"{self._name} {chat(number)}"))
                 await asyncio.sleep(pause_s())
             for delivery in deliveries:
                 await delivery.accepted()
@@ -62,7 +63,7 @@ async def _under_kills(
     for number in range(TRIPS):
         tokens = await relay.open_trip(f"kept-{number}")
         apps += [
-            App(relay.gateway_url, tokens[role], f"{number}{role[0]}")
+            App(relay.gateway_url, tokens[role], f"{numbered(number)} {role[0]}")
             for role in ("driver", "customer")
         ]
     running = [asyncio.create_task(app.run(lambda: rng.uniform(0.005, 0.06), done)) for app in apps]
@@ -85,8 +86,8 @@ async def _under_kills(
     await asyncio.gather(*running)
     for number in range(TRIPS):
         driver, customer = apps[2 * number], apps[2 * number + 1]
-        assert driver.given == [f"{number}c-{n}" for n in range(POSTS)]
-        assert customer.given == [f"{number}d-{n}" for n in range(POSTS)]
+        assert driver.given == [f"{numbered(number)} c {chat(n)}" for n in range(POSTS)]
+        assert customer.given == [f"{numbered(number)} d {chat(n)}" for n in range(POSTS)]
     print({"posted": TRIPS * 2 * POSTS, "lost": 0, "doubled": 0, "kills": len(kills)})
 
 
@@ -143,8 +144,8 @@ async def test_sockets_that_drop_all_the_time(
         )
         done.set()
         await asyncio.gather(*running)
-    assert driver.given == [f"c-{n}" for n in range(POSTS)]
-    assert customer.given == [f"d-{n}" for n in range(POSTS)]
+    assert driver.given == [f"c {chat(n)}" for n in range(POSTS)]
+    assert customer.given == [f"d {chat(n)}" for n in range(POSTS)]
 
 
 async def test_lost_hints_cost_time_and_nothing_else(
@@ -162,6 +163,6 @@ async def test_lost_hints_cost_time_and_nothing_else(
                 for client in await redis.client_list():
                     if client["name"].endswith("-ear"):
                         await redis.client_kill_filter(_id=client["id"])
-            await driver.accepted(str(number))
+            await driver.accepted(chat(number))
     await until(lambda: len(customer.texts()) >= 30, "all arrive", 10)
-    assert customer.texts() == [str(number) for number in range(30)]
+    assert customer.texts() == [chat(number) for number in range(30)]

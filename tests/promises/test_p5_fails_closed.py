@@ -9,19 +9,20 @@ from typing import Any
 
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
+from tests.support.texts import chat
 from tests.support.waiting import until
 
 
-async def settle(party: Party, ids: list[str]) -> dict[str, dict[str, Any]]:
+async def settle(party: Party, texts: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Send again, as PROTOCOL.md says, until each post has a final answer."""
     final: dict[str, dict[str, Any]] = {}
     again: dict[str, bool] = {}
     for frame in list(party.heard):
         _note(frame, final, again)
-    while len(final) < len(ids):
-        for post_id in [name for name in ids if name in again]:
+    while len(final) < len(texts):
+        for post_id in [name for name in texts if name in again]:
             maybe = again.pop(post_id)
-            await party.say("post", id=post_id, text=f"text {post_id}", again=maybe)
+            await party.say("post", id=post_id, text=texts[post_id], again=maybe)
             while post_id not in final and post_id not in again:
                 seen = len(party.heard)
                 await until(lambda n=seen: len(party.heard) > n, "an answer")
@@ -49,13 +50,14 @@ async def test_a_store_that_hangs_and_comes_back(own_relay: RelayProcess) -> Non
     customer = await Party.attach(own_relay.gateway_url, tokens["customer"])
     store = own_relay.store_pid()
     ids = [f"p{number}" for number in range(40)]
+    texts = {post_id: chat(number) for number, post_id in enumerate(ids)}
     for post_id in ids[:10]:
-        await driver.post(f"text {post_id}", id=post_id)
+        await driver.post(texts[post_id], id=post_id)
     await until(lambda: len(driver.all("accepted")) == 10, "the first ten")
     os.kill(store, signal.SIGSTOP)
     try:
         for post_id in ids[10:]:
-            await driver.post(f"text {post_id}", id=post_id)
+            await driver.post(texts[post_id], id=post_id)
             await asyncio.sleep(0.1)
         await until(lambda: len(_answers(driver)) == 40, "every post is answered", 10)
         assert len(driver.all("accepted")) == 10
@@ -66,13 +68,13 @@ async def test_a_store_that_hangs_and_comes_back(own_relay: RelayProcess) -> Non
         assert answer.status_code == 503
     finally:
         os.kill(store, signal.SIGCONT)
-    final = await settle(driver, ids)
+    final = await settle(driver, texts)
     assert {frame["op"] for frame in final.values()} == {"accepted"}
     await until(lambda: len({m["id"] for m in customer.all("message")}) == 40, "all arrive")
     # In the log each stands once, in spite of the second tries.
     replayed = await Party.attach(own_relay.gateway_url, tokens["customer"])
     assert sorted(m["id"] for m in replayed.all("message")) == sorted(ids)
-    assert all(m["text"] == f"text {m['id']}" for m in replayed.all("message"))
+    assert all(m["text"] == texts[m["id"]] for m in replayed.all("message"))
 
 
 def _answers(party: Party) -> list[dict[str, Any]]:
@@ -86,7 +88,7 @@ async def test_what_was_refused_for_good_is_in_no_log(own_relay: RelayProcess) -
     os.kill(own_relay.store_pid(), signal.SIGKILL)
     ids = [f"p{number}" for number in range(20)]
     for post_id in ids:
-        await driver.post("x", id=post_id)
+        await driver.post(chat(int(post_id[1:])), id=post_id)
     await until(lambda: len(_answers(driver)) == 20, "every post is answered")
     refused = {frame["id"] for frame in driver.all("refused")}
     unsure = {frame["id"] for frame in driver.all("unsure")}

@@ -1,4 +1,4 @@
-"""There is no read path for numbers: nothing in the source could open a sealed one.
+"""There is no read path for numbers: only the guard gets a sealed one opened, and tells no digit.
 
 This reads the source of the whole package and holds it to a short list. It is a tripwire for a
 change that brings a read path in, not a proof: whoever wants to get around it can. That what opens
@@ -8,15 +8,26 @@ other things does not open a sealed number is shown in ``test_numbers.py``.
 from __future__ import annotations
 
 import ast
+import copy
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import relay
+from relay.guard import Guard
 
 PACKAGE = Path(relay.__file__).parent
 
-# Everything in the package that decrypts, and it decrypts data keys and messages.
-DECRYPTING = {("vault/envelope.py", "unwrap"), ("vault/envelope.py", "MessageCipher.open")}
+# Everything in the package that decrypts: data keys, messages, and numbers for the guard.
+DECRYPTING = {
+    ("vault/envelope.py", "unwrap"),
+    ("vault/envelope.py", "MessageCipher.open"),
+    ("vault/numbers.py", "_digits"),
+}
+# Where opened numbers go.
+GUARDING = {("trip_guard.py", "<module>"), ("trip_guard.py", "trip_guard")}
 # Everything in the package that touches a number's digits. None returns them.
 DIGITS = {
     ("vault/numbers.py", "PhoneNumber.__init__"),
@@ -86,6 +97,22 @@ def touching_digits(sources: dict[str, str]) -> set[tuple[str, str]]:
     }
 
 
+def opening(sources: dict[str, str]) -> set[tuple[str, str]]:
+    return {
+        (file, function)
+        for file, function, word in places(sources)
+        if file == "vault/numbers.py" and word == "_digits"
+    }
+
+
+def guarding(sources: dict[str, str]) -> set[tuple[str, str]]:
+    return {
+        (file, function)
+        for file, function, word in places(sources)
+        if file != "vault/numbers.py" and word == "guarding"
+    }
+
+
 def encrypting(sources: dict[str, str]) -> set[str]:
     """The files that import a library for encryption."""
     return {
@@ -98,8 +125,23 @@ def encrypting(sources: dict[str, str]) -> set[str]:
     }
 
 
-def test_only_data_keys_and_messages_are_ever_decrypted() -> None:
+def test_only_data_keys_messages_and_numbers_for_the_guard_are_ever_decrypted() -> None:
     assert decrypting(package()) == DECRYPTING
+
+
+def test_opened_numbers_go_to_the_guard_and_nowhere_else() -> None:
+    assert opening(package()) == {("vault/numbers.py", "guarding")}
+    assert guarding(package()) == GUARDING
+
+
+def test_the_guard_gives_no_digit_back() -> None:
+    """What `trip_guard` makes of the numbers: nothing that shows, copies or stores them."""
+    made = Guard("ID", ("6281234567890", "6285711122233"))
+    shown = repr(made) + str(made) + repr(vars(type(made)))
+    assert not any(run in shown for run in ("234567", "711122"))
+    for take in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError):
+            take(made)
 
 
 def test_only_sealing_and_searching_touch_a_numbers_digits() -> None:
@@ -130,4 +172,9 @@ def test_the_tripwire_sees_a_read_path() -> None:
     assert touching_digits(sources) - DIGITS == {("api/phones.py", "text")}
     sources["api/raw.py"] = "from cryptography.hazmat.primitives import ciphers\n"
     sources["api/late.py"] = "def f():\n    import cryptography.fernet as c\n    return c\n"
+    sources["api/peek.py"] = (
+        "from ..vault.numbers import guarding\n"
+        "def peek(ring, sealed):\n    return guarding(ring, [sealed], lambda digits: digits)\n"
+    )
+    assert guarding(sources) - GUARDING == {("api/peek.py", "<module>"), ("api/peek.py", "peek")}
     assert encrypting(sources) - ENCRYPTING_MODULES == {"api/raw.py", "api/late.py"}

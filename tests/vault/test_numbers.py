@@ -1,7 +1,7 @@
 """Phone numbers: only real ones come in, a written one is found, a sealed one is only ciphertext.
 
 The tests that decrypt do it with the cryptography library and an encoding written out here: the
-relay has nothing that could.
+relay opens a number for its guard alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from relay.core.ids import Role
 from relay.vault.envelope import DataKey, MessageCipher, Unreadable, unwrap
-from relay.vault.numbers import SEALED_NUMBER_BYTES, InvalidPhone, PhoneNumber, seal_number
+from relay.vault.numbers import (
+    SEALED_NUMBER_BYTES,
+    InvalidPhone,
+    PhoneNumber,
+    SealedNumber,
+    guarding,
+    seal_number,
+)
 from relay.vault.ring import Key, KeyRing, KeyUnavailable, Purpose
 
 NOW_MS = 1_732_233_600_000
@@ -171,6 +178,34 @@ def test_what_opens_data_keys_and_messages_does_not_open_a_number(
         unwrap(misused, sealed + bytes(16), trip=trip)
     with pytest.raises(KeyUnavailable):
         unwrap(RING, sealed + bytes(16), trip=trip)
+
+
+def test_the_guard_gets_the_digits_and_only_what_it_makes_of_them_comes_out() -> None:
+    sealed = [
+        SealedNumber(
+            seal_number(
+                KEY, PhoneNumber(text), trip="t", epoch=epoch, role=role, nonce=os.urandom(12)
+            ),
+            "t", epoch, role,
+        )
+        for text, epoch, role in (
+            (INDONESIAN, 2, Role.DRIVER), ("+12025550123", 1, Role.CUSTOMER),
+        )
+    ]  # fmt: skip
+    seen: list[tuple[str, ...]] = []
+    assert guarding(RING, sealed, lambda digits: seen.append(digits) or "made") == "made"
+    assert seen == [("6281234567890", "12025550123")]
+    driver = sealed[0]
+    for moved in (
+        driver._replace(trip="u"), driver._replace(epoch=1), driver._replace(role=Role.CUSTOMER),
+        driver._replace(sealed=driver.sealed[:-1] + bytes([driver.sealed[-1] ^ 1])),
+        driver._replace(sealed=driver.sealed[:-1]), driver._replace(sealed=b""),
+    ):  # fmt: skip
+        with pytest.raises(Unreadable):
+            guarding(RING, [moved], seen.append)
+    with pytest.raises(KeyUnavailable):
+        guarding(KeyRing(), [driver], seen.append)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("purpose", [Purpose.MESSAGES, Purpose.REPORTS])

@@ -7,7 +7,7 @@
 --   {attached, role, epoch, state, deadline, messages_key, n, head, own alias, peer alias,
 --    peer seat or '', peer got or '', peer seen or '', own got or '', replaced seat or '',
 --    ms since the party's last attach or -1, position after which to replay, lost ids,
---    own undelivered JSON of the epoch before}
+--    own undelivered JSON of the epoch before, own locale}
 local trip, digest, node, conn, device, attempt = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local now = now_ms()
 local state = state_of(trip, now)
@@ -36,9 +36,9 @@ if refusal then
   return { 'is_closed', role, reason, lost or '[]' }
 end
 
-local seat, attached, epoch, deadline, messages_key, alias, peer_alias, peer_seat, peer_got, peer_seen, got, undelivered_before =
+local seat, attached, epoch, deadline, messages_key, alias, peer_alias, peer_seat, peer_got, peer_seen, got, undelivered_before, locale =
   get(trip, role .. '.seat', role .. '.attached', 'epoch', 'deadline', 'messages_key', role .. '.alias',
-    peer .. '.alias', peer .. '.seat', peer .. '.got', peer .. '.seen', role .. '.got', role .. '.undelivered')
+    peer .. '.alias', peer .. '.seat', peer .. '.got', peer .. '.seen', role .. '.got', role .. '.undelivered', role .. '.locale')
 if seat and device ~= '' then
   local seat_device, seat_attempt = string.match(seat, '^%S+ %S+ (%S*) (%d+)$')
   if seat_device == device and tonumber(seat_attempt) > attempt then return { 'older' } end
@@ -70,4 +70,4 @@ end
 local head = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
 return { 'attached', role, tonumber(epoch), state, tonumber(deadline), messages_key or '',
   redis.call('XLEN', log), head[1], alias, peer_alias, peer_seat or '', peer_got or '', peer_seen or '', got or '',
-  seat or '', attached and (now - tonumber(attached)) or -1, after, lost, undelivered_before or '[]' }
+  seat or '', attached and (now - tonumber(attached)) or -1, after, lost, undelivered_before or '[]', locale or '' }

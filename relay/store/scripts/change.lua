@@ -14,4 +14,9 @@ if deadline ~= '' then
 end
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'allow', ARGV[3]) end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'policy', ARGV[4]) end
+if ARGV[3] ~= '' or ARGV[4] ~= '' then
+  -- A node that misses the message sees the count when it looks at the channel.
+  redis.call('HINCRBY', KEYS[1], 'rules', 1)
+  tell({ op = 'rules', trip = trip })
+end
 return { 'ok' }

@@ -28,7 +28,7 @@ if requested < now - TOMBSTONE_MS + 600000 then return { 'is_closed' } end
 
 local deadline = int(now + duration_s * 1000)
 redis.call('HSET', KEYS[1], 'state', following, 'epoch', '1', 'requested', int(requested),
-  'opened', int(now), 'deadline', deadline, 'ceiling', int(now + longest_s * 1000),
+  'opened', int(now), 'deadline', deadline, 'ceiling', int(now + longest_s * 1000), 'd.since', '1', 'c.since', '1',
   'd.tokens', ARGV[5] .. '=' .. expires, 'c.tokens', ARGV[6] .. '=' .. expires,
   unpack(ARGV, 8))
 redis.call('XADD', log_key(trip, 1), '*', 'i', '', 'o', '')

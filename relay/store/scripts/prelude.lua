@@ -5,7 +5,7 @@
 --   state, reason (as the parties are told), detail (as the platform gave it), epoch,
 --   requested, opened, deadline, ceiling, closed (ms), retention_s, report_window_s, policy, allow,
 --   messages (how many the retired logs held), messages_key (wrapped), and for each role, here d. for the driver:
---   d.party d.alias d.locale d.phone (sealed) d.tokens ("digest=expiry ..."), d.seat
+--   d.party d.alias d.locale d.phone (sealed) d.since (the epoch it came in) d.tokens ("digest=expiry ..."), d.seat
 --   ("node conn device attempt"), d.attached (ms of the last attach), d.got d.seen (positions),
 --   d.undelivered (JSON, of the last epoch that ended); of the party replaced last: gone.tokens,
 --   gone.role, gone.undelivered

@@ -26,7 +26,7 @@ redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.attached', role .. '.phon
 local messages = retire_log(trip, epoch, tonumber(retention_s))
 redis.call('XADD', log_key(trip, following), '*', 'i', '', 'o', '')
 redis.call('HSET', KEYS[1], 'epoch', following, 'messages', messages, role .. '.party', party, role .. '.alias', alias,
-  role .. '.locale', ARGV[6], role .. '.phone', ARGV[7], role .. '.tokens', ARGV[8] .. '=' .. expires,
+  role .. '.since', following, role .. '.locale', ARGV[6], role .. '.phone', ARGV[7], role .. '.tokens', ARGV[8] .. '=' .. expires,
   'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c),
   'gone.tokens', tokens, 'gone.role', role, 'gone.undelivered', list(lost[role]))
 tell({ op = 'reassigned', trip = trip, role = role, epoch = tonumber(following), alias = alias,

@@ -1,0 +1,290 @@
+"""What was said in a channel, as the guard remembers it, and the posts that depend on it.
+
+What the guard says of a post holds for what was said before that post. So a post that is not
+plainly harmless is stored only directly after the entry that was the last one when it was judged;
+the store checks that as it stores it (`scripts/post.lua`). If another entry came between, from
+another node say, the post is judged again with that entry remembered. A number in pieces is seen
+whole however its pieces travel.
+
+The memory is a function of the log. It is read when the first post needs it, follows what this node
+stores and delivers, and is read on from where it is when it may have missed something.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from ..core.body import Body, place_text
+from ..core.codes import RefusedCode
+from ..guard.gate import may_matter
+from ..guard.guard import Verdict
+from ..guard.window import Entry as Said
+from ..guard.window import Memory
+from ..store.endpoint import StoreError
+from ..store.store import After, position, time_ms
+from ..trip_guard import TripGuard, trip_guard
+from ..vault.envelope import Unreadable
+from ..vault.ring import KeyUnavailable
+from .entry import UNREADABLE, Entry
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .node import Node
+    from .posting import Pending
+
+log = structlog.get_logger(__name__)
+
+_PAGE: Final = 256
+#: Processor time in which one post must be judged; far more than any text takes.
+_BUDGET_S: Final = 0.05
+#: How often another entry may come before a post until the memory is begun anew, and until the
+#: post's app is asked to come again.
+_RACES: Final = 3
+_MOST_TRIES: Final = 8
+
+
+#: Between a place's name and its coordinates: a word, so that their digits make no row.
+_AT: Final = "\nlokasi "
+
+
+class GuardFailed(Exception):
+    """The guard did not come to a verdict."""
+
+
+class Screening:
+    """The guard's view of one log."""
+
+    __slots__ = (
+        "_in_flight", "_is_behind", "_is_reading", "_known_n", "_last", "_memory", "_n",
+        "_on_condition", "_waiting", "head", "trip_guard",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.trip_guard: TripGuard | None = None
+        self._forget_all()
+        self._is_reading = False
+        #: Posts that wait until the memory is whole.
+        self._waiting: list[Pending] = []
+        #: Posts handed to the store and not answered yet, and how many of them on a condition.
+        self._in_flight = 0
+        self._on_condition = 0
+
+    def _forget_all(self) -> None:
+        self._memory = Memory()
+        #: Up to which entry of the log the memory goes.
+        self.head: bytes = b"0-0"
+        self._n = 0
+        #: How long the log is to this node's knowledge.
+        self._known_n = 0
+        #: The entry that will be the last one when all posts in flight are stored.
+        self._last = ("o", "")
+        self._is_behind = True
+
+    # --- posts, in their order --------------------------------------------------------------------
+
+    def take(self, post: Pending) -> None:
+        """Let a post go on when it is its turn and all that was said before it is known."""
+        if self._waiting or (post.depends and self._is_behind):
+            self._waiting.append(post)
+            self._read_soon(post)
+        else:
+            post.go_on()
+
+    def judge(self, post: Pending, body: Body) -> Verdict:
+        """What the guard says of a post. Raises `GuardFailed`, whatever goes wrong in it."""
+        assert self.trip_guard is not None
+        began_s = time.thread_time()
+        try:
+            if post.again:
+                # What is said again counts once, and is not held against itself.
+                self._memory.forget(post.name)
+            verdict = self.trip_guard.guard.screen(
+                self._memory, post.sender, said(body), post.node.now_ms()
+            )
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the post must not pass
+            # Only the kind of error: what it says may hold the text.
+            log.error("guard_failed", error=type(error).__name__)
+            raise GuardFailed from None
+        if time.thread_time() - began_s > _BUDGET_S:
+            log.error("guard_too_slow")
+            raise GuardFailed
+        return verdict
+
+    def condition(self, post: Pending) -> After | None:
+        """What the log's last entry must be for a post to be stored; None if it does not matter."""
+        if not post.depends and not self._on_condition:
+            return None
+        # One that does not depend itself must not overtake one that does.
+        return After(self._n + self._in_flight, *self._last)
+
+    def sent(self, post: Pending) -> None:
+        """A post is about to be handed to the store."""
+        self._in_flight += 1
+        self._on_condition += post.on_condition
+        self._last = (post.sender, post.id)
+        if post.verdict is not None:
+            # Before it is stored: the next post is judged before that, and must not slip by.
+            on_its_way = Said(post.name, post.sender, post.verdict.text, post.node.now_ms())
+            self._memory.feed(on_its_way, post.verdict.trace)
+
+    def stored(self, post: Pending, entry_id: bytes, n: int) -> None:
+        """A post in flight is in the log, as its `n`-th entry; 0 if it was there before."""
+        self._arrived(post)
+        if post.verdict is not None:
+            if n == 0:
+                self._memory.forget(post.name)  # what counts is what was stored then
+            self._memory.feed(
+                Said(
+                    post.name, post.sender, said(post.body), time_ms(entry_id), position(entry_id)
+                ),
+                post.verdict.trace if n else None,
+            )
+        if n == self._n + 1 and not self._is_behind:
+            self._n, self.head = n, entry_id
+        elif n > self._n or n == 0:
+            self._is_behind = True
+
+    def lost(self, post: Pending, *, maybe_stored: bool = False) -> None:
+        """A post in flight is not in the log, or nobody knows."""
+        self._arrived(post)
+        self._is_behind = True
+        if not maybe_stored:
+            self._memory.forget(post.name)
+
+    def _arrived(self, post: Pending) -> None:
+        self._in_flight -= 1
+        self._on_condition -= post.on_condition
+
+    def judge_again(self, post: Pending) -> None:
+        """Another entry came before a post, which was not stored: judge it by that entry too."""
+        post.tries += 1
+        if post.tries > _RACES:
+            # More than a race: the log may have lost entries that are remembered.
+            self._forget_all()
+        # Those that were sent after it come to the same end, and after it again.
+        self._waiting.append(post)
+        self._waiting.sort(key=lambda waiting: waiting.turn)
+        self._read_soon(post)
+
+    # --- what others said -------------------------------------------------------------------------
+
+    def learn(self, entry: Entry, n: int) -> None:
+        """Another's entry is the `n`-th of the log."""
+        self._known_n = max(self._known_n, n)
+        if self._is_behind or n <= self._n:
+            return
+        self._remember(entry)
+        if n > self._n + 1:
+            self._is_behind = True
+            return
+        self._n, self.head = n, entry.id
+        if not self._in_flight:
+            self._last = (entry.sender, entry.post_id)
+
+    def follow(self, rules: int) -> None:
+        """The trip's rules are of this version."""
+        if self.trip_guard is not None and self.trip_guard.rules != rules:
+            self.rules_changed()
+
+    def rules_changed(self) -> None:
+        """The trip has another policy or allows other things."""
+        self.trip_guard = None
+        self._is_behind = True
+
+    def _remember(self, entry: Entry) -> None:
+        text = said(entry.body)
+        if text and entry.sender in "dc":
+            self._memory.feed(
+                Said(f"{entry.sender}:{entry.post_id}", entry.sender, text, time_ms(entry.id),
+                     position(entry.id))
+            )  # fmt: skip
+
+    # --- reading the log --------------------------------------------------------------------------
+
+    def _read_soon(self, post: Pending) -> None:
+        if not self._is_reading:
+            self._is_reading = True
+            post.node.spawn(self._read(post.node, post.channel))
+
+    async def _read(self, node: Node, channel: Channel) -> None:
+        refusal = None
+        try:
+            if self.trip_guard is None:
+                self.trip_guard = await trip_guard(node.store, node.keys(), channel.trip)
+            if self.trip_guard is not None:
+                await self._read_on(node, channel)
+        except StoreError:
+            refusal = RefusedCode.STORE_AWAY
+        except (KeyUnavailable, Unreadable) as error:
+            log.error("guard_has_no_numbers", error=type(error).__name__)
+            refusal = RefusedCode.KEY_AWAY
+        except Exception as error:  # noqa: BLE001 - or those who wait would wait for ever
+            log.error("guard_failed", error=type(error).__name__)
+            refusal = RefusedCode.GUARD_AWAY
+        self._let_go(node, refusal)
+
+    async def _read_on(self, node: Node, channel: Channel) -> None:
+        """Read what the memory lacks. Every post sent before this is answered before it ends."""
+        while True:
+            page = await node.store.log_page(channel.trip, channel.epoch, self.head, _PAGE)
+            for entry_id, fields in page:
+                post_id, sender, sealed = fields[1].decode(), fields[2].decode(), fields[3]
+                if sender != "o":
+                    try:
+                        self._remember(channel.entry(entry_id, sender, post_id, sealed, node.tags))
+                    except UNREADABLE:
+                        log.error("an entry of a log cannot be read")
+                self._n, self.head, self._last = self._n + 1, entry_id, (sender, post_id)
+            if len(page) < _PAGE and (not page or self._n >= self._known_n):
+                self._is_behind = False
+                return
+
+    def _let_go(self, node: Node, refusal: RefusedCode | None) -> None:
+        if refusal is None and not node.may_deliver():
+            # What was answered before this is held back too, and must come first.
+            node.hold(partial(self._let_go, node, refusal))
+            return
+        self._is_reading = False
+        waiting, self._waiting = self._waiting, []
+        for post in waiting:
+            if refusal is not None and post.depends:
+                post.refuse(refusal)
+            elif refusal is None and self.trip_guard is None:
+                post.find_out_why()
+            elif post.tries > _MOST_TRIES:
+                post.refuse(RefusedCode.GUARD_AWAY)
+            else:
+                self.take(post)
+
+
+def said(body: Body) -> str:
+    """What of a message the guard reads; nothing of one from a catalogue."""
+    if body.key or body.kind == "system":
+        return ""
+    if body.lat is None or body.lon is None:
+        return body.text
+    place = place_text(body.lat, body.lon)
+    return place if body.text == place else f"{body.text}{_AT}{place}"
+
+
+def needs_judgement(body: Body) -> bool:
+    """Whether the guard must read a message closely, by what was said before it."""
+    text = said(body)
+    return bool(text) and may_matter(text)
+
+
+def as_judged(body: Body, verdict: Verdict) -> Body:
+    """A message as it is delivered."""
+    before, text = said(body), verdict.text
+    if body.lat is None or body.lon is None:
+        return body._replace(text=text, notices=verdict.notices)
+    if text == before:
+        return body._replace(notices=verdict.notices)
+    label, _, place = text.rpartition(_AT)
+    if label and place == place_text(body.lat, body.lon):
+        return body._replace(text=label, notices=verdict.notices)
+    return Body("text", text, notices=verdict.notices)

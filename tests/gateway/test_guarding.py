@@ -1,0 +1,480 @@
+"""The guard on the way of every post: what the sender is told, what the peer gets, what survives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import signal
+from collections.abc import Awaitable, Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidMessage
+
+import relay as relay_package
+from relay.core.phrases import QUICK_REPLIES, SYSTEM_MESSAGES
+from tests.support.party import JSON, MSGPACK, Party
+from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess, opening
+from tests.support.waiting import until
+
+_trips = count(1)
+
+Pair = tuple[Party, Party]
+
+
+async def pair(relay: RelayProcess, protocol: str = MSGPACK, **changes: Any) -> Pair:
+    trip = f"guarded-{next(_trips)}"
+    tokens = await relay.open_trip(trip, **changes)
+    driver = await Party.attach(relay.gateway_url, tokens["driver"], protocol)
+    customer = await Party.attach(relay.gateway_url, tokens["customer"], protocol)
+    driver.trip, driver.tokens = trip, tokens  # type: ignore[attr-defined]
+    return driver, customer
+
+
+async def say(sender: Party, hearer: Party, text: str, **fields: Any) -> tuple[Any, Any]:
+    """Post; give the answer and what the peer got."""
+    accepted = await sender.accepted(text, **fields)
+    return accepted, await hearer.hear("message", id=accepted["id"])
+
+
+def attached(relay: RelayProcess, token: str) -> Callable[[], Awaitable[Party | None]]:
+    async def attempt() -> Party | None:
+        try:
+            return await Party.attach(relay.gateway_url, token)
+        except (OSError, ConnectionClosed, InvalidMessage):
+            return None
+
+    return attempt
+
+
+def digits(texts: list[str]) -> str:
+    return re.sub(r"\D", "", " ".join(texts))
+
+
+def longest_run(delivered: str, number: str) -> int:
+    """How many digits in a row of a number's last nine stand in what was delivered."""
+    last = number[-9:]
+    runs = [last[i:j] for i in range(9) for j in range(i + 1, 10)]
+    return max((len(run) for run in runs if run in delivered or run[::-1] in delivered), default=0)
+
+
+@pytest.mark.parametrize("protocol", [MSGPACK, JSON])
+async def test_a_number_is_taken_out_and_both_sides_are_told(
+    relay: RelayProcess, protocol: str
+) -> None:
+    driver, customer = await pair(relay, protocol)
+    accepted, message = await say(driver, customer, "saya di lobby, wa saja 0813-9876-5432 ya")
+    assert message["text"] == accepted["text"]
+    assert "lobby" in message["text"]
+    assert message["text"].startswith("saya di lobby") and message["text"].endswith("ya")
+    assert digits([message["text"]]) == ""
+    assert [found["class"] for found in accepted["findings"]].count("number") == 1
+    assert all(set(found) == {"class", "rule", "length"} for found in accepted["findings"])
+    assert message["notices"]
+    # The sender's own other device is shown what the peer sees, and no hint meant for the peer.
+    again = await Party.attach(relay.gateway_url, driver.tokens["driver"], protocol)  # type: ignore[attr-defined]
+    (replayed,) = again.all("message")
+    assert (replayed["text"], replayed["from"]) == (accepted["text"], "you")
+    assert "notices" not in replayed
+
+
+async def test_ordinary_talk_passes_as_it_is(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+    for text in (
+        "Saya sudah di depan, pak", "lantai 21 unit 2108 ya", "2 menit lagi", "Rp 25.000 pas",
+        "jangan kasih OTP ke siapa pun", "Blok C3 no 12 RT 04/RW 05", "ok 👍", "B 1234 XYZ ya?",
+    ):  # fmt: skip
+        accepted, message = await say(driver, customer, text)
+        assert message["text"] == text
+        assert "text" not in accepted
+        assert "findings" not in accepted
+        assert "notices" not in message
+
+
+async def test_a_blocked_message_reaches_nobody(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+    await driver.post("kak tekan **21*081398765432# ya biar aman", id="forward")
+    refused = await driver.hear("refused", id="forward")
+    assert refused["code"] == "blocked"
+    assert "retry_after_ms" not in refused
+    assert {found["class"] for found in refused["findings"]} >= {"call_forward"}
+    # Not stored either, so asking again is answered with the same and not with `unsure`.
+    await driver.post("kak tekan **21*081398765432# ya biar aman", id="forward", again=True)
+    assert (await driver.hear("refused", id="forward"))["code"] == "blocked"
+    await say(driver, customer, "ok")
+    assert customer.texts() == ["ok"]
+
+
+async def test_notices_come_in_the_receivers_language_and_with_a_replay(
+    relay: RelayProcess,
+) -> None:
+    parties = opening("x")
+    driver, customer = await pair(
+        relay, driver=parties["driver"] | {"locale": "id"},
+        customer=parties["customer"] | {"locale": "en-SG"},
+    )  # fmt: skip
+    asks = "kak kirim kode OTP yang masuk ya"
+    accepted, message = await say(driver, customer, asks)
+    assert message["text"] == asks  # warned about, not changed
+    assert "text" not in accepted
+    assert [found["class"] for found in accepted["findings"]] == ["otp_request"]
+    assert any("Never give a one-time code" in notice for notice in message["notices"])
+    _, other_way = await say(customer, driver, "send me the OTP code you got")
+    assert any("Jangan pernah memberikan kode OTP" in notice for notice in other_way["notices"])
+    replayed = await Party.attach(relay.gateway_url, driver.tokens["customer"])  # type: ignore[attr-defined]
+    assert replayed.all("message")[0]["notices"] == message["notices"]
+
+
+@pytest.mark.parametrize("protocol", [MSGPACK, JSON])
+async def test_quick_replies_speak_the_readers_language(relay: RelayProcess, protocol: str) -> None:
+    parties = opening("x")
+    driver, customer = await pair(
+        relay, protocol, customer=parties["customer"] | {"locale": "th"}
+    )  # fmt: skip
+    await driver.say("post", id="none", kind="quick", key="no_such_key")
+    assert (await driver.hear("refused", id="none"))["code"] == "malformed"
+    for key, texts in QUICK_REPLIES.items():
+        await driver.say("post", id=key, kind="quick", key=key)
+        accepted = await driver.hear("accepted", id=key)
+        message = await customer.hear("message", id=key)
+        assert (message["kind"], message["key"]) == ("quick", key)
+        assert message["text"] == texts["th"]
+        assert message["tag"] != accepted["tag"]  # each proves the text that its reader was shown
+    replayed = await Party.attach(relay.gateway_url, driver.tokens["driver"], protocol)  # type: ignore[attr-defined]
+    for message in replayed.all("message"):
+        assert message["text"] == QUICK_REPLIES[message["key"]]["id"]
+        assert message["tag"] == next(
+            frame["tag"] for frame in driver.all("accepted") if frame["id"] == message["id"]
+        )
+
+
+async def test_a_place_passes_and_its_label_is_read(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+
+    async def place(text: str | None, lat: float, lon: float) -> tuple[Any, Any]:
+        post_id = f"place-{next(_trips)}"
+        label = {} if text is None else {"text": text}
+        await driver.say("post", id=post_id, kind="location", lat=lat, lon=lon, **label)
+        accepted = await driver.hear("accepted", id=post_id)
+        return accepted, await customer.hear("message", id=post_id)
+
+    accepted, message = await place("Gerbang timur", -6.2146213, 106.8451298)
+    assert (message["lat"], message["lon"]) == (-6.21462, 106.84513)
+    assert message["text"] == "Gerbang timur"
+    assert "findings" not in accepted
+    accepted, message = await place("telp 081398765432", -6.21462, 106.84513)
+    assert digits([message["text"]]) == ""
+    assert message["lat"] == -6.21462
+    # A party's own digits as a coordinate.
+    last = DRIVER_PHONE[-9:]
+    accepted, message = await place(None, float(f"{last[:2]}.{last[2:7]}"), 10.5)
+    assert "lat" not in message
+    assert longest_run(digits([message["text"]]), DRIVER_PHONE) < 6
+    assert accepted["text"] == message["text"]
+
+
+# --- the trip's own numbers -----------------------------------------------------------------------
+
+
+async def test_six_digits_of_a_partys_own_number_never_pass(relay: RelayProcess) -> None:
+    for number in (DRIVER_PHONE, CUSTOMER_PHONE):
+        last = number[-9:]
+        for start in range(4):
+            run = last[start : start + 6]
+            # Even where the platform allows it, and whatever the policy.
+            driver, customer = await pair(relay, policy={"number": "off"})
+            for text in (run, " ".join(run), f"kode {run[:3]}-{run[3:]}", run[::-1]):
+                accepted, message = await say(driver, customer, text)
+                assert longest_run(digits([message["text"]]), number) < 6, text
+                assert {found["class"] for found in accepted["findings"]} == {"number"}
+
+
+async def test_a_number_of_a_new_party_is_guarded_too(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+    await say(driver, customer, "no 12 ya")  # so that the guard is there
+    phone = "+6281298765432"
+    answer = await relay.call(
+        "PUT", f"/v1/trips/{driver.trip}/parties/driver",  # type: ignore[attr-defined]
+        {"epoch": 1, "party_id": "drv-2", "phone": phone, "alias": "Wati"},
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    await customer.hear("reassigned")
+    second = await Party.attach(relay.gateway_url, answer.json()["token"])
+    run = phone[-6:]
+    _, message = await say(customer, second, f"ini ya {run}", epoch=2)
+    assert run not in message["text"]
+    # The customer came in the first epoch: that number is still known.
+    _, message = await say(second, customer, f"ini ya {CUSTOMER_PHONE[-6:]}", epoch=2)
+    assert CUSTOMER_PHONE[-6:] not in message["text"]
+
+
+async def test_the_rules_of_a_trip_can_change(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+    _, message = await say(driver, customer, "rekening BCA 0987612345 ya")
+    assert "0987612345" not in message["text"]
+    answer = await relay.call(
+        "PATCH", f"/v1/trips/{driver.trip}", {"policy": {"account": "off", "number": "off"}}  # type: ignore[attr-defined]
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+
+    async def passes() -> bool:
+        _, heard = await say(driver, customer, "rekening BCA 0987612345 ya")
+        return "0987612345" in heard["text"]
+
+    await until(passes, "the new policy holds", 5)
+    answer = await relay.call(
+        "PATCH", f"/v1/trips/{driver.trip}", {"policy": {"phone": "off"}}  # type: ignore[attr-defined]
+    )  # fmt: skip
+    assert (answer.status_code, answer.json()["field"]) == (422, "policy")
+
+
+# --- numbers in pieces ----------------------------------------------------------------------------
+
+
+async def test_pieces_through_other_workers_takeovers_and_kills(
+    tmp_path: Path,
+) -> None:
+    """Each piece goes through another worker, after a takeover, after a SIGKILL, said twice."""
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print(f"SEED={seed}")
+    rng = random.Random(seed)
+    async with RelayProcess(tmp_path, "--workers", "2", posts_per_s=1000) as relay:
+        for round_number in range(12):
+            number = rng.choice([DRIVER_PHONE, CUSTOMER_PHONE, f"+62813{rng.randrange(10**8):08}"])
+            national = "0" + number[3:]
+            cuts = sorted(rng.sample(range(2, len(national) - 1), 3))
+            pieces = [national[a:b] for a, b in zip([0, *cuts], [*cuts, None], strict=True)]
+            tokens = await relay.open_trip(f"pieces-{round_number}")
+            customer = await Party.attach(relay.gateway_url, tokens["customer"])
+            for turn, piece in enumerate(pieces):
+                # A new connection lands on either worker; one that was killed takes a moment.
+                driver = await until(attached(relay, tokens["driver"]), "the driver attaches", 15)
+                await driver.accepted(piece, id=f"piece-{turn}")
+                if rng.random() < 0.5:
+                    await driver.accepted(piece, id=f"piece-{turn}", again=True)
+                if rng.random() < 0.3:
+                    os.kill(rng.choice(relay.workers()), signal.SIGKILL)
+            customer = await until(attached(relay, tokens["customer"]), "it attaches", 15)
+            texts = customer.texts()
+            assert len(texts) == len(pieces)
+            got = digits(texts)
+            assert longest_run(got, number) < 6, (round_number, len(pieces))
+
+
+async def test_pieces_of_both_parties_at_once_on_two_nodes(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    """Driver and customer help each other, on different nodes, in the same instant."""
+    one, other = two_nodes
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print(f"SEED={seed}")
+    rng = random.Random(seed)
+    redacted = 0
+    for round_number in range(60):
+        trip = f"both-{round_number}"
+        tokens = await one.open_trip(trip)
+        driver = await Party.attach(one.gateway_url, tokens["driver"])
+        customer = await Party.attach(other.gateway_url, tokens["customer"])
+        if rng.random() < 0.5:
+            await driver.accepted("no 3 ya")  # both nodes know the log
+            await customer.accepted("lt 7")
+        number = rng.choice([DRIVER_PHONE, CUSTOMER_PHONE])
+        start = rng.randrange(3)
+        run = number[-9:][start : start + 6]
+        cut = rng.randrange(2, 5)
+        await asyncio.gather(
+            driver.accepted(run[:cut], id="first"), customer.accepted(run[cut:], id="second")
+        )
+        reader = await Party.attach(other.gateway_url, tokens["customer"])
+        texts = {frame["id"]: frame["text"] for frame in reader.all("message")}
+        in_order = [
+            frame["text"] for frame in reader.all("message") if frame["id"] in ("first", "second")
+        ]
+        assert set(texts) >= {"first", "second"}
+        # In the order of the log, whichever that was, six digits never stand in a row.
+        assert longest_run(digits(in_order), number) < 6
+        redacted += "•" in "".join(in_order)
+        await driver.leave()
+        await reader.leave()
+    assert redacted > 10, "the halves never met in order: the race was not run"
+
+
+async def test_posts_in_flight_count_as_said(relay: RelayProcess) -> None:
+    """A party that does not wait for answers gets nothing more across."""
+    for protocol in (MSGPACK, JSON):
+        driver, customer = await pair(relay, protocol)
+        national = "0" + DRIVER_PHONE[3:]
+        posts = [await driver.post(digit, id=f"one-{n}") for n, digit in enumerate(national)]
+        for post_id in posts:
+            await customer.hear("message", id=post_id)
+        assert [frame["id"] for frame in customer.all("message")] == posts
+        assert longest_run(digits(customer.texts()), DRIVER_PHONE) < 6
+
+
+async def test_order_is_kept_where_posts_depend_on_each_other(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    """Both write at once, with and without digits; each party's posts stay in their order."""
+    one, other = two_nodes
+    tokens = await one.open_trip("order")
+    driver = await Party.attach(one.gateway_url, tokens["driver"])
+    customer = await Party.attach(other.gateway_url, tokens["customer"])
+    await driver.hear("presence", online=True)
+    texts = ["halo", "lantai 3", "ya", "unit 12", "sebentar", "jam 8", "ok", "2 menit lagi"]
+
+    async def talk(party: Party, letter: str) -> list[str]:
+        ids = []
+        for number in range(60):
+            ids.append(await party.post(texts[number % len(texts)], id=f"{letter}{number}"))
+            await until(lambda: len(ids) - len(party.all("accepted")) < 8, "few are in flight", 20)
+        return ids
+
+    sent = await asyncio.gather(talk(driver, "d"), talk(customer, "c"))
+    for party, theirs in ((driver, sent[1]), (customer, sent[0])):
+        await until(lambda p=party: len(p.texts()) == 60, "all arrive", 20)
+        assert [frame["id"] for frame in party.all("message")] == theirs
+        assert not party.all("refused")
+
+
+# --- when it fails --------------------------------------------------------------------------------
+
+BROKEN = """
+import relay.guard.guard, time
+
+sound = relay.guard.guard.Guard.screen
+
+def broken(self, memory, sender, text, now_ms):
+    if text in ("Budi", "Sari"):
+        return sound(self, memory, sender, text, now_ms)
+    {body}
+
+relay.guard.guard.Guard.screen = broken
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise RuntimeError('no verdict about ' + text)",
+        "end = time.thread_time() + 0.1\n    while time.thread_time() < end: pass",
+    ],
+    ids=["fails", "hangs"],
+)
+async def test_a_broken_guard_lets_nothing_through_but_quick_replies(
+    tmp_path: Path, body: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN.format(body=body))
+    path = os.pathsep.join([str(tmp_path), str(Path(relay_package.__file__).parents[1])])
+    async with RelayProcess(tmp_path, environment={"PYTHONPATH": path}) as relay:
+        driver, customer = await pair(relay)
+        if "raise" in body:
+            unread = opening("unread")
+            unread["driver"]["alias"] = "Joko"
+            answer = await relay.call("POST", "/v1/trips", unread)
+            assert (answer.status_code, answer.json()["code"]) == (503, "guard_unavailable")
+        await driver.post("lantai 3 unit 1234", id="digits")
+        refused = await driver.hear("refused", id="digits")
+        assert refused["code"] == "guard_away"
+        assert refused["retry_after_ms"] > 0
+        # An earlier try might have got into the log, so that is looked at before it is refused.
+        await driver.post("lantai 3 unit 1234", id="digits", again=True)
+        assert (await driver.hear("refused", id="digits"))["code"] == "guard_away"
+        await driver.say("post", id="quick", kind="quick", key="arrived")
+        await driver.hear("accepted", id="quick")
+        path = f"/v1/trips/{driver.trip}/system-messages"  # type: ignore[attr-defined]
+        answer = await relay.call("POST", path, {"id": "s1", "text": "Tarif 25.000"})
+        if "raise" in body:
+            assert (answer.status_code, answer.json()["code"]) == (503, "guard_unavailable")
+        answer = await relay.call("POST", path, {"id": "s2", "template": "stay_safe"})
+        assert answer.status_code == 201, answer.text
+        await customer.hear("message", id="s2", text=SYSTEM_MESSAGES["stay_safe"]["id"])
+        assert "digits" not in {frame["id"] for frame in customer.all("message")}
+        assert "1234" not in relay.log.read_text()
+        assert "verdict about" not in relay.log.read_text()
+
+
+async def test_without_the_key_of_the_numbers_nothing_is_judged(tmp_path: Path) -> None:
+    async with RelayProcess(tmp_path) as relay:
+        driver, customer = await pair(relay)
+        async with relay.redis() as redis:
+            (key,) = [name async for name in redis.scan_iter("*:trip:*")]
+            sealed = await redis.hget(key, "d.phone")
+            assert sealed is not None
+            await redis.hset(key, "d.phone", b"\xff\xff\xff\xff" + sealed[4:])
+        await driver.post("lantai 3 unit 12", id="digits")
+        assert (await driver.hear("refused", id="digits"))["code"] == "key_away"
+        async with relay.redis() as redis:
+            await redis.hset(key, "d.phone", sealed)
+        await say(driver, customer, "lantai 3 unit 12")
+
+
+# --- what it leaves behind ------------------------------------------------------------------------
+
+
+async def test_findings_are_counted_and_leave_no_trace(own_relay: RelayProcess) -> None:
+    driver, customer = await pair(own_relay)
+    await say(driver, customer, "wa 081398765432")
+    await driver.post("tekan **21*081398765432#", id="forward")
+    await driver.hear("refused", id="forward")
+    await say(driver, customer, "kirim kode OTP dong")
+    metrics = (await own_relay.call("GET", "/metrics")).text
+    assert re.search(r'relay_findings_total\{action="redact",class="number"\} 1', metrics)
+    assert re.search(r'relay_findings_total\{action="block",class="call_forward"\} 1', metrics)
+    assert re.search(r'relay_findings_total\{action="warn",class="otp_request"\} 1', metrics)
+    shown = metrics + own_relay.log.read_text()
+    assert "98765432" not in shown
+    assert "OTP dong" not in shown
+
+
+# --- free text of the platform --------------------------------------------------------------------
+
+
+async def test_the_platforms_own_text_is_guarded(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay, allow=["4821"])
+    path = f"/v1/trips/{driver.trip}/system-messages"  # type: ignore[attr-defined]
+
+    async def tell(text: str) -> str:
+        name = f"s{next(_trips)}"
+        answer = await relay.call("POST", path, {"id": name, "text": text})
+        assert answer.status_code == 201, answer.text
+        assert set(answer.json()) == {"trip_id", "epoch", "id", "pos", "at"}
+        return str((await customer.hear("message", id=name))["text"])
+
+    assert await tell("PIN jemput 4821, tarif Rp 25.000") == "PIN jemput 4821, tarif Rp 25.000"
+    own = await tell(f"hubungi {DRIVER_PHONE[-8:]}")
+    assert longest_run(digits([own]), DRIVER_PHONE) < 6
+    assert "0813" not in await tell("hubungi 081398765432")
+    # Nobody finds out digits by trying many.
+    guesses = [await tell(f"kode {n:06}") for n in range(100, 130)]
+    assert sum("•" in guess for guess in guesses) > 10
+
+
+@pytest.mark.parametrize(
+    "alias", ["Budi 081398765432", "wa.me/budi", "budi@example.org", "Budi 123456", "IG: budi_88"]
+)
+async def test_an_alias_holds_no_contact(relay: RelayProcess, alias: str) -> None:
+    trip = f"alias-{next(_trips)}"
+    body = opening(trip)
+    body["driver"]["alias"] = alias
+    answer = await relay.call("POST", "/v1/trips", body)
+    assert (answer.status_code, answer.json()["field"]) == (422, "driver.alias")
+    assert alias not in answer.text
+    await relay.open_trip(trip)
+    answer = await relay.call(
+        "PUT", f"/v1/trips/{trip}/parties/customer",
+        {"epoch": 1, "party_id": "c2", "phone": "+6281298765432", "alias": alias},
+    )  # fmt: skip
+    assert (answer.status_code, answer.json()["field"]) == (422, "alias")
+
+
+@pytest.mark.parametrize(
+    "alias", ["Budi", "Wa Ode Siti", "Pak Tele", "Sri Eka Dwi", "นายสมชาย", "Budi 88", "Line Tan"]
+)
+async def test_names_that_people_have_pass(relay: RelayProcess, alias: str) -> None:
+    body = opening(f"alias-{next(_trips)}")
+    body["driver"]["alias"] = alias
+    assert (await relay.call("POST", "/v1/trips", body)).status_code == 201
