@@ -6,9 +6,16 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from relay.core.body import POSTABLE
+from relay.core.codes import CloseCode, CloseReason, ErrorCode, RefusedCode
+from relay.core.phrases import QUICK_REPLIES, SYSTEM_MESSAGES
+from relay.guard.notices import NOTICES
+from relay.guard.policy import DEFAULT_POLICY, Action, FindingClass
+from relay.guard.window import CONTACT_MASK, MASK
 from relay.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+PROTOCOL = (ROOT / "relay/PROTOCOL.md").read_text()
 
 
 def test_the_settings_table_is_the_code() -> None:
@@ -22,6 +29,58 @@ def test_the_settings_table_is_the_code() -> None:
 
 def _shown(default: object) -> str:
     return f"`{default}`" if default != "" else ""
+
+
+def section(number: int) -> str:
+    """A section of the protocol."""
+    return re.split(r"^## ", PROTOCOL, flags=re.MULTILINE)[number]
+
+
+def first_cells(text: str) -> list[str]:
+    """The names in code that stand first in a row of a table."""
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"\w+", row)]
+
+
+def test_the_protocol_tells_every_quick_reply_as_it_is() -> None:
+    rows = [f"| `{key}` | {say['en']} | {say['id']} |" for key, say in QUICK_REPLIES.items()]
+    assert "\n".join(rows) in section(13), "\n".join(rows)
+    assert first_cells(section(13))[1:] == list(QUICK_REPLIES)
+    for key in SYSTEM_MESSAGES:
+        assert f"`{key}`" in section(13), key
+
+
+def test_the_protocol_tells_every_class_of_findings_and_what_is_done_about_it() -> None:
+    table, actions = section(12).split("| what is done |")
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (\w+) \|$", table, re.MULTILINE))
+    assert rows == {one: DEFAULT_POLICY.action(one) for one in FindingClass}
+    assert set(first_cells(actions)) == set(Action)
+    assert f"`{MASK}` stands for digits, `{CONTACT_MASK}` for links" in actions
+
+
+def test_the_protocol_tells_every_code_and_kind() -> None:
+    refused, errors = section(10).split("`error.code`")
+    assert sorted(first_cells(refused)) == sorted(RefusedCode)
+    assert sorted(first_cells(errors)) == sorted(ErrorCode)
+    assert set(CloseReason) <= set(first_cells(section(8)))
+    for code in CloseCode:
+        said = f"| {code.value} | {code.name.lower()} |" if code >= 4000 else str(code.value)
+        assert said in section(9), said
+    (kinds,) = re.findall(r"^\| `kind\?` \|(.*)$", section(4), re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", kinds)) == POSTABLE
+
+
+def test_the_protocol_s_example_shows_a_notice_that_there_is() -> None:
+    (shown,) = re.findall(r'"notices":\["(.*)"\]', section(14))
+    assert shown in {texts["id"] for texts in NOTICES.values()}
+
+
+def test_the_protocol_s_contents_are_its_sections() -> None:
+    headings = re.findall(r"^## (.*)$", PROTOCOL, re.MULTILINE)
+    listed = re.findall(r"\[(\d+ [^\]]*)\]\(#", PROTOCOL.split("Contents:")[1].split("\n")[0])
+    assert listed == headings
+    anchors = {re.sub(r"[^\w -]", "", name).lower().replace(" ", "-") for name in headings}
+    assert set(re.findall(r"\]\(#([^)]*)\)", PROTOCOL)) <= anchors
 
 
 def test_ci_runs_exactly_the_readmes_test_command() -> None:

@@ -23,7 +23,18 @@ from ..client import (
     PostRefused,
     connect,
 )
-from .chat_input import Leave, Place, Quit, Say, Wrong, command_of, lines, texts
+from .chat_input import (
+    Leave,
+    ListQuick,
+    Place,
+    Quick,
+    Quit,
+    Say,
+    Wrong,
+    command_of,
+    lines,
+    texts,
+)
 from .chat_lines import JsonLines, PlainLines, View
 from .chat_screen import Screen, is_usable
 from .confidential import secret
@@ -73,8 +84,10 @@ def chat(
     """Take part in a trip's channel from a terminal or a pipe.
 
     On a terminal: what you type is posted at Enter; beside it stands how far it has come: ◌ waits,
-    ✓ the relay has it, ✓✓ the other phone has it, then that it was seen. `/loc LAT LON [LABEL]`
-    posts a place, `/quit` or Ctrl-D leaves.
+    ✓ the relay has it, ✓✓ the other phone has it, then that it was seen; below it, what the other
+    side sees if the relay took something out. `/loc LAT LON [LABEL]` posts a place, `/quick` lists
+    the quick replies and `/quick KEY` posts one, which the other side reads in its own language;
+    `/quit` or Ctrl-D leaves.
 
     In a pipe each line of input is posted and each event is one line. At the end of the input it
     waits until all is accepted, then --linger-s for answers, and leaves with 0; with 1 if anything
@@ -121,6 +134,10 @@ class _Chat:
                 await self._post(self.channel.post(text))
             case Place(lat=lat, lon=lon, label=label):
                 await self._post(self.channel.post_location(lat, lon, label or None))
+            case Quick(key=key):
+                await self._post(self.channel.post_quick(key))
+            case ListQuick():
+                self._view.list_quick_replies()
             case Wrong(text=text):
                 self._complain(text)
             case Quit():

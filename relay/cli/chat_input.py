@@ -26,6 +26,16 @@ class Place(NamedTuple):
     label: str
 
 
+class Quick(NamedTuple):
+    """Post a quick reply, named by its key."""
+
+    key: str
+
+
+class ListQuick(NamedTuple):
+    """Show which quick replies there are."""
+
+
 class Quit(NamedTuple):
     """Leave."""
 
@@ -36,7 +46,7 @@ class Wrong(NamedTuple):
     text: str
 
 
-Command: TypeAlias = Say | Place | Quit | Wrong
+Command: TypeAlias = Say | Place | Quick | ListQuick | Quit | Wrong
 
 
 def command_of(line: str) -> Command | None:
@@ -51,14 +61,18 @@ def command_of(line: str) -> Command | None:
     match name, words:
         case "/quit", []:
             return Quit()
+        case "/quick", []:
+            return ListQuick()
+        case "/quick", [key]:
+            return Quick(key)
         case "/loc", [lat, lon, *label]:
             try:
                 return Place(float(lat), float(lon), " ".join(label))
             except ValueError:
                 pass
     return Wrong(
-        "the commands are /loc LAT LON [LABEL] and /quit; begin with // to post a text that begins "
-        "with a slash"
+        "the commands are /loc LAT LON [LABEL], /quick [KEY] and /quit; begin with // to post a "
+        "text that begins with a slash"
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from ..client import (
+    QUICK_REPLIES,
     Accepted,
     Attached,
     ChannelClosed,
@@ -55,6 +56,9 @@ class View(Protocol):
     def posted(self, post: Post) -> None:
         """Show a post of this party that has gone into the outbox."""
 
+    def list_quick_replies(self) -> None:
+        """Show which quick replies there are."""
+
     def complain(self, text: str) -> None:
         """Show why something that was typed was not done."""
 
@@ -74,6 +78,10 @@ class PlainLines:
     def posted(self, post: Post) -> None:
         self._own.add(post)
 
+    def list_quick_replies(self) -> None:
+        for line in quick_replies():
+            self._write(f"-- {line}")
+
     def complain(self, text: str) -> None:
         self._write(f"✗ {visible(text)}")
 
@@ -85,8 +93,12 @@ class PlainLines:
                 return [f"you: {visible(text_of(event))}"]
             case Message():
                 name = self._alias if event.sender == "peer" else "platform"
-                return [f"{visible(name)}: {visible(text_of(event))}"]
-            case Accepted() | Refused() | PeerGot() | PeerSeen():
+                notices = [f"  ! {visible(notice)}" for notice in event.notices]
+                return [f"{visible(name)}: {visible(text_of(event))}", *notices]
+            case Accepted():
+                remarks = [own.remark for own in changed if own.id == event.id and own.remark]
+                return [*_marked(changed), *(f"  {visible(remark)}" for remark in remarks)]
+            case Refused() | PeerGot() | PeerSeen():
                 return _marked(changed)
             case Attached():
                 self._alias = event.alias
@@ -120,11 +132,22 @@ class JsonLines:
     def posted(self, post: Post) -> None:
         self._put("posted", dataclasses.asdict(post))
 
+    def list_quick_replies(self) -> None:
+        self._put(
+            "quick_replies", {"replies": {k: text["en"] for k, text in QUICK_REPLIES.items()}}
+        )
+
     def complain(self, text: str) -> None:
         self._put("not_done", {"message": text})
 
     def _put(self, name: str, fields: dict[str, Any]) -> None:
         self._write(json.dumps({"event": name, **fields}))
+
+
+def quick_replies() -> list[str]:
+    """A line for each quick reply: the command, and what it says in English."""
+    width = max(map(len, QUICK_REPLIES))
+    return [f"/quick {key:{width}}  {texts['en']}" for key, texts in QUICK_REPLIES.items()]
 
 
 def notice(event: Event, alias: str) -> str:

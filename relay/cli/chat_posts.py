@@ -6,7 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..client import Accepted, Closed, Event, Message, PeerGot, PeerSeen, Post, Reassigned, Refused
+from ..client import (
+    QUICK_REPLIES,
+    Accepted,
+    Closed,
+    Event,
+    Message,
+    PeerGot,
+    PeerSeen,
+    Post,
+    Reassigned,
+    Refused,
+)
+from .chat_findings import in_words
 
 
 class Mark(StrEnum):
@@ -21,7 +33,11 @@ class Mark(StrEnum):
 
 @dataclass(slots=True)
 class OwnPost:
-    """A post of this party. `problem` says why it failed, `pos` and `at_ms` come when accepted."""
+    """A post of this party. `problem` says why it failed, `pos` and `at_ms` come when accepted.
+
+    `seen_as` is the text that the peer gets, where the guard changed it; `found` says in words what
+    the guard found.
+    """
 
     id: str
     text: str
@@ -29,6 +45,16 @@ class OwnPost:
     problem: str = ""
     pos: str = ""
     at_ms: int = 0
+    seen_as: str = ""
+    found: str = ""
+
+    @property
+    def remark(self) -> str:
+        """What the guard did with it; empty if nothing."""
+        found = f" (found: {self.found})" if self.found else ""
+        if self.seen_as:
+            return f"the other side sees: {self.seen_as}{found}"
+        return f"the other side gets it with a safety hint{found}" if found else ""
 
 
 class OwnPosts:
@@ -56,10 +82,12 @@ class OwnPosts:
         match event:
             case Accepted(id=post_id) if own := self._posts.get(post_id):
                 own.pos, own.at_ms = event.pos, event.at_ms
+                own.seen_as, own.found = event.text or "", in_words(event.findings)
                 own.mark = Mark.ACCEPTED
                 return [own, *(other for other in self._update() if other is not own)]
             case Refused(id=post_id):
-                return self._fail([post_id], f"refused: {event.message}")
+                found = f" Found: {in_words(event.findings)}." if event.findings else ""
+                return self._fail([post_id], f"refused: {event.message}{found}")
             case PeerGot():
                 self._got = max(self._got, event.pos)
                 return self._update()
@@ -101,9 +129,11 @@ class OwnPosts:
 
 
 def text_of(post: Post | Message) -> str:
-    """The text, and for a place its coordinates before it."""
+    """The text, for a place its coordinates before it, for an own quick reply it in English."""
     text = post.text or ""
+    if isinstance(post, Post) and post.key:
+        return QUICK_REPLIES[post.key]["en"]
     if post.kind != "location" or post.lat is None or post.lon is None:
         return text
-    place = f"{post.lat:.6f}, {post.lon:.6f}"
+    place = f"{post.lat:.5f}, {post.lon:.5f}"  # the relay keeps no more of it
     return f"place {place}" if text in ("", place) else f"place {place}: {text}"

@@ -37,7 +37,7 @@ from ..client import (
     Typing,
 )
 from .chat_input import LineEditor
-from .chat_lines import notice
+from .chat_lines import notice, quick_replies
 from .chat_posts import Mark, OwnPost, OwnPosts, text_of
 from .words import clock, duration, lines_of, visible
 
@@ -62,9 +62,12 @@ class _Theirs:
             (clock(message.at_ms), "dim"), " ", (visible(name), f"bold {style}"), " "
         )
         self._text = text_of(message)
+        self._notices = message.notices
 
     def texts(self, console: Console, width: int) -> list[Text]:
         body = self._head.copy().append("\n".join(lines_of(self._text)))
+        for hint in self._notices:
+            body.append(f"\n! {visible(hint)}", "yellow")
         return [*body.wrap(console, max(1, int(width * _PART)))]
 
 
@@ -81,6 +84,8 @@ class _Ours:
         tail = Text.assemble("  ", (at, "dim"), (own.mark.value, _STYLES[own.mark]), style="")
         if own.problem:
             tail.append(f" {visible(own.problem)}", "red")
+        if own.remark:
+            tail.append(f"\n{visible(own.remark)}", "yellow")
         block = Text.assemble(body, tail).wrap(console, max(1, int(width * _PART)))
         widest = max((line.cell_len for line in block), default=0)
         for line in block:
@@ -101,6 +106,16 @@ class _Notice:
         return [*lines]
 
 
+class _Aside:
+    """A line for this person only."""
+
+    def __init__(self, text: str) -> None:
+        self._text = Text(text, style="dim")
+
+    def texts(self, console: Console, width: int) -> list[Text]:
+        return [*self._text.wrap(console, max(1, width))]
+
+
 class Screen:
     """Shows a chat on a terminal. Use it with `with`: it has the whole screen until then."""
 
@@ -108,7 +123,7 @@ class Screen:
         self.editor = LineEditor()
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._own = OwnPosts()
-        self._entries: list[_Theirs | _Ours | _Notice] = []
+        self._entries: list[_Theirs | _Ours | _Notice | _Aside] = []
         self._alias = "the other party"
         self._online: bool | None = None
         self._typing_until_s = 0.0
@@ -200,6 +215,10 @@ class Screen:
         self._entries.append(_Ours(self._own.add(post)))
         self.changed()
 
+    def list_quick_replies(self) -> None:
+        self._entries += [_Aside(line) for line in quick_replies()]
+        self.changed()
+
     def complain(self, text: str) -> None:
         self._entries.append(_Notice(visible(text), "red"))
         self.changed()
@@ -280,7 +299,7 @@ class Screen:
         line.append(after[:1] or " ", Style(reverse=True, bold=False))
         line.append(after[1:], Style(bold=False))
         if not self.editor.text:
-            line.append(" /loc LAT LON · /quit", Style(dim=True, bold=False))
+            line.append(" /quick · /loc LAT LON · /quit", Style(dim=True, bold=False))
         return line
 
 

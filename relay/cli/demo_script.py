@@ -40,6 +40,8 @@ from .words import visible
 
 _WIDTH: Final = 100
 _DEADLINE_S: Final = 5.0
+#: So many digits of a number may be left when it is taken out.
+_MOST_LEFT: Final = 2
 _COLUMNS: Final = {"the driver sees": 30, "the customer sees": 30, "in the store": 36}
 
 
@@ -98,6 +100,7 @@ class _Phone:
                     self._seen.append(f"· {self.alias} is {online}")
                 case Message():
                     self._seen.append(f"{self.alias}: {text_of(event)}")
+                    self._seen += [f"! {notice}" for notice in event.notices]
                     await self.channel.seen(event)
                 case Closed():
                     self._seen.append(f"· closed: {event.reason}")
@@ -106,6 +109,10 @@ class _Phone:
     async def post(self, text: str) -> OwnPost:
         """Post a text and wait until the relay has it."""
         return await self._posted(await self.channel.post(text))
+
+    async def post_quick(self, key: str) -> OwnPost:
+        """Post a quick reply and wait until the relay has it."""
+        return await self._posted(await self.channel.post_quick(key))
 
     async def post_location(self, lat: float, lon: float, label: str) -> OwnPost:
         """Post a place and wait until the relay has it."""
@@ -140,7 +147,12 @@ class _Phone:
     def news(self) -> list[Text]:
         """What the person has seen since the last call."""
         seen, self._seen = self._seen, []
-        return [self._line(one) for one in seen]
+        lines = []
+        for one in seen:
+            lines.append(self._line(one))
+            if isinstance(one, OwnPost) and one.remark:
+                lines.append(self._line(f"· {one.remark}"))
+        return lines
 
     def _line(self, one: str | OwnPost) -> Text:
         if isinstance(one, OwnPost):
@@ -209,6 +221,10 @@ class _Shelf:
         self._read += data
         self.bytes_read += sum(map(len, data))
 
+    def holds(self, text: str) -> bool:
+        """Whether a text is in anything that was read."""
+        return any(text.encode() in data for data in self._read)
+
     def shows(self, phone: str) -> bool:
         """Whether a number is in anything that was read."""
         return hides_in(b"\0\0".join(self._read), phone)
@@ -222,6 +238,7 @@ class Play:
         self._name: str = trip["trip_id"]
         self._shelf = _Shelf(store_url, self._name)
         self._phones: dict[Role, _Phone] = {}
+        self._typed: list[str] = []  # numbers, as a person typed them
         self._step = 0
         self._console = Console(
             width=_WIDTH, highlight=False, markup=False, emoji=False, soft_wrap=False
@@ -233,6 +250,7 @@ class Play:
             await self._open()
             await self._attach()
             await self._talk()
+            await self._give_number()
             await self._place()
             await self._reconnect()
             await self._end()
@@ -280,14 +298,35 @@ class Play:
         await self._say(customer, driver, "Baik Pak, saya turun sekarang. Pakai jaket merah.")
         await self._show_log("They write", 2)
 
+    async def _give_number(self) -> None:
+        driver, customer = self._both()
+        digits = str(self._trip[Role.DRIVER]["phone"]).removeprefix("+62")
+        typed = f"0{digits[:3]}-{digits[3:7]}-{digits[7:]}"
+        own = await self._say(driver, customer, f"Telepon saya di {typed} ya.")
+        self._typed.append(typed)
+        claim(bool(own.found) and own.text != own.seen_as, "the driver was not told of the guard")
+        message = customer.events[-1]
+        assert isinstance(message, Message)
+        left = sum(char.isdigit() for char in message.text)
+        claim(left <= _MOST_LEFT, "a number that was typed came through")
+        claim(bool(message.notices), "the customer was not warned")
+        quick = await customer.post_quick("coming_out")
+        await self._arrives(customer, driver, quick)
+        message = driver.events[-1]
+        claim(
+            isinstance(message, Message) and message.key == "coming_out",
+            "a quick reply is not told by its key",
+        )
+        await self._show_log("The driver types his number, she taps a quick reply", 2)
+
     async def _place(self) -> None:
         driver, customer = self._both()
         own = await driver.post_location(-6.200123, 106.816789, "pintu utara")
         await self._arrives(driver, customer, own)
         message = customer.events[-1]
         claim(
-            isinstance(message, Message) and message.lat == -6.200123,
-            "the place is not where it was",
+            isinstance(message, Message) and message.lat == -6.20012,
+            "the place is not, to a metre, where it was",
         )
         await self._show_log("The driver shares where he is", 1)
 
@@ -352,10 +391,13 @@ class Play:
             number: str = self._trip[role]["phone"]
             claim(hides_in(sent, number), "the search finds nothing, not even what was sent")
             claim(not self._shelf.shows(number), f"the {role}'s number can be read")
+        for typed in self._typed:
+            claim(not self._shelf.holds(typed), "a number that was typed can be read")
         self._console.print(
             "✓ neither phone number occurs in anything that was read: every key of the store at "
             f"each step, raw and as values, every event of both apps, every answer of the API "
-            f"({self._shelf.bytes_read:,} bytes; as digits, integers, hexadecimal, base64)"
+            f"({self._shelf.bytes_read:,} bytes; as digits, integers, hexadecimal, base64, and as "
+            "the driver typed it)"
         )
 
     # --- what the steps do ------------------------------------------------------------------------
@@ -368,18 +410,23 @@ class Play:
         self._shelf.remember(json.dumps(answer).encode())
         return answer
 
-    async def _say(self, sender: _Phone, receiver: _Phone, text: str) -> None:
-        await self._arrives(sender, receiver, await sender.post(text))
+    async def _say(self, sender: _Phone, receiver: _Phone, text: str) -> OwnPost:
+        own = await sender.post(text)
+        await self._arrives(sender, receiver, own)
+        return own
 
     async def _arrives(self, sender: _Phone, receiver: _Phone, own: OwnPost) -> None:
-        """Wait until the other person has seen a post; it has come once, as it was written."""
+        """Wait until the other person has seen a post; it has come once, as the sender was told."""
 
         def came() -> list[Message]:
             return [e for e in receiver.events if isinstance(e, Message) and e.id == own.id]
 
         await receiver.until(lambda: bool(came()), "a message did not arrive")
         await sender.until(lambda: own.mark is Mark.SEEN, "it was not told that a message was seen")
-        claim([text_of(message) for message in came()] == [own.text], "a message came altered")
+        if not came()[0].key:
+            expected = own.seen_as or own.text
+            claim([text_of(message) for message in came()] == [expected], "a message came altered")
+        claim(len(came()) == 1, "a message came twice")
 
     async def _show_log(self, title: str, count: int) -> None:
         entries = await self._shelf.new_entries()

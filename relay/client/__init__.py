@@ -4,8 +4,8 @@
         delivery = await channel.post("I am at the gate")
         async for event in channel:
             match event:
-                case Message(sender="peer", text=text):
-                    print(text)
+                case Message(sender="peer", text=text, notices=notices):
+                    print(text, *notices, sep="\n")
                 case Closed(reason=reason):
                     print("over:", reason)
 
@@ -20,6 +20,7 @@ import random
 import ssl
 from collections.abc import Callable
 
+from ..core.phrases import QUICK_REPLIES
 from .channel import Channel
 from .connection import TokenSource
 from .delivery import Delivery
@@ -39,6 +40,7 @@ from .events import (
     Closed,
     ConnectionChanged,
     Event,
+    Finding,
     Message,
     PeerGot,
     PeerSeen,
@@ -54,6 +56,7 @@ from .storage import FileStorage, MemoryStorage, Storage
 from .wire import check_url
 
 __all__ = [
+    "QUICK_REPLIES",
     "Accepted",
     "AttachRefused",
     "Attached",
@@ -65,6 +68,7 @@ __all__ = [
     "Delivery",
     "Event",
     "FileStorage",
+    "Finding",
     "HandedBack",
     "MemoryStorage",
     "Message",
@@ -109,7 +113,8 @@ def connect(
 
     With `auto_got` off, call `Channel.got` when a message is stored or shown. `in_flight` is how
     many posts may be unanswered at a time, up to what the relay allows. With one, posts keep their
-    order whatever happens; with more they are faster on a slow network, but one that the relay
+    order whatever happens, but for quick replies, which pass texts that wait for the relay's guard;
+    with more they are faster on a slow network, but one that the relay
     puts off can end up behind younger ones that were on their way. `tls` replaces the default TLS
     context of a `wss://` address. `rng` draws the jitter of the delays, from [0, 1).
 

@@ -122,6 +122,14 @@ class Channel:
         post = Post(str(uuid.uuid4()), text and _lines(text), "location", float(lat), float(lon))
         return await self._post(post)
 
+    async def post_quick(self, key: str) -> Delivery:
+        """Put a quick reply, by its key in `QUICK_REPLIES`, into the outbox. As `post`.
+
+        The peer gets the sentence in its own language. It needs no check by the relay's guard, so
+        it goes past texts that wait because the guard is away.
+        """
+        return await self._post(Post(str(uuid.uuid4()), None, "quick", key=key))
+
     async def _post(self, post: Post) -> Delivery:
         post.check()
         conversation, link = self._entered()

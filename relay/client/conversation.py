@@ -26,7 +26,7 @@ SIGNAL_INTERVAL_S: Final = 0.15
 #: The peer forgets after 10 s that we type, so saying it more often would tell nothing.
 TYPING_INTERVAL_S: Final = 3.0
 
-_KINDS: Final = ("text", "location", "system")
+_KINDS: Final = ("text", "location", "quick", "system")
 
 
 class Conversation:

@@ -61,7 +61,8 @@ class Deliveries:
             case Accepted():
                 self._settle([event.id], event)
             case Refused():
-                self._settle([event.id], PostRefused(event.id, event.code, event.message))
+                refused = PostRefused(event.id, event.code, event.message, event.findings)
+                self._settle([event.id], refused)
             case Reassigned():
                 for post in event.undelivered:
                     self._settle([post.id], HandedBack(post.id))

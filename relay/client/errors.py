@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .events import Closed
+from .events import Closed, Finding
 
 _WORDS: Final = {
     "ended": "the trip has ended",
@@ -45,12 +45,15 @@ class AttachRefused(ChannelClosed):
 
 
 class PostRefused(RelayError):
-    """The relay will not carry this post; this is final."""
+    """The relay will not carry this post; this is final. `findings` are those of `Refused`."""
 
-    def __init__(self, post_id: str, code: str, message: str) -> None:
+    def __init__(
+        self, post_id: str, code: str, message: str, findings: tuple[Finding, ...] = ()
+    ) -> None:
         super().__init__(f"The post {post_id} was refused ({code}): {message}")
         self.post_id = post_id
         self.code = code
+        self.findings = findings
 
 
 class HandedBack(RelayError):

@@ -1,6 +1,6 @@
 """What an application posts and what it is told. Plain values; nothing here acts.
 
-No `repr` shows a text or a place: these values end up in logs.
+No `repr` shows a text, a place or which quick reply it is: these values end up in logs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeAlias
+
+from ..core.phrases import QUICK_REPLIES
 
 #: What fits into a frame of 16 KiB whatever the relay's own limit is. A longer one would cost the
 #: connection.
@@ -35,16 +37,22 @@ class ChannelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A message of this app: the identity it got here, and its content."""
+    """A message of this app: the identity it got here, and its content as the person meant it."""
 
     id: str
     text: str | None = field(repr=False)
     kind: str = "text"
     lat: float | None = field(default=None, repr=False)
     lon: float | None = field(default=None, repr=False)
+    key: str | None = field(default=None, repr=False)
 
     def check(self) -> None:
         """Raise `ValueError` for what no relay can take. It does not repeat the content."""
+        if self.kind == "quick":
+            if self.key not in QUICK_REPLIES:
+                words = f"there is no such quick reply; use one of {', '.join(QUICK_REPLIES)}"
+                raise ValueError(words)
+            return
         if self.kind == "location":
             place = (self.lat, 90.0), (self.lon, 180.0)
             if not all(value is not None and abs(value) <= limit for value, limit in place):
@@ -65,6 +73,30 @@ class Post:
             return
         raise ValueError(words)
 
+    def altered(self, message: Message) -> str | None:
+        """The text of this post's `message`, if that is not what was posted.
+
+        What the relay fills in (a quick reply's sentence, the coordinates of a place without a
+        label) is no alteration.
+        """
+        if message.kind == self.kind and not self.text:
+            return None
+        return None if message.text == self.text else message.text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """That the relay's guard found something in a post: never what.
+
+    `finding_class` is `number`, `link`, `email`, `handle`, `account`, `otp_request`, `otp_code`,
+    `call_forward`, `solicit`, or one of a later version. `rule` names what recognised it; `length`
+    is how many characters of the posted text it spans, 0 if it is not in particular ones.
+    """
+
+    finding_class: str
+    rule: str
+    length: int
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -73,6 +105,9 @@ class Message:
     `sender` is `peer`, `you` (posted by this party on another install, or before this one
     remembered anything) or `system`. For a `kind` you do not know show `text`. Keep `tag` with the
     message: it proves that the relay delivered this text.
+
+    Show `notices`, hints for the person's safety, with the message. `key` names the sentence of a
+    quick reply or of a message of the platform's; `text` is that sentence in this party's language.
     """
 
     epoch: int
@@ -85,30 +120,42 @@ class Message:
     tag: str = field(repr=False)
     lat: float | None = field(default=None, repr=False)
     lon: float | None = field(default=None, repr=False)
+    key: str | None = field(default=None, repr=False)
+    notices: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The relay has stored the post. The peer will get it while the channel is open.
 
+    `text` is the message as the peer sees it, if the relay's guard changed it, and `findings` say
+    why; a finding without a `text` was let through, with a hint to the peer. Tell the person. If
+    the answer was lost with a connection, `text` is known from the log, `findings` from nowhere.
+
     A second one for the same id has a new `pos` and `tag`: the store had lost the message (a
-    failover) and the SDK posted it again.
+    failover) and the SDK posted it again, as it was written.
     """
 
     id: str
     pos: str
     at_ms: int
     tag: str = field(repr=False)
+    text: str | None = field(default=None, repr=False)
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The relay will not carry the post; this is final. `message` is for people."""
+    """The relay will not carry the post; this is final. `message` is for people.
+
+    `findings` tell what the guard does not let through where `code` is `blocked`.
+    """
 
     id: str
     code: str
     message: str
     post: Post
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,3 +70,11 @@ def strings(frame: Frame, name: str) -> list[str]:
     if not all(type(value) is str for value in values):
         raise BadFrame(f"the field {name} holds something that is no string")
     return values
+
+
+def maps(frame: Frame, name: str) -> list[Frame]:
+    """A list of maps, empty where the field is left out. Raises `BadFrame`."""
+    values: list[Frame] = optional(frame, name, list) or []
+    if not all(type(value) is dict for value in values):
+        raise BadFrame(f"the field {name} holds something that is no map")
+    return values

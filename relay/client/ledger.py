@@ -26,7 +26,7 @@ from .events import (
 from .frames import Frame, field, optional, strings
 from .inbox import Inbox, key_of
 from .outbox import Outbox
-from .state import SavedPost, SavedState
+from .state import Refusal, SavedPost, SavedState
 
 
 class WrongTrip(Exception):
@@ -73,7 +73,7 @@ class Ledger:
     def untold(self) -> list[Refused]:
         """What the run before learnt, and may not have told the application."""
         return [
-            Refused(item.post.id, *item.refused, item.post)
+            _refused(item.post, item.refused)
             for item in self._returned.values()
             if item.refused is not None
         ]
@@ -92,7 +92,8 @@ class Ledger:
 
     def _refuse_too_long(self) -> list[Event]:
         words = f"The text is longer than {self.outbox.max_text_bytes} bytes."
-        return [self._refuse(i, RefusedCode.TOO_LONG, words) for i in self.outbox.too_long()]
+        refusal = Refusal(RefusedCode.TOO_LONG, words)
+        return [self._refuse(item, refusal) for item in self.outbox.too_long()]
 
     def withdraw(self, post_id: str) -> None:
         """Take a post back that was not released."""
@@ -170,7 +171,10 @@ class Ledger:
         events: list[Event] = []
         if message.sender == "you":
             # The answer was lost with the last connection; the replay tells the same.
-            events = self._stored(Accepted(message.id, message.pos, message.at_ms, message.tag))
+            post = self.outbox.unanswered_post(message.id)
+            text = None if post is None else post.altered(message)
+            told = Accepted(message.id, message.pos, message.at_ms, message.tag, text)
+            events = self._stored(told)
         if self.inbox.arrived(key_of(message.sender, message.id), message.pos):
             return [message]
         self.changed = True
@@ -193,10 +197,11 @@ class Ledger:
 
     def on_refused(self, frame: Frame, now_s: float) -> list[Event]:
         post_id, code = field(frame, "id", str), field(frame, "code", str)
-        message = field(frame, "message", str)
+        refusal = Refusal(code, field(frame, "message", str), parse.findings(frame))
         retry_after_ms = optional(frame, "retry_after_ms", int)
         if retry_after_ms:
-            self.outbox.retry(post_id, retry_after_ms, now_s, unsure=False)
+            is_guard_away = code == RefusedCode.GUARD_AWAY
+            self.outbox.put_off(post_id, retry_after_ms, now_s, guard_away=is_guard_away)
             return []
         item = self.outbox.refused(post_id)
         if item is None:
@@ -205,16 +210,16 @@ class Ledger:
             # The frame that explains it is on its way. Nothing may go to a party that the posts
             # were not written for.
             self.outbox.pause(now_s)
-        return [self._refuse(item, code, message)]
+        return [self._refuse(item, refusal)]
 
-    def _refuse(self, item: SavedPost, code: str, message: str) -> Refused:
-        self._return([replace(item, refused=(code, message))])
+    def _refuse(self, item: SavedPost, refusal: Refusal) -> Refused:
+        self._return([replace(item, refused=refusal)])
         self.changed = True
-        return Refused(item.post.id, code, message, item.post)
+        return _refused(item.post, refusal)
 
     def on_unsure(self, frame: Frame, now_s: float) -> list[Event]:
         after_ms = optional(frame, "retry_after_ms", int) or 0
-        self.outbox.retry(field(frame, "id", str), after_ms, now_s, unsure=True)
+        self.outbox.put_off(field(frame, "id", str), after_ms, now_s, unsure=True)
         return []
 
     def on_got(self, frame: Frame, _now_s: float) -> list[Event]:
@@ -272,6 +277,10 @@ class Ledger:
         self.closed = Closed(reason, int(code), undelivered=back, undelivered_ids=others)
         self.changed = True
         return self.closed
+
+
+def _refused(post: Post, refusal: Refusal) -> Refused:
+    return Refused(post.id, refusal.code, refusal.message, post, refusal.findings)
 
 
 _Reader: TypeAlias = Callable[[Ledger, Frame, float], list[Event]]

@@ -1,8 +1,9 @@
 """The posts that the peer's device has not confirmed, and which of them to send next. Pure.
 
 Order is kept by never sending a post while an older one waits: for its first answer when one post
-at a time may be unanswered, for its `retry_after_ms`, for its turn. Times are seconds of one
-monotonic clock, given in.
+at a time may be unanswered, for its `retry_after_ms`, for its turn. Only a quick reply, which needs
+no guard, goes past a post that waits because the relay's guard is away: it is all that a person can
+say then. Times are seconds of one monotonic clock, given in.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import islice
 from typing import Final
 
 from .errors import OutboxFull
@@ -46,6 +46,7 @@ class _Entry:
     epoch: int | None
     stage: _Stage
     again: bool = False
+    guard_away: bool = False  # why it was put off; a quick reply need not wait behind it
     pos: str | None = None  # where the log holds it; None unless accepted
     told_pos: str | None = None  # where it held it when the application was told last
     not_before_s: float = 0.0
@@ -184,6 +185,11 @@ class Outbox:
         self._accepted[post_id] = entry
         return news
 
+    def unanswered_post(self, post_id: str) -> Post | None:
+        """The post of this id, if it waits to be sent or for its answer."""
+        entry = self._waiting.get(post_id)
+        return None if entry is None else entry.post
+
     def confirmed(self, pos: str) -> list[SavedPost]:
         """Remove and return what the peer's device has, oldest first."""
         return self._take(entry for entry in self._accepted.values() if (entry.pos or "") <= pos)
@@ -200,12 +206,22 @@ class Outbox:
         entry = self._answered(post_id)
         return None if entry is None else self._take([entry])[0]
 
-    def retry(self, post_id: str, after_ms: int, now_s: float, *, unsure: bool) -> None:
+    def put_off(
+        self,
+        post_id: str,
+        after_ms: int,
+        now_s: float,
+        *,
+        unsure: bool = False,
+        guard_away: bool = False,
+    ) -> None:
         """Note that a post is to be sent again after a time; the younger ones wait behind it."""
         entry = self._answered(post_id)
         if entry is not None:
             entry.stage = _Stage.READY
             entry.again = entry.again or unsure
+            # `unsure` is also what the relay answers to a repetition while the guard is away.
+            entry.guard_away = guard_away or (unsure and entry.guard_away)
             entry.not_before_s = now_s + min(MAX_RETRY_S, max(MIN_RETRY_S, after_ms / 1000))
 
     def _answered(self, post_id: str) -> _Entry | None:
@@ -233,8 +249,9 @@ class Outbox:
     def due(self, now_s: float) -> list[Frame]:
         """The posts to send now, which count as sent from here on."""
         frames = []
-        while (entry := self._next()) is not None and self._limits is not None:
-            if max(entry.not_before_s, self._pace.ready_at_s(self._limits)) > now_s:
+        while self._limits is not None and self._pace.ready_at_s(self._limits) <= now_s:
+            entry = next((e for e in self._next() if e.not_before_s <= now_s), None)
+            if entry is None:
                 break
             self._pace.take(self._limits, now_s)
             entry.stage, entry.sent_s = _Stage.SENT, now_s
@@ -246,9 +263,8 @@ class Outbox:
         if self._limits is None:
             return None
         times = [since_s + ANSWER_TIMEOUT_S for since_s in self._owed()]
-        entry = self._next()
-        if entry is not None:
-            times.append(max(entry.not_before_s, self._pace.ready_at_s(self._limits)))
+        ready_at_s = self._pace.ready_at_s(self._limits)
+        times += [max(entry.not_before_s, ready_at_s) for entry in self._next()]
         return min(times, default=None)
 
     def unanswered(self, now_s: float) -> bool:
@@ -260,17 +276,25 @@ class Outbox:
         times = [e.sent_s for e in self._waiting.values() if e.stage is _Stage.SENT]
         return times if self._paused_s is None else [*times, self._paused_s]
 
-    def _next(self) -> _Entry | None:
-        """The oldest post that waits to be sent, if one more may be unanswered."""
+    def _next(self) -> list[_Entry]:
+        """The oldest post that waits to be sent, if one more may be unanswered.
+
+        Behind it, if it waits for the guard, the oldest quick reply.
+        """
         if self._limits is None or self._paused_s is not None:
-            return None
+            return []
+        found: list[_Entry] = []
         room = min(self._in_flight, self._limits.in_flight)
-        for entry in islice(self._waiting.values(), room):
+        for entry in self._waiting.values():
             if entry.stage is _Stage.HELD or (entry.again and not self.is_replayed):
-                return None
-            if entry.stage is _Stage.READY:
-                return entry
-        return None
+                break
+            if entry.stage is _Stage.SENT:
+                room -= 1
+            elif not found or entry.post.kind == "quick":
+                found.append(entry)
+                if len(found) == 2 or not entry.guard_away:
+                    break
+        return found if room > 0 else []
 
 
 def _frame(entry: _Entry) -> Frame:
@@ -278,7 +302,7 @@ def _frame(entry: _Entry) -> Frame:
     # With the epoch the relay can refuse a post that crossed with `reassigned` on the way, and
     # would else go to a party it was not written for.
     frame: Frame = {"op": "post", "id": post.id, "kind": post.kind, "epoch": entry.epoch}
-    for name in ("text", "lat", "lon"):
+    for name in ("text", "lat", "lon", "key"):
         value = getattr(post, name)
         if value is not None:
             frame[name] = value

@@ -8,13 +8,14 @@ from __future__ import annotations
 from .events import (
     Accepted,
     Attached,
+    Finding,
     Message,
     Presence,
     Problem,
     StateChanged,
     Typing,
 )
-from .frames import Frame, field, inner, optional
+from .frames import Frame, field, inner, maps, optional, strings
 from .pace import Limits
 
 
@@ -52,6 +53,8 @@ def message(frame: Frame, epoch: int) -> Message:
         tag=field(frame, "tag", str),
         lat=optional(frame, "lat", float),
         lon=optional(frame, "lon", float),
+        key=optional(frame, "key", str),
+        notices=tuple(strings(frame, "notices")),
     )
 
 
@@ -62,6 +65,20 @@ def accepted(frame: Frame) -> Accepted:
         pos=field(frame, "pos", str),
         at_ms=field(frame, "at", int),
         tag=field(frame, "tag", str),
+        text=optional(frame, "text", str),
+        findings=findings(frame),
+    )
+
+
+def findings(frame: Frame) -> tuple[Finding, ...]:
+    """What the guard found, out of `accepted` or `refused`."""
+    return tuple(
+        Finding(
+            field(one, "class", str),
+            optional(one, "rule", str) or "",
+            optional(one, "length", int) or 0,
+        )
+        for one in maps(frame, "findings")
     )
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .errors import StorageError
-from .events import Post
+from .events import Finding, Post
 from .frames import pack, unpack
 
-_VERSION: Final = 1
+#: 1 knew neither quick replies nor findings.
+_VERSION: Final = 2
+
+
+class Refusal(NamedTuple):
+    """Why the relay will never carry a post."""
+
+    code: str
+    message: str
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(slots=True)
@@ -17,13 +26,13 @@ class SavedPost:
     """A post whose outcome the application may not know yet.
 
     `epoch` is the pairing it was written for, if one was known; `pos` where the log holds it, if it
-    does; `refused` the relay's final (code, message).
+    does; `refused` the relay's final answer.
     """
 
     post: Post
     epoch: int | None
     pos: str | None
-    refused: tuple[str, str] | None = None
+    refused: Refusal | None = None
 
 
 @dataclass(slots=True)
@@ -51,11 +60,7 @@ class SavedState:
                 "after": self.after,
                 "seen": self.seen,
                 "known": self.known,
-                "outbox": [
-                    [p.id, p.kind, p.text, p.lat, p.lon, saved.epoch, saved.pos, saved.refused]
-                    for saved in self.outbox
-                    for p in (saved.post,)
-                ],
+                "outbox": [_packed(saved) for saved in self.outbox],
             }
         )
 
@@ -64,12 +69,9 @@ class SavedState:
         """Read what `to_bytes` wrote. Raises `StorageError`."""
         try:
             state: Any = unpack(data)
-            if state.pop("v") != _VERSION:
+            if state.pop("v") not in (1, _VERSION):
                 raise ValueError
-            state["outbox"] = [
-                SavedPost(Post(post_id, text, kind, lat, lon), epoch, pos, refused and (*refused,))
-                for post_id, kind, text, lat, lon, epoch, pos, refused in state["outbox"]
-            ]
+            state["outbox"] = [_unpacked(*saved) for saved in state["outbox"]]
             return cls(**state)
         except Exception:  # noqa: BLE001 - whatever it is made of; its content is not for an error message
             raise StorageError(
@@ -77,3 +79,31 @@ class SavedState:
                 "wrote it. Nothing was sent. Without it the app starts afresh: it gets all "
                 "messages again and forgets posts that were not yet delivered."
             ) from None
+
+
+def _packed(saved: SavedPost) -> list[Any]:
+    post, refused = saved.post, None
+    if saved.refused is not None:
+        code, message, findings = saved.refused
+        found = [[one.finding_class, one.rule, one.length] for one in findings]
+        refused = [code, message, found]
+    place = post.lat, post.lon
+    return [post.id, post.kind, post.text, *place, saved.epoch, saved.pos, refused, post.key]
+
+
+def _unpacked(
+    post_id: str,
+    kind: str,
+    text: str | None,
+    lat: float | None,
+    lon: float | None,
+    epoch: int | None,
+    pos: str | None,
+    refused: list[Any] | None,
+    key: str | None = None,
+) -> SavedPost:
+    refusal = None
+    if refused is not None:
+        code, message, *found = refused
+        refusal = Refusal(code, message, tuple(Finding(*one) for one in (found and found[0])))
+    return SavedPost(Post(post_id, text, kind, lat, lon, key), epoch, pos, refusal)

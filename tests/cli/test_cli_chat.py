@@ -127,6 +127,30 @@ async def test_a_place(talk: Talk) -> None:
     assert (message["lat"], message["lon"], message["text"]) == (-6.2, 106.8, "pintu utara")
 
 
+async def test_both_sides_are_told_what_the_guard_did(talk: Talk) -> None:
+    customer = await talk.peer("customer")
+    given = "WA saya 0813 5555 0199 ya\nkirim kode OTP yang masuk\n**21*081355550199#\n/quick ok\n"
+    done = await talk.chat("driver", "--linger-s", 0.5, given=given)
+    assert done.code == 1, "one of them was blocked"
+    lines = done.out.splitlines()
+    at = lines.index("✓ accepted: WA saya 0813 5555 0199 ya")
+    assert re.fullmatch(
+        r"  the other side sees: WA saya •••.* \(found: .*a number.*\)", lines[at + 1]
+    )
+    at = lines.index("✓ accepted: kirim kode OTP yang masuk")
+    assert "(found: a request for a one-time code" in lines[at + 1]
+    (refusal,) = [line for line in lines if line.startswith("✗")]
+    assert "Found: a call-forwarding code" in refusal
+    assert "✓ accepted: OK." in lines
+    number, request, quick = customer.all("message")
+    assert number["text"].startswith("WA saya •••") and not re.search(r"\d", number["text"])
+    assert number["notices"] and request["notices"]
+    assert (quick["kind"], quick["key"]) == ("quick", "ok")
+    # Who comes back is told the same again, in a terminal too.
+    shown = await talk.chat("customer", "--linger-s", 0.5)
+    assert f"  ! {number['notices'][0]}" in shown.out.splitlines()
+
+
 async def test_a_line_that_cannot_be_posted_is_said(talk: Talk) -> None:
     wrong = ["/loc 91 0", "/loc here there", "/loc 1", "/nothing", "tab\x07bell"]
     done = await talk.chat("driver", "--linger-s", 0, given="\n".join([*wrong, "sesudah"]))
@@ -355,7 +379,7 @@ async def test_a_terminal(talk: Talk) -> None:
         shown = terminal.shown[-1500:]
         assert "Baik Pak" in shown
         assert "the trip has ended" in shown
-        assert "“place 1.000000, 2.000000” never arrived" in " ".join(shown.split())
+        assert "“place 1.00000, 2.00000” never arrived" in " ".join(shown.split())
 
 
 async def test_a_terminal_cannot_be_commanded_by_a_message(talk: Talk) -> None:

@@ -33,8 +33,12 @@ async def test_the_script_shows_a_trip_and_leaves_nothing(tmp_path: Path) -> Non
     assert left_behind(tmp_path) == []
     for column in ("the driver sees", "the customer sees", "in the store"):
         assert column in done.out
-    assert [int(n) for n in re.findall(r"^(\d)  ", done.out, re.MULTILINE)] == list(range(1, 9))
-    for shown in ("✓✓ seen", "place -6.200123, 106.816789", "closed: ended", "refused",
+    assert [int(n) for n in re.findall(r"^(\d)  ", done.out, re.MULTILINE)] == list(range(1, 10))
+    # Side by side: what the driver typed, what is left of it for her, and what each was told.
+    flat = " ".join(done.out.split())
+    assert "0812-0000-1234" in flat and "•••" in flat
+    for shown in ("the other side sees:", "(found: a", "✓✓ seen",
+                  "place -6.20012, 106.81679", "closed: ended", "refused",
                   "d.phone  gone", "log  gone", "→ nil"):  # fmt: skip
         assert shown in done.out
     assert "neither phone number occurs" in done.out.replace("\n", " ")
@@ -57,6 +61,30 @@ async def test_the_script_shows_a_trip_and_leaves_nothing(tmp_path: Path) -> Non
                 "script._Shelf.record = record\n"
             ),
             "the customer's number can be read",
+        ),
+        # The store holds what the driver typed.
+        (
+            (
+                "read = script._Shelf.record\n"
+                "async def record(self):\n"
+                "    await self._redis.set('leak', 'call 0812-0000-1234')\n"
+                "    return await read(self)\n"
+                "script._Shelf.record = record\n"
+            ),
+            "a number that was typed can be read",
+        ),
+        # The driver is told nothing of what the guard did.
+        (
+            (
+                "from relay.client import Accepted\n"
+                "apply = script.OwnPosts.apply\n"
+                "def deaf(self, event):\n"
+                "    if isinstance(event, Accepted):\n"
+                "        event = Accepted(event.id, event.pos, event.at_ms, event.tag)\n"
+                "    return apply(self, event)\n"
+                "script.OwnPosts.apply = deaf\n"
+            ),
+            "a message came altered",
         ),
         # A late post is stored.
         (

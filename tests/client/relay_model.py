@@ -11,6 +11,9 @@ from typing import Any
 Frame = dict[str, Any]
 
 PEER_OF = {"driver": "customer", "customer": "driver"}
+MASK = "•••"
+NOTICE = "Talk in the app."
+FOUND = {"class": "number", "rule": "plain", "length": 4}
 AT_MS = 1_790_000_000_000
 
 
@@ -34,6 +37,8 @@ class Entry:
     pos: str
     role: str
     post: Frame
+    text: str  # as the peer gets it
+    is_altered: bool = False
 
 
 class RelayModel:
@@ -61,6 +66,7 @@ class RelayModel:
         self._earlier: dict[str, list[str]] = {"driver": [], "customer": []}
         self._ms = 0
         self.losses = 0
+        self.redacts = ""  # what the guard takes out of a text, with a notice to the peer
 
     @property
     def head(self) -> str:
@@ -116,10 +122,12 @@ class RelayModel:
             "from": "you" if entry.role == role else "peer",
             "at": AT_MS,
             "kind": entry.post.get("kind", "text"),
-            "text": entry.post.get("text") or "a place",
+            "text": entry.text,
             "tag": "tag",
         }
-        for name in ("lat", "lon"):
+        if entry.is_altered and entry.role != role:
+            frame["notices"] = [NOTICE]
+        for name in ("lat", "lon", "key"):
             if name in entry.post:
                 frame[name] = entry.post[name]
         return frame
@@ -152,11 +160,19 @@ class RelayModel:
             entry = next(mine, None)
         if entry is None:
             self._ms += 1
-            entry = Entry(f"{self._ms:013}-{self.losses:04}", role, frame)
+            entry = self._entry(f"{self._ms:013}-{self.losses:04}", role, frame)
             self.log.append(entry)
             self.history.append((role, frame["id"], self.epoch))
             self._tell(PEER_OF[role], self.message(entry, PEER_OF[role]))
-        return {"op": "accepted", "id": frame["id"], "pos": entry.pos, "at": AT_MS, "tag": "tag"}
+        answer = {"op": "accepted", "id": frame["id"], "pos": entry.pos, "at": AT_MS, "tag": "tag"}
+        return {**answer, "text": entry.text, "findings": [FOUND]} if entry.is_altered else answer
+
+    def _entry(self, pos: str, role: str, frame: Frame) -> Entry:
+        if frame.get("kind") == "quick":
+            return Entry(pos, role, frame, f"the sentence of {frame['key']}")
+        text = frame.get("text") or "a place"
+        altered = text.replace(self.redacts, MASK) if self.redacts else text
+        return Entry(pos, role, frame, altered, altered != text)
 
     def refused(self, frame: Frame, code: str, retry_after_ms: int = 0) -> Frame:
         retry = {"retry_after_ms": retry_after_ms} if retry_after_ms else {}

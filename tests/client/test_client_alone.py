@@ -32,4 +32,4 @@ def test_it_imports_nothing_else_of_the_relay_or_the_world(tmp_path: Path) -> No
     assert done.stderr == ""
     foreign, own = done.stdout.splitlines()
     assert foreign == "[]"
-    assert own == "['relay.core', 'relay.core.codes', 'relay.core.session']"
+    assert own == "['relay.core', 'relay.core.codes', 'relay.core.phrases', 'relay.core.session']"

@@ -24,7 +24,10 @@ from relay.client.events import (
     Refused,
 )
 from relay.client.state import SavedState
-from tests.client.relay_model import PEER_OF, End, RelayModel
+from tests.client.relay_model import MASK, NOTICE, PEER_OF, End, RelayModel
+
+#: What the relay's guard takes out of a text: the number of some of the posts.
+REDACTED = "7"
 
 
 @dataclass
@@ -33,7 +36,9 @@ class Screen:
 
     shown: list[str] = field(default_factory=list)  # ids of the peer's messages
     own: list[str] = field(default_factory=list)  # ids of messages of this party not from this run
+    texts: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # with notices
     accepted: set[str] = field(default_factory=set)
+    altered: dict[str, str] = field(default_factory=dict)  # own posts, as the peer sees them
     confirmed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     back: set[str] = field(default_factory=set)
@@ -72,8 +77,10 @@ class Phone:
         self.durable = copy.deepcopy(self.screen)
         self.knows_log |= self.conversation.is_attached
 
-    def post(self, number: int) -> None:
+    def post(self, number: int, *, quick: bool = False) -> None:
         post = Post(f"{self.party}-{number}", f"text {number}")
+        if quick:
+            post = Post(f"{self.party}-quick-{number}", None, "quick", key="arrived")
         self.conversation.ledger.post(post)
         self.save()
         self.conversation.ledger.release(post.id)
@@ -113,10 +120,14 @@ class Phone:
         match event:
             case Message(sender="peer"):
                 screen.shown.append(event.id)
+                screen.texts[event.id] = event.text, event.notices
+                assert (event.key == "arrived") == (event.kind == "quick")
             case Message(sender="you"):
                 screen.own.append(event.id)
             case Accepted():
                 screen.accepted.add(event.id)
+                if event.text is not None:
+                    screen.altered[event.id] = event.text
             case PeerGot():
                 screen.confirmed.update(event.ids)
             case Refused():
@@ -128,7 +139,8 @@ class Phone:
 
 
 MOODS = st.lists(
-    st.sampled_from(["unsure, stored", "unsure", "wait", "refused", "refused"]), min_size=1
+    st.sampled_from(["unsure, stored", "unsure", "wait", "guard away", "refused", "refused"]),
+    min_size=1,
 )
 AMOUNTS = st.one_of(
     st.just((9, 99, 99)), st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
@@ -144,6 +156,8 @@ class Trip(RuleBasedStateMachine):
         self.number = 0
         self.relay = RelayModel()
         self.relay.limits = {**self.relay.limits, "posts_per_s": 50.0, "posts_burst": 50}
+        self.relay.redacts = REDACTED
+        self.guard_was_away = False
         self.phones = {role: self.new_phone(role) for role in PEER_OF}
         self.gone: list[Phone] = []
         self.moods: list[str] = []
@@ -157,13 +171,13 @@ class Trip(RuleBasedStateMachine):
 
     # --- apps and network at work ---------------------------------------------------------------
 
-    @rule(data=st.data(), count=st.integers(1, 4))
-    def post(self, data: st.DataObject, count: int) -> None:
+    @rule(data=st.data(), count=st.integers(1, 4), quick=st.integers(0, 4))
+    def post(self, data: st.DataObject, count: int, quick: int) -> None:
         phone = self.phone(data)
-        for _ in range(count):
+        for index in range(count):
             if not phone.is_over:
                 self.number += 1
-                phone.post(self.number)
+                phone.post(self.number, quick=index == quick)
 
     @rule(data=st.data(), rounds=st.integers(1, 4))
     def work(self, data: st.DataObject, rounds: int) -> None:
@@ -207,6 +221,9 @@ class Trip(RuleBasedStateMachine):
                 end.send({"op": "unsure", "id": frame["id"], "retry_after_ms": 300})
             case "unsure":
                 end.send({"op": "unsure", "id": frame["id"], "retry_after_ms": 300})
+            case "guard away" if frame["kind"] != "quick" and not frame.get("again"):
+                self.guard_was_away = True
+                end.send(self.relay.refused(frame, "guard_away", 300))
             case "refused" if not frame.get("again"):
                 end.send(self.relay.refused(frame, "channel_full"))
             case _:
@@ -320,12 +337,17 @@ class Trip(RuleBasedStateMachine):
         order = [post_id for post_id, _ in author.posted]
         for ids in shown_by.values():
             own = [post_id for post_id in ids if post_id in order]
+            if self.guard_was_away:
+                own = [post_id for post_id in own if "quick" not in post_id]
             if self.in_flight == 1:
                 assert own == sorted(own, key=order.index), "messages were shown out of order"
 
         assert not author.conversation.ledger.saved().outbox, "the storage keeps a settled post"
         assert not screen.own, "a post came back as if it were another install's"
         for post_id, epoch in author.posted:
+            for phone in everyone:
+                if post_id in phone.screen.texts:
+                    self._judge_text(post_id, *phone.screen.texts[post_id], screen)
             outcomes = (post_id in screen.refused) + (post_id in screen.back)
             assert outcomes <= 1, "a post was handed back twice"
             shown = [party for party, ids in shown_by.items() if post_id in ids]
@@ -341,6 +363,23 @@ class Trip(RuleBasedStateMachine):
             if epoch is not None and shown:
                 stored = {e for role, i, e in self.relay.history if i == post_id}
                 assert stored <= {epoch}, "a post reached a party it was not written for"
+
+    def _judge_text(
+        self, post_id: str, text: str, notices: tuple[str, ...], author: Screen
+    ) -> None:
+        number = post_id.rpartition("-")[2]
+        is_altered = REDACTED in number and "quick" not in post_id
+        told = author.altered.get(post_id)
+        if is_altered:
+            assert text == f"text {number.replace(REDACTED, MASK)}"
+            assert notices == (NOTICE,), "a notice did not come with the message"
+            assert told == text or post_id not in author.accepted, "the author was not told"
+        else:
+            assert text == ("the sentence of arrived" if "quick" in post_id else f"text {number}")
+            assert told is None and not notices
+        for entry in self.relay.log:
+            if entry.post["id"] == post_id and "quick" not in post_id:
+                assert entry.post["text"] == f"text {number}", "it was posted as it was altered"
 
 
 SETTINGS = settings(

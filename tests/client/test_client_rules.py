@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.client import Accepted, Message, PeerGot, PeerSeen, Post, Reassigned
+from relay.client import Accepted, Finding, Message, PeerGot, PeerSeen, Post, Reassigned
 from relay.client.conversation import Conversation
 from relay.client.frames import BadFrame, decode, field, strings
 from relay.client.inbox import MAX_KNOWN, Inbox
 from relay.client.pace import Limits, Pace
-from relay.client.state import SavedPost, SavedState
+from relay.client.state import Refusal, SavedPost, SavedState
 from relay.core.session import ProtocolError
 from tests.client.relay_model import End, Frame, RelayModel
 
@@ -407,6 +407,7 @@ OPS = [
 FIELDS = [
     "id", "pos", "at", "tag", "code", "message", "retry_after_ms", "on", "online", "state",
     "deadline", "epoch", "alias", "undelivered", "reason", "from", "kind", "text", "lat", "lon",
+    "key", "notices", "findings",
 ]  # fmt: skip
 
 
@@ -461,12 +462,13 @@ def test_a_field_is_of_its_type_or_bad() -> None:
         strings({"a": ["x", 1]}, "a")
 
 
+FINDINGS = st.builds(Finding, st.text(max_size=5), st.text(max_size=5), st.integers(0, 99))
 SAVED_POSTS = st.builds(
     SavedPost,
-    st.builds(Post, st.text(max_size=5), st.none() | st.text(max_size=5), st.just("text"), st.none() | st.floats(allow_nan=False), st.none()),
+    st.builds(Post, st.text(max_size=5), st.none() | st.text(max_size=5), st.just("text"), st.none() | st.floats(allow_nan=False), st.none(), st.none() | st.text(max_size=5)),
     st.none() | st.integers(0, 9),
     st.none() | st.text(max_size=5),
-    st.none() | st.tuples(st.text(max_size=5), st.text(max_size=5)),
+    st.none() | st.builds(Refusal, st.text(max_size=5), st.text(max_size=5), st.lists(FINDINGS, max_size=2).map(tuple)),
 )  # fmt: skip
 
 
@@ -486,3 +488,13 @@ SAVED_POSTS = st.builds(
 )
 def test_a_state_is_read_as_it_was_written(state: SavedState) -> None:
     assert SavedState.read(state.to_bytes()) == state
+
+
+def test_a_state_of_the_version_before_is_read() -> None:
+    waiting = ["a", "text", "Halo", None, None, 2, None, None]
+    refused = ["b", "location", None, 1.0, 2.0, 2, None, ["malformed", "No."]]
+    old = {"v": 1, "device": "phone", "trip": "trip-1", "epoch": 2, "outbox": [waiting, refused]}
+    assert SavedState.read(msgpack.packb(old)).outbox == [
+        SavedPost(Post("a", "Halo"), 2, None),
+        SavedPost(Post("b", None, "location", 1.0, 2.0), 2, None, Refusal("malformed", "No.")),
+    ]
