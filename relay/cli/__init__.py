@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "trip": ("trip.app", "Open, watch and end trips over the relay's HTTP API."),
     "chat": ("chat.chat", "Take part in a trip's channel from a terminal or a pipe."),
     "apikey": ("apikey.app", "Make, list and revoke API keys."),
+    "guard": ("guard.app", "Try the guard on messages: screen them, measure it, see why."),
     "keyring": ("keyring.app", "Make, rotate, retire and list the keys that seal data."),
     "doctor": ("doctor.doctor", "Check what this relay depends on, and say what to do."),
 }

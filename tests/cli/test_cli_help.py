@@ -15,6 +15,7 @@ from .commands import Quickly, python, relay_command
 GROUPS = {
     "trip": ("open", "show", "list", "end", "reassign", "token"),
     "apikey": ("new", "list", "revoke"),
+    "guard": ("scan", "eval", "explain"),
     "keyring": ("new", "rotate", "retire", "list"),
 }
 EVERY_COMMAND = [(name,) for name in COMMANDS] + [
