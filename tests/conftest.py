@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,17 @@ async def two_nodes(tmp_path: Path) -> AsyncIterator[tuple[RelayProcess, RelayPr
         yield first, second
 
 
+@pytest.fixture
+def show(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a figure at the end of the run, whichever process measured it."""
+    return partial(record_property, "shown")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "shown":
+                terminalreporter.write_line(str(text))
     skipped = terminalreporter.stats.get("skipped", [])
     unexpected = [
         report for report in skipped if not _reason(report).startswith(ALLOWED_SKIPS or ("\0",))

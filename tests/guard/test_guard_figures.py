@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-
-import pytest
 
 from relay.cli.guard_eval import lines_of
 from relay.guard.evaluation.cases import Case, parse_cases
@@ -38,19 +37,18 @@ def recall(class_: str) -> Share:
     return next(share for share in figures_on(*TUNED_ON).recall if share.name == class_)
 
 
-def shown(title: str, figures: Figures) -> None:
-    print(f"\n\n{title}\n", *lines_of(figures), sep="\n")
+def table(title: str, figures: Figures) -> str:
+    return "\n".join(["", title, "", *lines_of(figures)])
 
 
-def test_the_figures_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    with capsys.disabled():
-        for name in TUNED_ON:
-            shown(f"the guard on {name}.tsv, which its rules may be tuned on", figures_on(name))
-        shown("the guard on frozen.tsv, written without sight of its rules", figures_on("frozen"))
-        missed = Counter(
-            one.case.kind for one in outcomes_of("frozen") if one.case.bad and not one.stopped
-        )
-        print("missed by kind:", ", ".join(f"{kind} {n}" for kind, n in missed.most_common()))
+def test_the_figures_are_shown(show: Callable[[str], None]) -> None:
+    for name in TUNED_ON:
+        show(table(f"the guard on {name}.tsv, which its rules may be tuned on", figures_on(name)))
+    show(table("the guard on frozen.tsv, written without sight of its rules", figures_on("frozen")))
+    missed = Counter(
+        one.case.kind for one in outcomes_of("frozen") if one.case.bad and not one.stopped
+    )
+    show("missed by kind: " + ", ".join(f"{kind} {n}" for kind, n in missed.most_common()))
 
 
 def test_numbers_in_any_form_are_stopped() -> None:
