@@ -135,7 +135,8 @@ _MAP: Final = re.compile(
 )
 
 _MAIL_HOST: Final = (
-    r"(?:g\s?mail|gmai1|gimel|jimel|yahoo|ymail|hotmail|outlook|icloud|rocketmail|protonmail|proton)"
+    r"(?:g\s?mail|gmai1|gimel|jimel|yahoo|ymail|hotmail|outlook|icloud|rocketmail"
+    r"|protonmail|proton)"
 )
 _MAIL_ENDING: Final = (
     r"(?:com|c[o0]m|kom|co|net|org|id|my|ph|th|vn|sg|ac|edu|go|gov|web|info|biz|me|io|cim|con)"
@@ -209,16 +210,26 @@ class Contact(NamedTuple):
     rule: str
 
 
+#: The forms of links, and signs of which each form holds one.
+_LINKS: Final = (
+    (_LINK_TO_A_PERSON, "host", ("",)),
+    (_SCHEME, "scheme", (":", "www")),
+    (_HOST_AND_PATH, "path", ("/",)),
+    (_HOST_ALONE, "bare", ("",)),
+)
+
+
 def _links(folded: str) -> Iterator[Contact]:
-    maps = [match.span() for match in _MAP.finditer(folded)]
-    for pattern, rule in (
-        (_LINK_TO_A_PERSON, "host"), (_SCHEME, "scheme"), (_HOST_AND_PATH, "path"),
-        (_HOST_ALONE, "bare"),
-    ):  # fmt: skip
-        for match in pattern.finditer(folded):
-            start, end = match.span()
-            if not any(a <= start <= b or start <= a < end for a, b in maps):
-                yield Contact("link", start, end, rule)
+    found = [
+        (match.span(), rule)
+        for pattern, rule, signs in _LINKS
+        if any(sign in folded for sign in signs)
+        for match in pattern.finditer(folded)
+    ]
+    maps = [match.span() for match in _MAP.finditer(folded)] if found else []
+    for (start, end), rule in found:
+        if not any(a <= start <= b or start <= a < end for a, b in maps):
+            yield Contact("link", start, end, rule)
 
 
 def _addresses(folded: str) -> Iterator[Contact]:

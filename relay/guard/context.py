@@ -108,9 +108,7 @@ _SOFT_FORMS: Final = {
     "label": r"(?<![a-z0-9])[a-z]{1,5}-?\d{4,20}(?!\d)",
 }
 #: All of them begin with a word, so that at most places of a text none of them is tried.
-_SOFT: Final = re.compile(
-    rf"(?<![a-z])(?=[a-z\u0e00-\u0e7f])(?:{'|'.join(_SOFT_FORMS.values())})"
-)
+_SOFT: Final = re.compile(rf"(?<![a-z])(?=[a-z\u0e00-\u0e7f])(?:{'|'.join(_SOFT_FORMS.values())})")
 
 
 def is_explained(unit: Unit, context: int) -> bool:
@@ -124,7 +122,7 @@ def is_explained(unit: Unit, context: int) -> bool:
 def contexts_of(folded: str, units: list[Unit]) -> list[int]:
     """For each unit 0, `SOFT` or `HARD`."""
     out = [0] * len(units)
-    if not any([unit.kind == DIGITS for unit in units]):
+    if not any(unit.kind == DIGITS for unit in units):
         return out
     for pattern, level in ((_HARD, HARD), (_SOFT, SOFT)):
         if all(out):

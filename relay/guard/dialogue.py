@@ -44,8 +44,7 @@ _SECRET: Final = phrases(
     "activation_code whatsapp_code one_time_code one-time_code one_time_pass* one-time_pass* "
     "one_time_pin one-time_pin secret_code secret_pin",
     vi="ma_xac_nhan ma_xac_minh ma_xac_thuc ma_bao_mat ma_kich_hoat ma_otp mat_khau",
-    th="รหัสยืนยัน รหัสลับ รหัสผ่าน รหัสotp รหัส_otp รหัสsms รหัส_sms รหัสใน รหัสที่ รหัสหกหลัก "
-    "รหัส6 รหัส_6 พิน",
+    th="รหัสยืนยัน รหัสลับ รหัสผ่าน รหัสotp รหัส_otp รหัสsms รหัส_sms รหัสใน รหัสที่ รหัสหกหลัก รหัส6 รหัส_6 พิน",
 )
 
 _PIN: Final = phrases(
@@ -127,8 +126,7 @@ _GIVE: Final = phrases(
     su="pangirimkeun kirimkeun pangmacakeun sebatkeun sebutkeun sebat* "
     "wartosan wartoskeun pasihan bejakeun ketikkeun pangnyebatkeun",
     ms="hantar* bagitahu bagitau beri taip",
-    en="send give tell read share forward provide type enter reply confirm screenshot "
-    "drop",
+    en="send give tell read share forward provide type enter reply confirm screenshot drop",
     tl="pa-send pasend paki-send pakisend pakibasa pabasa basahin ibigay bigay "
     "pabigay sabihin pakisabi ipasa i-send isend pa-forward i-type",
     vi="doc gui nhap chup bao dua cung_cap nhan_lai",

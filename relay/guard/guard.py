@@ -25,7 +25,7 @@ from .oracle import Oracle
 from .pieces import continues_number, overspends, own_spans
 from .policy import DEFAULT_POLICY, Action, FindingClass, Policy
 from .reading import Reading, read
-from .redaction import Span, redacted
+from .redaction import Span, merged, redacted
 from .rules import (
     call_forward_in,
     code_named_in,
@@ -40,7 +40,7 @@ from .window import MASK, NOTHING, Memory, Trace, trace_of
 _MAX_ROUNDS: Final = 6
 #: A long text takes long to read: if much of it is to go, or more after a first time, all goes.
 _LONG: Final = 400
-_MUCH: Final = 30
+_MANY_MASKS: Final = 12
 _LEAST_ACCOUNT: Final = 8
 _STRENGTH: Final = tuple(Action)
 #: Rules about numbers that no policy reaches.
@@ -147,20 +147,21 @@ class Guard:
         for again in range(_MAX_ROUNDS):
             case = self._case(memory, sender, text, now_ms)
             trace = self._trace(case)
-            hits = [
-                (hit, action)
-                for hit in self._hits(case, trace)
-                if (action := self._action(hit, first=not again)) is not Action.OFF
-            ]
-            if blocking := [hit for hit, action in hits if action is Action.BLOCK]:
-                found = _Found()
-                for hit in blocking:
-                    found.add(hit, Action.BLOCK, case.folded)
-                return found.verdict(text, NOTHING)
-            spans = [span for hit, action in hits for span in found.add(hit, action, case.folded)]
+            is_long = len(text) > _LONG
+            blocked, spans = _Found(), list[Span]()
+            for hit in self._hits(case, trace, rest=again > 0 and is_long):
+                action = self._action(hit, first=not again)
+                if action is Action.BLOCK:
+                    blocked.add(hit, action, case.folded)
+                elif action is not Action.OFF:
+                    spans = merged(text, [*spans, *found.add(hit, action, case.folded)])
+                if is_long and self._only_forwarding_blocks and len(spans) > _MANY_MASKS:
+                    break
+            if blocked:
+                return blocked.verdict(text, NOTHING)
             if not spans:
                 return found.verdict(text, trace)
-            if len(text) > _LONG and (again or len(spans) > _MUCH):
+            if is_long and (again or len(spans) > _MANY_MASKS):
                 break
             text = redacted(text, spans)
         return found.verdict(MASK, Trace(masked=True))
@@ -183,6 +184,14 @@ class Guard:
     def _trace(case: _Case) -> Trace:
         return trace_of(case.reading, asks_code=bool(code_request_in(case.reading)))
 
+    @property
+    def _only_forwarding_blocks(self) -> bool:
+        return all(
+            self.policy.action(finding_class) is not Action.BLOCK
+            for finding_class in FindingClass
+            if finding_class is not FindingClass.CALL_FORWARD
+        )
+
     def _action(self, hit: Hit, *, first: bool) -> Action:
         """What is done about a hit.
 
@@ -197,15 +206,19 @@ class Guard:
             return Action.REDACT
         return action
 
-    def _hits(self, case: _Case, trace: Trace) -> Iterator[Hit]:
+    def _hits(self, case: _Case, trace: Trace, *, rest: bool = False) -> Iterator[Hit]:
+        """The rules that fire; on the rest of a text, those that a mask in it can make fire.
+
+        Call forwarding comes first: what is blocked must not depend on how much else is found.
+        """
+        if not rest and call_forward_in(case.reading):
+            yield Hit(FindingClass.CALL_FORWARD, "forward", [(0, len(case.reading.folded))])
         if case.reading.loose:
             yield from self._digit_hits(case, trace)
-        yield from self._contact_hits(case.reading)
-        if call_forward_in(case.reading):
-            yield Hit(FindingClass.CALL_FORWARD, "forward", [(0, len(case.reading.folded))])
+        yield from self._contact_hits(case.reading, beside_masks=rest)
         if trace.asks_code:
             yield Hit(FindingClass.OTP_REQUEST, code_request_in(case.reading), [])
-        if solicitation_in(case.reading):
+        if not rest and solicitation_in(case.reading):
             yield Hit(FindingClass.SOLICIT, "solicit", [])
 
     # --- digits -----------------------------------------------------------------------------------
@@ -294,9 +307,9 @@ class Guard:
 
     # --- contacts ---------------------------------------------------------------------------------
 
-    def _contact_hits(self, reading: Reading) -> Iterator[Hit]:
+    def _contact_hits(self, reading: Reading, *, beside_masks: bool = False) -> Iterator[Hit]:
         by_rule: dict[tuple[str, str], list[tuple[int, int]]] = {}
-        for kind, start, end, rule in contacts_in(reading):
+        for kind, start, end, rule in contacts_in(reading, beside_masks=beside_masks):
             if reading.folded[start:end].strip() not in self._allow:
                 by_rule.setdefault((kind, rule), []).append((start, end))
         for (kind, rule), spans in by_rule.items():
@@ -312,6 +325,9 @@ class _Found:
     def __init__(self) -> None:
         self._action = Action.OFF
         self._lengths: dict[tuple[FindingClass, str], int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._lengths)
 
     def add(self, hit: Hit, action: Action, folded: Folded) -> list[Span]:
         """Note a hit; returns what is to be taken out of the text."""

@@ -51,9 +51,7 @@ _SIGN: Final = (
     r"|strip|cham|tuldok)"
 )
 #: The same with its signs in words: "budi garis bawah ojek".
-_SPOKEN_NAME: Final = re.compile(
-    rf"[a-z0-9]+\s{_SIGN}\s[a-z0-9]+(?:\s(?:{_SIGN}|[a-z0-9]+))*"
-)
+_SPOKEN_NAME: Final = re.compile(rf"[a-z0-9]+\s{_SIGN}\s[a-z0-9]+(?:\s(?:{_SIGN}|[a-z0-9]+))*")
 _HYPHENED_NAME: Final = re.compile(r"(?<![a-z0-9])[a-z]{3,}-[a-z]{4,}(?![a-z0-9])")
 #: How far from a cue, in characters, such a name may stand.
 _REACH, _HYPHEN_REACH = 42, 12
@@ -151,7 +149,7 @@ _COMMON: Final = frozenset(
         "premium group grup channel server stiker bot pribadi online offline kena viral promo "
         "iklan akun official resmi gojek grab login logout sign account check cek notif update "
         "follow following followers lowbat lemot lelet macet kepanjangan item coat out off bareng "
-        "bagus jelek rame sepi nomor "
+        "bagus jelek rame sepi nomor telepon telpon telefon "
         # people and trade
         "orang anak bapak ibu suami istri teman temanku ibuku anakku driver supir pelanggan "
         "customer kakak abang mbak mas mba bang pak bu sis gan om tante punyaku toko jualan olshop "

@@ -16,7 +16,17 @@ import phonenumbers
 
 from .context import HARD
 from .lexicon import FILLERS, squeeze
+from .phrases import alternation
 from .tokens import DIGITS, WEAK_WORD, WORD, Unit
+from .vocabulary import words
+
+
+def _any_of(phrases: list[str]) -> str:
+    """Any of some phrases, in which `_` stands for a space."""
+    return alternation(
+        tuple(r"\s" if char == "_" else re.escape(char) for char in phrase) for phrase in phrases
+    )
+
 
 #: Mobile numbers without any prefix, and the country code.
 _NATIONAL: Final = {
@@ -34,34 +44,49 @@ _ANY_MOBILE: Final = re.compile(
 _TRUNK: Final = re.compile(r"0[1-9]\d{7,11}")
 _LONG_PREFIX: Final = re.compile(r"0(?:0|01\d?|07|08)\d{0,3}628[1-9]\d{7,10}")
 _PLUS: Final = re.compile(r"\+\s*[(\[]?\s*$|(?:plus|tambah)\s*$")
+#: Words beside which digits are a phone number: devices and apps, "number", "call me".
+_PHONE_WORDS: Final = words(
+    "wa w.a whatsapp whatsap wasap watsap hp hape handphone telp telpon telepon tlp tlpn nelpon "
+    "phone mobile cell fon sms text txt nomor nomer nmr nomerku nomorku nomornya number contact "
+    "kontak kontek no_hp nohp no_wa nowa no_telp notelp my_no no_saya no_ku noku call hub hubungi "
+    "ring chat japri sdt goi tawag tawagan"
+)
+_THAI_PHONE_WORDS: Final = words("เบอร โทร ไลน")
 _PHONE_CUE: Final = re.compile(
-    r"(?<![a-z])(?:wa|w\.?a|hp|hape|telp|telpon|telepon|tlp|tlpn|nelpon"
-    r"|call|nomor|nomer|nmr|nomerku"
-    r"|nomorku|nomornya|whatsapp|whatsap|wasap|watsap|phone|hub|hubungi"
-    r"|sms|text|number|contact"
-    r"|kontak|sdt|goi|tawag|tawagan|txt|kontek|fon|ring|chat|japri|handphone"
-    r"|no\s?(?:hp|wa|telp)"
-    r"|my no|no saya|no ku|noku|cell|mobile)(?![a-z])|เบอร|โทร|ไลน"
+    rf"(?<![a-z])(?:{_any_of(_PHONE_WORDS)})(?![a-z])|{_any_of(_THAI_PHONE_WORDS)}"
+)
+#: Zero, or the country code, as it is said to stand before what was written without it.
+_ZEROS: Final = words("nol kosong zero sero sifar enol khong 62")
+_ZERO: Final = rf"(?:{_any_of(_ZEROS)}|(?<!\d)0(?!\d))"
+_IN_FRONT: Final = words(
+    "depan awal dulu unahan dang_truoc truoc front first before ngarep hareup pinggir sendiri muka "
+    "mula"
+)
+_PUT_IN_FRONT: Final = words(
+    "depan awal unahan front ngarep hareup tambah tambahin tambahkan kasih pake pakai add lagyan "
+    "them start"
 )
 _ZERO_CUE: Final = re.compile(
-    r"(?:nol|kosong|zero|sero|sifar|(?<!\d)0(?!\d)|o|enol|khong|ศูนย|62)(?:nya)?\s*(?:[a-z]+\s+){0,4}?"
-    r"(?:depan|awal|dulu|unahan|dang truoc|truoc|front|first|before|ngarep"
-    r"|hareup|pinggir|sendiri|muka"
-    r"|mula)|(?:depan|awal|unahan|front|ngarep|hareup|tambah|tambahin"
-    r"|tambahkan|kasih|pake|pakai|add"
-    r"|lagyan|them|start)[a-z]*\s*(?:[a-z]+\s+){0,3}?"
-    r"(?:nol|kosong|zero|sero|sifar|(?<!\d)0(?!\d)|enol|khong|62)|nolnya"
+    rf"""
+      (?: {_ZERO} | o | ศูนย ) (?:nya)? \s* (?: [a-z]+\s+ ){{0,4}}? (?:{_any_of(_IN_FRONT)})
+    | (?:{_any_of(_PUT_IN_FRONT)}) [a-z]* \s* (?: [a-z]+\s+ ){{0,3}}? {_ZERO}
+    | nolnya
+    """,
+    re.VERBOSE,
 )
-_BACKWARDS_CUE: Final = re.compile(
-    r"dibalik|kebalik|terbalik|balik|belakang|revers|backward|mundur|walik"
-    r"|tibalik|baligtad|nguoc"
-    r"|sungsang|กลับ|ย้อน|cermin|mirror"
+#: What says that digits are written the other way round.
+_BACKWARDS: Final = words(
+    "dibalik kebalik terbalik balik tibalik walik belakang mundur sungsang cermin revers backward "
+    "mirror baligtad nguoc กลับ ย้อน"
 )
+_BACKWARDS_CUE: Final = re.compile(_any_of(_BACKWARDS))
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 
 
-#: No number has fewer digits, or more.
-LEAST_DIGITS, _MOST_DIGITS = 7, 18
+#: No number has fewer digits, or more digits, or more parts.
+LEAST_DIGITS, _MOST_DIGITS, _MOST_UNITS = 7, 18, 40
+#: Rules that are sure of the form of a whole number.
+_EXACT_RULES: Final = frozenset({"mobile", "international", "backwards"})
 #: Nobody writes more separate digits than this to be picked up.
 _FLOOD: Final = 80
 
@@ -216,48 +241,78 @@ def _longest(
 ) -> Found | None:
     """The longest number that starts at a unit."""
     plus = _PLUS.search(folded, max(0, units[first].start - 9), units[first].start) is not None
-    digits = ""
-    worst = 0
-    hard = soft = sure = weak = 0
+    glued = first > 0 and levels[first - 1] == 0
+    row = _Row()
     best: Found | None = None
-    shortest = 9
-    for last in range(first, min(len(units), first + 40)):
-        if last > first:
-            worst = max(worst, levels[last - 1])
-            if worst > 3:
-                break
-        unit = units[last]
-        if unit.kind == DIGITS:
-            shortest = min(shortest, len(unit.digits))
-        digits += unit.digits
-        if len(digits) > 18:
+    for last in range(first, min(len(units), first + _MOST_UNITS)):
+        row.take(units[last], contexts[last], levels[last - 1] if last > first else 0)
+        if row.gap > 3 or len(row.digits) > _MOST_DIGITS:
             break
-        if unit.kind in (DIGITS, WORD):
-            sure += len(unit.digits)
-        elif unit.kind == WEAK_WORD:
-            weak += len(unit.digits)
-        if contexts[last] == HARD:
-            hard += len(unit.digits)
-        elif contexts[last]:
-            soft += len(unit.digits)
-        count = len(digits)
-        if count < 8 or hard * 2 >= count:
+        if not row.may_be_number():
             continue
-        doubtful = sure < count
-        if doubtful and (
-            worst > 1 or hard or (not sure and weak < 9) or (sure + weak < count and worst)
-        ):
-            continue
-        rule = _judge(digits, plus, text, exact=worst >= 2 or doubtful)
-        if not rule and text.backwards and worst < 2:
-            rule = _judge(digits[::-1], plus, text, exact=True) and "backwards"
-        if not rule:
-            continue
-        if worst == 3 and (len(units[first].digits) < 3 or shortest < 2):
-            continue
-        if rule not in {"mobile", "international", "backwards"} and (soft or hard):
-            continue
-        if rule == "no_prefix_bare" and (count < 9 or (first > 0 and levels[first - 1] == 0)):
-            continue
-        best = Found(first, last, rule)
+        rule = _judge(row.digits, plus, text, exact=row.gap >= 2 or row.is_doubtful)
+        if not rule and text.backwards and row.gap < 2:
+            rule = _judge(row.digits[::-1], plus, text, exact=True) and "backwards"
+        if rule and row.allows(rule, glued=glued):
+            best = Found(first, last, rule)
     return best
+
+
+class _Row:
+    """Units one after another, and what speaks for and against their being a number."""
+
+    __slots__ = ("digits", "first", "gap", "hard", "shortest", "soft", "sure", "weak")
+
+    def __init__(self) -> None:
+        self.digits = ""
+        #: The widest gap between two units (`gap_level`).
+        self.gap = 0
+        #: Digits by how sure it is that they are meant, and by context.
+        self.sure = self.weak = self.hard = self.soft = 0
+        #: Digits of the first unit, and of the shortest that is written in digits.
+        self.first, self.shortest = 0, _MOST_DIGITS
+
+    def take(self, unit: Unit, context: int, gap: int) -> None:
+        """Go on with a unit, which stands `gap` from the one before."""
+        count = len(unit.digits)
+        self.first = self.first or count
+        self.digits += unit.digits
+        self.gap = max(self.gap, gap)
+        if unit.kind == DIGITS:
+            self.shortest = min(self.shortest, count)
+        if unit.kind in (DIGITS, WORD):
+            self.sure += count
+        elif unit.kind == WEAK_WORD:
+            self.weak += count
+        if context == HARD:
+            self.hard += count
+        elif context:
+            self.soft += count
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether some of the digits may be none."""
+        return self.sure < len(self.digits)
+
+    def may_be_number(self) -> bool:
+        """Whether there is enough of it, outside prices and dates, and close enough together."""
+        count = len(self.digits)
+        if count <= LEAST_DIGITS or self.hard * 2 >= count:
+            return False
+        if not self.is_doubtful:
+            return True
+        lookalikes = self.sure + self.weak < count
+        return not (
+            self.gap > 1
+            or self.hard
+            or (not self.sure and self.weak <= 8)
+            or (lookalikes and self.gap)
+        )
+
+    def allows(self, rule: str, *, glued: bool) -> bool:
+        """Whether a rule is strong enough here; `glued`: right after other digits."""
+        if self.gap == 3 and (self.first < 3 or self.shortest < 2):
+            return False
+        if rule not in _EXACT_RULES and (self.soft or self.hard):
+            return False
+        return rule != "no_prefix_bare" or (len(self.digits) >= 9 and not glued)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
@@ -71,12 +72,10 @@ _GUESSED: Final = attrgetter("trace.guessed")
 _FREE: Final = attrgetter("trace.free")
 
 
-def _tails(
-    past: Sequence[Piece], sender: str, digits_of: Callable[[Piece], str]
-) -> set[str]:
-    """The last digits that were delivered, and the last of one party."""
-    everyone = _tail(map(digits_of, reversed(past)))
-    return {everyone, _tail(digits_of(piece) for piece in reversed(past) if piece.sender == sender)}
+def _tails(past: Sequence[Piece], sender: str, read: Callable[[Piece], str]) -> set[str]:
+    """The last digits that were delivered, and the last of one party, as `read` reads them."""
+    everyone = _tail(map(read, reversed(past)))
+    return {everyone, _tail(read(piece) for piece in reversed(past) if piece.sender == sender)}
 
 
 def _tail(backwards: Iterable[str]) -> str:
@@ -92,8 +91,8 @@ def _tail(backwards: Iterable[str]) -> str:
 
 def _paid_rows(past: Sequence[Piece]) -> list[str]:
     """The rows of the last messages that say little but digits."""
-    paid = [piece.trace for piece in past if piece.trace.payload]
-    return [row for trace in paid[-_PARTS:] for row in trace.rows]
+    paid = list(islice((p.trace for p in reversed(past) if p.trace.payload), _PARTS))
+    return [row for trace in reversed(paid) for row in trace.rows]
 
 
 def _covering(units: list[Unit], begin: int, end: int) -> list[tuple[int, int]]:
@@ -113,25 +112,33 @@ def continues_number(trace: Trace, memory: Memory, sender: str, plan: Plan, now_
         return False
     if trace.pure and phone_prefix(trace.free, plan):
         return True
-    recent = [p for p in memory.pieces if abs(now_ms - p.at_ms) <= WINDOW_MS]
-    mine = [p for p in recent if p.sender == sender]
     if trace.pure or trace.place:
-        for last in (memory.pieces[-1:], mine[-1:]):
-            if last and last[0].trace.masked and (last[0].trace.pure or last[0].trace.place):
+        for last in (memory.last(), memory.last(sender)):
+            if last.masked and (last.pure or last.place):
                 return True
     return any(
-        _begins_number(
-            trace, [p.trace for p in row if p.trace.payload and not p.trace.masked], plan
-        )
-        for row in (mine, recent)
+        _begins_number(trace, _paid(memory.pieces, now_ms, who), plan) for who in (sender, "")
     )
 
 
-def _begins_number(trace: Trace, earlier: list[Trace], plan: Plan) -> bool:
-    """Whether a message and some of those before it together begin as a number does."""
+def _paid(past: Sequence[Piece], now_ms: int, sender: str) -> Iterator[Trace]:
+    """What lately said little but digits, the last first; of one party, or of all."""
+    found = (
+        piece.trace
+        for piece in reversed(past)
+        if piece.trace.payload
+        and not piece.trace.masked
+        and (not sender or piece.sender == sender)
+        and abs(now_ms - piece.at_ms) <= WINDOW_MS
+    )
+    return islice(found, _PARTS)
+
+
+def _begins_number(trace: Trace, earlier: Iterator[Trace], plan: Plan) -> bool:
+    """Whether a message and some of those before it, the last first, begin as a number does."""
     joined, loose = trace.free, trace.loose
     pure, place = trace.pure, trace.place
-    for piece in reversed(earlier[-_PARTS:]):
+    for piece in earlier:
         joined, loose = piece.free + joined, piece.loose + loose
         pure, place = pure and piece.pure, place and piece.place
         if len(loose) > 16:
@@ -155,7 +162,5 @@ def overspends(trace: Trace, memory: Memory, sender: str, allowed: frozenset[str
     if not cost:
         return False
     mine = used(*memory.spent_by(sender, allowed))
-    others = [
-        used(*memory.spent_by(who, allowed)) for who in memory.senders() if who != sender
-    ]
+    others = [used(*memory.spent_by(who, allowed)) for who in memory.senders() if who != sender]
     return is_spent(mine, others, cost)

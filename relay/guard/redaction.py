@@ -22,25 +22,26 @@ class Span(NamedTuple):
 
 
 def redacted(text: str, spans: Iterable[Span]) -> str:
-    """The text with a mask for each span; spans with only signs between them get one."""
+    """The text with a mask for each of the spans, which are in order and apart."""
     out: list[str] = []
     place = 0
-    for start, end, digits in _merged(text, spans):
+    for start, end, digits in spans:
         out += (text[place:start], MASK if digits else CONTACT_MASK)
         place = end
     out.append(text[place:])
     return "".join(out)
 
 
-def _merged(text: str, spans: Iterable[Span]) -> list[Span]:
-    merged: list[Span] = []
+def merged(text: str, spans: Iterable[Span]) -> list[Span]:
+    """Spans in order; those with only signs between them are one."""
+    out: list[Span] = []
     for span in sorted(spans):
-        if merged and _touches(text, merged[-1], span):
-            last = merged[-1]
-            merged[-1] = Span(last.start, max(last.end, span.end), last.digits or span.digits)
+        if out and _touches(text, out[-1], span):
+            last = out[-1]
+            out[-1] = Span(last.start, max(last.end, span.end), last.digits or span.digits)
         else:
-            merged.append(span)
-    return merged
+            out.append(span)
+    return out
 
 
 def _touches(text: str, last: Span, span: Span) -> bool:

@@ -36,12 +36,14 @@ _JOINED: Final = re.compile(
 _SPELT: Final = re.compile(r"[a-z]0|0[a-z]|(?<![a-z0-9])[a-z0][ ._*-][a-z0][ ._*-][a-z](?![a-z])")
 #: Signs of dialling codes, and their names where they may be glued to digits.
 _DIALLED: Final = ("#", "bintang", "asteri")
+#: What stands in a text where something was taken out (`window.MASK`, `window.CONTACT_MASK`).
+_MASK: Final = re.compile("•••|▪▪▪")
 _PART: Final = 320
 _OVERLAP: Final = 80
 
 
-def contacts_in(reading: Reading) -> list[Contact]:
-    """Links, addresses and handles; spans may overlap."""
+def contacts_in(reading: Reading, *, beside_masks: bool = False) -> list[Contact]:
+    """Links, addresses and handles, all or those beside a mask; spans may overlap."""
     folded = reading.folded
     if (
         _CONTACT_WORDS.isdisjoint(reading.words)
@@ -51,7 +53,7 @@ def contacts_in(reading: Reading) -> list[Contact]:
         return []
     return [
         contact._replace(start=contact.start + at, end=contact.end + at)
-        for at, part in _parts(folded)
+        for at, part in (_beside_masks(folded) if beside_masks else _parts(folded))
         for contact in find_contacts(part)
     ]
 
@@ -66,7 +68,7 @@ def code_request_in(reading: Reading) -> str:
 def call_forward_in(reading: Reading) -> bool:
     """Whether a message holds a call-forwarding code or asks to set one."""
     folded = reading.folded
-    if not _names_a_code(reading) and not any([sign in folded for sign in _DIALLED]):
+    if not _names_a_code(reading) and not any(sign in folded for sign in _DIALLED):
         return False
     return any(forwards_calls(part) for _, part in _parts(folded))
 
@@ -101,3 +103,16 @@ def _parts(folded: str) -> Iterator[tuple[int, str]]:
     step = _PART - _OVERLAP
     for at in range(0, max(1, len(folded) - _OVERLAP), step):
         yield at, folded[at : at + _PART]
+
+
+def _beside_masks(folded: str) -> Iterator[tuple[int, str]]:
+    """Parts of a text with a mask in them, as far as a rule reaches, and where they start."""
+    windows: list[tuple[int, int]] = []
+    for mask in _MASK.finditer(folded):
+        start, end = max(0, mask.start() - _OVERLAP), mask.end() + _OVERLAP
+        if windows and start <= windows[-1][1]:
+            start = windows.pop()[0]
+        windows.append((start, end))
+    for start, end in windows:
+        for at, part in _parts(folded[start:end]):
+            yield start + at, part

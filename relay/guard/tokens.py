@@ -156,6 +156,8 @@ def _mixed(token: Token, first: Mapping[str, str]) -> list[Unit]:
 
 def _spelt(tokens: list[Token], at: int) -> tuple[list[Unit], int]:
     """Words spelt letter by letter from token `at` on: their digits, and the next token."""
+    if "".join([token.text for token in tokens[at : at + 3]]) not in _GLUE_HEADS:
+        return [], at
     stop = at
     while (
         stop < min(len(tokens), at + _SPELT)

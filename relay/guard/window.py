@@ -7,6 +7,7 @@ to the same one. It holds digits and times, never text, and only of messages tha
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterator
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
@@ -25,8 +26,10 @@ MASK: Final = "•••"
 CONTACT_MASK: Final = "▪▪▪"
 #: How long pieces of a foreign number, and a request for a code, are remembered.
 WINDOW_MS: Final = 10 * 60 * 1000
-#: Messages with digits that are remembered; budgets run out long before.
-_MAX_PIECES: Final = 512
+#: Messages with digits that are remembered; budgets run out before.
+_MAX_PIECES: Final = 192
+#: Messages that are remembered for something else.
+_MAX_OTHERS: Final = 32
 #: More words than these beside the digits, and a message is about something else.
 _OTHERS: Final = 5
 
@@ -122,7 +125,7 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     if little_else and len(loose) > len(units):
         free_loose = digits_of([unit for unit in loose if unit.start not in explained])
     # What has the form of a plate or a price may be written so to hide what it is.
-    alone = little_else and any([len(unit.digits) > 2 for unit in loose])
+    alone = little_else and any(len(unit.digits) > 2 for unit in loose)
     some = bool(free) or masked or alone
     return Trace(
         digits,
@@ -172,13 +175,17 @@ def trace_of_text(text: str) -> Trace:
 class Memory:
     """What one channel has delivered, and has under way, as far as the guard needs it."""
 
-    __slots__ = ("_by_id", "_spent", "_under_way", "pieces")
+    __slots__ = ("_asking", "_by_id", "_masked", "_spent", "_under_way", "pieces")
 
     def __init__(self) -> None:
         self._by_id: dict[str, Piece] = {}
         self._under_way = count()
-        #: In the order of the log.
+        #: Those that hold digits, in the order of the log.
         self.pieces: list[Piece] = []
+        #: Those of which no digit is left, and those that ask for a code, in that order too. They
+        #: have lists of their own, because nobody may push digits out of the memory with them.
+        self._masked: list[Piece] = []
+        self._asking: list[Piece] = []
         self._spent: dict[str, _Spent] = {}
 
     def __repr__(self) -> str:
@@ -205,8 +212,6 @@ class Memory:
         piece = Piece(self._place(entry), entry.id, entry.sender, entry.at_ms, trace)
         self._insert(piece)
         self._count(piece, 1)
-        if len(self.pieces) > _MAX_PIECES:
-            self._remove(self.pieces[0])
 
     def forget(self, entry_id: str) -> None:
         """Take back a message that was not stored; an id that is not known changes nothing."""
@@ -226,11 +231,18 @@ class Memory:
     def code_asked(self, sender: str, now_ms: int) -> bool:
         """Whether another than `sender` has lately asked for a code."""
         return any(
-            piece.trace.asks_code
-            and piece.sender != sender
-            and abs(now_ms - piece.at_ms) <= WINDOW_MS
-            for piece in self.pieces
+            piece.sender != sender and abs(now_ms - piece.at_ms) <= WINDOW_MS
+            for piece in self._asking
         )
+
+    def last(self, sender: str = "") -> Trace:
+        """What the last message with digits, left or taken out, was; of all, or of one party."""
+        found = [
+            next(piece for piece in reversed(row) if not sender or piece.sender == sender)
+            for row in (self.pieces, self._masked)
+            if any(not sender or piece.sender == sender for piece in reversed(row))
+        ]
+        return max(found).trace if found else NOTHING
 
     def _place(self, entry: Entry) -> Place:
         if not entry.position:
@@ -238,16 +250,32 @@ class Memory:
         at_ms, _, number = entry.position.partition("-")
         return 0, int(at_ms), int(number or 0)
 
+    def _rows_of(self, trace: Trace) -> Iterator[tuple[list[Piece], int]]:
+        """Where a message is remembered, and how many are there."""
+        if trace.guessed or trace.loose:
+            yield self.pieces, _MAX_PIECES
+        elif trace.masked:
+            yield self._masked, _MAX_OTHERS
+        if trace.asks_code:
+            yield self._asking, _MAX_OTHERS
+
     def _insert(self, piece: Piece) -> None:
         self._by_id[piece.id] = piece
-        if self.pieces and piece.place < self.pieces[-1].place:
-            insort(self.pieces, piece)
-        else:
-            self.pieces.append(piece)
+        for row, most in self._rows_of(piece.trace):
+            if row and piece.place < row[-1].place:
+                insort(row, piece)
+            else:
+                row.append(piece)
+            if len(row) > most:
+                oldest = row.pop(0)
+                if not any(oldest in other for other, _ in self._rows_of(oldest.trace)):
+                    del self._by_id[oldest.id]
 
     def _remove(self, piece: Piece) -> None:
         del self._by_id[piece.id]
-        self.pieces.remove(piece)
+        for row, _ in self._rows_of(piece.trace):
+            if piece in row:
+                row.remove(piece)
 
     def _count(self, piece: Piece, by: int) -> None:
         if (spent := self._spent.get(piece.sender)) is None:

@@ -28,6 +28,8 @@ posts = st.lists(st.tuples(st.sampled_from(("driver", "customer")), texts), max_
 def state(memory: Memory) -> object:
     return (
         [(p.id, p.sender, p.at_ms, p.place, p.trace) for p in memory.pieces],
+        [memory.last(s) for s in ("", "driver", "customer")],
+        [memory.code_asked(s, 1000) for s in ("driver", "customer")],
         {s: memory.spent_by(s, frozenset()) for s in ("driver", "customer")},
     )
 
@@ -141,8 +143,23 @@ def test_a_memory_is_bounded() -> None:
     for step in range(3000):
         memory.feed(Entry(str(step), "driver", f"hubungi {MASK}", step, f"{step}-0"))
         memory.feed(Entry(f"c{step}", "driver", "sudah sampai", step, f"{step}-1"))
-    assert len(memory.pieces) <= 512
+    assert memory.pieces == []
+    for step in range(3000):
+        memory.feed(Entry(f"d{step}", "driver", "lantai 3", step, f"{step}-2"))
+        memory.feed(Entry(f"k{step}", "customer", "minta kode otp", step, f"{step}-3"))
+    assert len(memory.pieces) <= 192
     assert memory.spent_by("driver", frozenset())[1] == 3000
+
+
+def test_digits_are_not_pushed_out_by_what_holds_none() -> None:
+    guard, memory = Guard("ID", [OWN]), Memory()
+    memory.feed(Entry("a", "driver", "29041", 0, "1-0"))
+    memory.feed(Entry("b", "driver", "kirim kode otp 29041", 0, "2-0"))
+    for step in range(500):
+        text = ("minta kode otp", f"cek {MASK}")[step % 2]
+        memory.feed(Entry(f"c{step}", "customer", text, 0, f"{3 + step}-0"))
+    assert [piece.id for piece in memory.pieces] == ["a", "b"]
+    assert guard.screen(memory, "customer", "7", 1).text == MASK
 
 
 def test_a_thousand_entries_are_replayed_at_once() -> None:

@@ -211,3 +211,33 @@ def test_any_digit_of_unicode_is_read() -> None:
         value = unicodedata.decimal(chr(code), None)
         if value is not None:
             assert fold(chr(code)).text == str(value)
+
+
+_TALK = "saya tunggu dekat pagar hitam di depan masjid, nanti lewat pintu samping ya pak. "
+
+
+@pytest.mark.parametrize(
+    "tail", ["", "follow saya di ig budi_ojek99 ya", "ada di wa.me/6281234567890"]
+)
+def test_of_a_long_text_with_little_to_hide_the_rest_is_spared(tail: str) -> None:
+    text = _TALK * 8 + "nomor saya 0812-9041-7356 pak. " + _TALK * 8 + tail
+    verdict = Guard("ID").screen(Memory(), "driver", text, 0)
+    assert verdict.text.startswith(f"{_TALK * 8}nomor saya {MASK} pak. {_TALK * 8}")
+    assert not any(part in verdict.text for part in ("9041", "budi_ojek", "wa.me"))
+
+
+def test_of_a_long_text_with_much_to_hide_nothing_is_left() -> None:
+    text = "".join(f"nomor saya 0812904173{step} pak, {_TALK}" for step in range(10, 24))
+    verdict = Guard("ID").screen(Memory(), "driver", text, 0)
+    assert (verdict.action, verdict.text) == (Action.REDACT, MASK)
+
+
+@pytest.mark.parametrize("blocked", ["call_forward", "link"])
+def test_much_to_hide_does_not_keep_a_text_from_being_blocked(blocked: str) -> None:
+    text = "".join(f"nomor saya 0812904173{step} pak, {_TALK}" for step in range(10, 24))
+    policy = Policy({blocked: "block"})
+    verdict = Guard("ID", policy=policy).screen(
+        Memory(), "driver", f"{text} *21*081290417356# wa.me/budi", 0
+    )
+    assert verdict.action is Action.BLOCK
+    assert blocked in [finding.finding_class for finding in verdict.findings]

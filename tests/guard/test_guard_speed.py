@@ -31,9 +31,11 @@ from relay.guard import MAX_CHARS, Guard, Memory
 from relay.guard.gate import may_matter
 
 LIMIT_MS = 20
-#: The reference loop takes 4 ms where these were set: 5 and 80 microseconds.
-CLEAN_OF_REFERENCE = 5e-6 / 4e-3
-MESSAGE_OF_REFERENCE = 80e-6 / 4e-3
+#: The reference loop takes 4 ms where 5 microseconds for a clean message and 50 for one of the
+#: stream (20,000 a second) are what was promised; a run may be a quarter slower by chance.
+REFERENCE_S, NOISE = 4e-3, 1.25
+CLEAN_OF_REFERENCE = 5e-6 / REFERENCE_S
+MESSAGE_OF_REFERENCE = NOISE * 50e-6 / REFERENCE_S
 MEMORY = full_memory()
 
 
