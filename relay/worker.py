@@ -9,6 +9,7 @@ relay wants the ports.
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import os
@@ -109,6 +110,10 @@ class Worker:
         reading = asyncio.create_task(self._read(reader), name="relay-socket")
         while not server.started:
             await asyncio.sleep(0.005)
+        # What is here for good is nothing that the garbage collector need look through, again and
+        # again, while messages wait.
+        gc.collect()
+        gc.freeze()
         self._say({"ready": identity})
 
         await self._stop.wait()

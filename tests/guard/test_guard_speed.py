@@ -8,6 +8,7 @@ the bound for hostile texts is absolute, with room to spare.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings, target
@@ -39,24 +40,22 @@ MESSAGE_OF_REFERENCE = NOISE * 50e-6 / REFERENCE_S
 MEMORY = full_memory()
 
 
-def test_a_clean_message_costs_next_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_clean_message_costs_next_to_nothing(show: Callable[[str], None]) -> None:
     guard, memory = Guard("ID", OWN), Memory()
     messages = clean_messages()
     assert len(set(messages)) >= 500
     median = statistics.median(screen_us(text, guard, memory, 30) for text in messages)
     reference = reference_s()
-    with capsys.disabled():
-        print(f"\na clean message of ~50 characters: median {median:.2f} us (<= 5 promised)")
+    show(f"a clean message of ~50 characters: median {median:.2f} us (<= 5 promised)")
     assert median / 1e6 < reference * CLEAN_OF_REFERENCE
 
 
-def test_a_stream_of_trips_is_screened_fast(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stream_of_trips_is_screened_fast(show: Callable[[str], None]) -> None:
     stream = mixed_stream()
     assert 0.68 < sum(not any(map(str.isdigit, text)) for text in stream) / len(stream) < 0.73
     took = cpu_s(lambda: run_stream(stream)) / len(stream)
     reference = reference_s()
-    with capsys.disabled():
-        print(f"\nmixed stream: {1 / took:,.0f} messages/s on one core (>= 20,000 promised)")
+    show(f"mixed stream: {1 / took:,.0f} messages/s on one core (>= 20,000 promised)")
     assert took < reference * MESSAGE_OF_REFERENCE
 
 

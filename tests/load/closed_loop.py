@@ -15,6 +15,7 @@ import itertools
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -23,9 +24,8 @@ import msgspec
 import uvloop
 from picows import WSListener, WSMsgType, ws_connect
 
+from tests.guard.speed import mixed_stream
 from tests.support.relay import RelayProcess
-
-TEXT = "Pak, saya tunggu di depan lobby ya, pakai baju biru"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -41,6 +41,9 @@ class Tally:
 
 class Party(WSListener):
     """One app: posts, confirms, checks order."""
+
+    #: What people write, 30 % of it with digits: the guard has to read it.
+    texts: ClassVar[Iterator[str]] = itertools.cycle(mixed_stream(20_000))
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -59,7 +62,7 @@ class Party(WSListener):
     def post(self) -> None:
         name = str(next(self._ids))
         self._sent[name] = time.perf_counter()
-        self.say({"op": "post", "id": name, "text": TEXT})
+        self.say({"op": "post", "id": name, "text": next(Party.texts)})
 
     def on_ws_frame(self, transport, frame) -> None:  # type: ignore[no-untyped-def]
         if frame.msg_type != _BINARY:
