@@ -1121,6 +1121,8 @@ def _commands(world: World, token: Path) -> tuple[list[Command], list[Command]]:
         Command(["trip", "token", "by-json", "driver", "--party", "drv-1", "--json"]),
         Command(["trip", "end", "by-json"]),
         Command(["trip", "show", "by-stdin"], "", (("RELAY_API_KEY", number("a wrong API key")),)),
+        Command(["guard", "scan"], f"ini {number('a text that is scanned')} ya\n"),
+        Command(["guard", "eval", "-"], f"text\tlanguage\tkind\tlabel\nini {number('a case')}\t"),
         Command(["apikey", "list", *data]),
         Command(["keyring", "list", "--file", world.relay.data / "keyring.json"]),
         Command(["doctor", *data]),
