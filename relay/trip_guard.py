@@ -16,11 +16,13 @@ _COUNTRIES: Final = {"60": "MY", "62": "ID", "63": "PH", "65": "SG", "66": "TH",
 
 
 class TripGuard(NamedTuple):
-    """A guard, for which pairing of parties it is, and by which version of the trip's rules."""
+    """A guard and the version of the trip's rules by which it goes. `aliases` are what each party
+    is called, by the letter of its role; `masks_before` is for a new `Memory`."""
 
     guard: Guard
-    epoch: int
     rules: int
+    aliases: tuple[tuple[str, str], ...]
+    masks_before: dict[str, int]
 
 
 async def trip_guard(
@@ -39,7 +41,8 @@ async def trip_guard(
     ]
     policy = policy or Policy(record.policy)
     guard = guarding(ring, sealed, lambda numbers: _guard(record, numbers, policy))
-    return TripGuard(guard, record.epoch, record.rules)
+    aliases = tuple((role.letter, alias) for role, alias in record.aliases.items())
+    return TripGuard(guard, record.rules, aliases, record.masks_before)
 
 
 def _guard(record: GuardRecord, numbers: tuple[str, ...], policy: Policy) -> Guard:

@@ -84,12 +84,13 @@ class SystemMessages:
             guarded, after = body, None
             if not body.key and may_matter(body.text):
                 guarded, after = await self._guarded(trip, epoch, cipher, body)
+            changed = guarded.text != body.text
             sealed = cipher.seal(
                 "system", asks.id, pack_body(guarded), self._random_bytes(NONCE_BYTES)
             )
             outcome, entry, _n = await self._store.post(
                 trip, epoch=epoch, sender=_SENDER[asks.to], post_id=asks.id, sealed=sealed,
-                after=after,
+                masked=changed, after=after,
             )  # fmt: skip
             if outcome in ("stored", "held"):
                 return Answer(
@@ -114,7 +115,8 @@ class SystemMessages:
         can find out digits by posting guesses.
         """
         guard = await trip_guard(self._store, self._ring(), trip, _POLICY)
-        memory, n, last = Memory(), 0, ("o", "")
+        memory = Memory(guard.masks_before if guard is not None else None)
+        n, last = 0, ("o", "")
         head = b"0-0"
         while page := await self._store.log_page(trip, epoch, head, _PAGE):
             for head, fields in page:

@@ -21,6 +21,7 @@ from msgspec import UNSET
 from ..core.ids import TRIP_ID, Role
 from ..core.lifecycle import State
 from ..guard.names import MAX_NAME_DIGITS, holds_contact
+from ..guard.normalise import fold
 from ..store import keys
 from ..store.store import PartyRecord, PartyView, Store, TripView
 from ..vault.envelope import NONCE_BYTES, DataKey, wrap
@@ -65,6 +66,11 @@ _STATES: Final[dict[str, Literal["open", "grace", "closed"]]] = {
 }
 
 log = structlog.get_logger(__name__)
+
+#: How often a change is tried that another one overtakes.
+_TRIES: Final = 4
+#: Enough for a PIN, an order, a plate, an address and a few fares.
+_MOST_ALLOWED_DIGITS: Final = 160
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -119,7 +125,7 @@ class Trips:
             Call(
                 "PATCH", one, "changeTrip", "Change an open channel", self.change, {200: Trip},
                 scopes=PLATFORM, body=ChangeTrip,
-                codes=(Code.NO_TRIP, Code.ENDING, Code.CLOSED, Code.PAST, Code.CEILING),
+                codes=(Code.NO_TRIP, Code.ENDING, Code.CLOSED, Code.PAST, Code.CEILING, Code.BUSY),
             ),
             Call(
                 "POST", one + "/end", "endTrip", "End a trip", self.end, {200: TripEnded},
@@ -152,6 +158,7 @@ class Trips:
         driver_phone = _phone(body.driver.phone, "driver.phone")
         customer_phone = _phone(body.customer.phone, "customer.phone")
         _check_absent(body, driver_phone, customer_phone)
+        _allowed_with(b"", body.allow)
         trip = body.trip_id
         driver = self._record(trip, _FIRST_EPOCH, Role.DRIVER, body.driver, driver_phone, "driver.")
         customer = self._record(
@@ -238,15 +245,28 @@ class Trips:
                 Code.INVALID,
                 "None of `deadline`, `allow` and `policy` is given. Nothing was changed.",
             )
-        outcome = await self._store.change(
-            trip,
-            deadline=None if body.deadline is UNSET else body.deadline,
-            allow=None if body.allow is UNSET else _encode(body.allow),
-            policy=None if body.policy is UNSET else _encode(body.policy),
-        )
+        outcome = "raced"
+        for _ in range(_TRIES):
+            before = await self._store.allowed_ever(trip) if body.allow is not UNSET else b""
+            ever = _allowed_with(before, body.allow or [])
+            outcome = await self._store.change(
+                trip,
+                deadline=None if body.deadline is UNSET else body.deadline,
+                policy=None if body.policy is UNSET else _encode(body.policy),
+                allow=None if body.allow is UNSET else _encode(body.allow),
+                allow_ever=_encode(ever),
+                allowed_before=before,
+            )
+            if outcome != "raced":
+                break
         match outcome:
             case "ok":
                 return await self.get(Asked(asked.path, None, None))
+            case "raced":
+                raise Problem(
+                    Code.BUSY,
+                    "Others change this trip just now, so nothing was changed. Repeat the call.",
+                )
             case "past":
                 raise Problem(
                     Code.PAST,
@@ -436,6 +456,22 @@ def _phone(text: str, path: str) -> PhoneNumber:
         return PhoneNumber(text)
     except InvalidPhone as error:
         raise Problem(Code.PHONE, str(error), field=path) from None
+
+
+def _allowed_with(before: bytes, allow: list[str]) -> list[str]:
+    """All that was ever allowed in a trip. Raises `Problem` if that is too much.
+
+    What is allowed passes without being counted, so somebody who may change it could find out by
+    trying which digits are a party's.
+    """
+    ever = sorted({*msgspec.json.decode(before or b"[]", type=list[str]), *allow})
+    if sum(char.isdigit() for value in ever for char in fold(value).text) > _MOST_ALLOWED_DIGITS:
+        raise invalid(
+            "allow",
+            f"holds, together with what it held before, more than {_MOST_ALLOWED_DIGITS} digits, "
+            "the most that one trip may declare.",
+        )
+    return ever
 
 
 def _check_absent(body: Any, *phones: PhoneNumber) -> None:

@@ -142,7 +142,8 @@ Allow = Annotated[
     Meta(
         max_length=32,
         description="at most 32 strings that the guard lets through in this trip: pickup PIN, "
-        "order id, plate, fare, digits of the address. It never lets a party's number through.",
+        "order id, plate, fare, digits of the address; at most 160 digits over the whole trip. It "
+        "never lets a party's number through.",
         examples=[["B 1234 XYZ", "4821"]],
     ),
 ]

@@ -110,8 +110,13 @@ def unpack_body(packed: bytes) -> Body:
 
 
 def place_text(lat: float, lon: float) -> str:
-    """What stands for a place without a name, to about a metre."""
-    return f"{lat:.5f}, {lon:.5f}"
+    """What stands for a place without a name, to about a metre: the digits of the numbers and no
+    other."""
+    return f"{_degrees(lat)}, {_degrees(lon)}"
+
+
+def _degrees(angle: float) -> str:
+    return f"{angle:.5f}".rstrip("0").rstrip(".")
 
 
 _CATALOGUES: Final[dict[str, Catalogue]] = {"quick": QUICK_REPLIES, "system": SYSTEM_MESSAGES}

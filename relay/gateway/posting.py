@@ -17,7 +17,7 @@ from ..core.body import Body, pack_body, place_text, problem_with, quick_body, u
 from ..core.codes import RefusedCode
 from ..core.frames import Accepted, Found, Frame, Post, Refused, Unsure
 from ..core.ids import Role
-from ..guard.guard import Verdict
+from ..guard.guard import TooLong, Verdict
 from ..guard.policy import Action
 from ..store.endpoint import NotSent, StoreError
 from ..store.store import After, LogWriter, position, time_ms
@@ -111,8 +111,8 @@ class Pending:
 
     __slots__ = (
         "_cipher", "_connection", "_epoch", "_posted", "_role", "_screening", "_sealed", "again",
-        "body", "channel", "depends", "frame", "id", "name", "node", "on_condition", "sender",
-        "tries", "turn", "verdict",
+        "body", "channel", "depends", "frame", "id", "node", "on_condition", "sender", "tries",
+        "turn", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -138,7 +138,6 @@ class Pending:
         self._sealed = b""
         self.id = post_id
         self.sender = role.letter
-        self.name = f"{role.letter}:{post_id}"
         self.body = body
         self.again = again
         self.turn = next(_turns)
@@ -155,15 +154,22 @@ class Pending:
             self.refuse(RefusedCode.REASSIGNED)
             return
 
-        # Guarded: by what was said up to now.
+        # Guarded: by what was said up to now. What is in the log already was guarded then, and to
+        # judge another text under its id would answer a question that costs nothing.
         if self.depends:
+            if self.again and screening.holds(self):
+                self._look_up()
+                return
             try:
                 self.verdict = screening.judge(self, self._posted)
+            except TooLong:
+                self._refuse(RefusedCode.TOO_LONG)
+                return
             except GuardFailed:
-                self._turn_away(RefusedCode.GUARD_AWAY)
+                self._refuse(RefusedCode.GUARD_AWAY)
                 return
             if self.verdict.action is Action.BLOCK:
-                self._turn_away(RefusedCode.BLOCKED)
+                self._refuse(RefusedCode.BLOCKED)
                 return
             self.body = as_judged(self._posted, self.verdict)
 
@@ -178,32 +184,31 @@ class Pending:
             node.store.post_soon(
                 channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
                 sealed=self._sealed, again=self.again, after=after,
+                masked=self.verdict is not None and self.verdict.trace.masked,
                 callback=self.stored_on_condition,
             )  # fmt: skip
         else:
             command = channel.writer.command(self.id, self.sender.encode(), self._sealed)
             node.store.pipe.send(command, self.stored, LogWriter.SKIP)
 
-    def _turn_away(self, code: RefusedCode) -> None:
-        """Refuse what the guard does not let through, unless an earlier try is in the log."""
-        if self.again:
-            self.node.store.post_soon(
-                self.channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
-                sealed=b"", again=True, after=_NEVER, callback=partial(self._looked_up, code),
-            )  # fmt: skip
-        else:
-            self._refuse(code)
+    def _look_up(self) -> None:
+        """Answer with what an earlier try has stored."""
+        self.node.store.post_soon(
+            self.channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
+            sealed=b"", again=True, masked=False, after=_NEVER, callback=self._looked_up,
+        )  # fmt: skip
 
-    def _looked_up(self, code: RefusedCode, reply: Any) -> None:
+    def _looked_up(self, reply: Any) -> None:
         if not isinstance(reply, list):
             self._unsure()
         elif not self.node.may_deliver():
-            self.node.hold(partial(self._looked_up, code, reply))
+            self.node.hold(partial(self._looked_up, reply))
         elif len(reply) > 1:
             if self._opens(reply[3]):
                 self._accept(reply[1], 0)
         elif reply[0] == b"moved":
-            self._refuse(code)
+            # The store has lost it since.
+            self._screening.begin_anew(self)
         else:
             self.find_out_why()
 
@@ -236,6 +241,8 @@ class Pending:
                 self._screening.lost(self, maybe_stored=True)
                 return
             self._screening.stored(self, entry_id, n)
+            if held:
+                self.verdict = None  # of a text that nobody gets
             self._accept(entry_id, n)
         else:
             self._screening.lost(self)
@@ -340,12 +347,14 @@ class Pending:
 
 
 async def _explain_to(node: Node, channel: Channel, waiting: list[Pending]) -> None:
+    channel_seen = False
     try:
         await look_at(node, channel)
         channel_seen = True
     except StoreError:
-        channel_seen = False
-    told = waiting.copy()
-    waiting.clear()
-    for post in told:
-        post.explain(channel_seen)
+        pass
+    finally:
+        told = waiting.copy()
+        waiting.clear()
+        for post in told:
+            post.explain(channel_seen)

@@ -21,7 +21,7 @@ import structlog
 from ..core.body import Body, place_text
 from ..core.codes import RefusedCode
 from ..guard.gate import may_matter
-from ..guard.guard import Verdict
+from ..guard.guard import TooLong, Verdict
 from ..guard.window import Entry as Said
 from ..guard.window import Memory
 from ..store.endpoint import StoreError
@@ -48,7 +48,7 @@ _MOST_TRIES: Final = 8
 
 
 #: Between a place's name and its coordinates: a word, so that their digits make no row.
-_AT: Final = "\nlokasi "
+_AT: Final = "lokasi "
 
 
 class GuardFailed(Exception):
@@ -59,22 +59,28 @@ class Screening:
     """The guard's view of one log."""
 
     __slots__ = (
-        "_in_flight", "_is_behind", "_is_reading", "_known_n", "_last", "_memory", "_n",
-        "_on_condition", "_waiting", "head", "trip_guard",
+        "_changes", "_held", "_in_flight", "_is_behind", "_is_reading", "_known_n", "_last",
+        "_memory", "_n", "_on_condition", "_unsure", "_waiting", "head", "trip_guard",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.trip_guard: TripGuard | None = None
-        self._forget_all()
-        self._is_reading = False
-        #: Posts that wait until the memory is whole.
-        self._waiting: list[Pending] = []
+        #: How often the trip's rules have changed.
+        self._changes = 0
         #: Posts handed to the store and not answered yet, and how many of them on a condition.
         self._in_flight = 0
         self._on_condition = 0
+        #: Posts of which nobody knows whether they are in the log, as the memory names them.
+        self._unsure: list[str] = []
+        self._is_reading = False
+        #: Posts that wait until the memory is whole.
+        self._waiting: list[Pending] = []
+        self._forget_all()
 
     def _forget_all(self) -> None:
         self._memory = Memory()
+        #: The messages of the log, as (sender, post id).
+        self._held: set[tuple[str, str]] = set()
         #: Up to which entry of the log the memory goes.
         self.head: bytes = b"0-0"
         self._n = 0
@@ -88,25 +94,28 @@ class Screening:
 
     def take(self, post: Pending) -> None:
         """Let a post go on when it is its turn and all that was said before it is known."""
-        if self._waiting or (post.depends and self._is_behind):
+        if self._waiting or (post.depends and (self._is_behind or self.trip_guard is None)):
             self._waiting.append(post)
             self._read_soon(post)
         else:
             post.go_on()
 
+    def holds(self, post: Pending) -> bool:
+        """Whether the log has a post of this id already."""
+        return (post.sender, post.id) in self._held
+
     def judge(self, post: Pending, body: Body) -> Verdict:
-        """What the guard says of a post. Raises `GuardFailed`, whatever goes wrong in it."""
-        assert self.trip_guard is not None
-        if post.again:
-            # What is said again counts once, and is not held against itself.
-            self._memory.forget(post.name)
+        """What the guard says of a post. Raises `TooLong`, or `GuardFailed` whatever goes wrong."""
         # A pause of the garbage collector is no fault of the text, and does not come twice.
         for _ in range(2):
             began_s = time.thread_time()
             try:
+                assert self.trip_guard is not None
                 verdict = self.trip_guard.guard.screen(
                     self._memory, post.sender, said(body), post.node.now_ms()
                 )
+            except TooLong:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever fails, the post must not pass
                 # Only the kind of error: what it says may hold the text.
                 log.error("guard_failed", error=type(error).__name__)
@@ -130,23 +139,23 @@ class Screening:
         self._last = (post.sender, post.id)
         if post.verdict is not None:
             # Before it is stored: the next post is judged before that, and must not slip by.
-            on_its_way = Said(post.name, post.sender, post.verdict.text, post.node.now_ms())
-            self._memory.feed(on_its_way, post.verdict.trace)
+            self._memory.feed(
+                Said(_under_way(post), post.sender, post.verdict.text, post.node.now_ms()),
+                post.verdict.trace,
+            )
 
     def stored(self, post: Pending, entry_id: bytes, n: int) -> None:
         """A post in flight is in the log, as its `n`-th entry; 0 if it was there before."""
         self._arrived(post)
         if post.verdict is not None:
-            if n == 0:
-                self._memory.forget(post.name)  # what counts is what was stored then
-            self._memory.feed(
-                Said(
-                    post.name, post.sender, said(post.body), time_ms(entry_id), position(entry_id)
-                ),
-                post.verdict.trace if n else None,
-            )
+            self._memory.forget(_under_way(post))
+            if n:
+                self._memory.feed(
+                    _entry(post.sender, post.verdict.text, entry_id), post.verdict.trace
+                )
         if n == self._n + 1 and not self._is_behind:
             self._n, self.head = n, entry_id
+            self._held.add((post.sender, post.id))
         elif n > self._n or n == 0:
             self._is_behind = True
 
@@ -154,8 +163,12 @@ class Screening:
         """A post in flight is not in the log, or nobody knows."""
         self._arrived(post)
         self._is_behind = True
-        if not maybe_stored:
-            self._memory.forget(post.name)
+        if post.verdict is None:
+            return
+        if maybe_stored:
+            self._unsure.append(_under_way(post))
+        else:
+            self._memory.forget(_under_way(post))
 
     def _arrived(self, post: Pending) -> None:
         self._in_flight -= 1
@@ -167,6 +180,15 @@ class Screening:
         if post.tries > _RACES:
             # More than a race: the log may have lost entries that are remembered.
             self._forget_all()
+        self._wait_again(post)
+
+    def begin_anew(self, post: Pending) -> None:
+        """The log has lost entries that are remembered: judge a post by what is left."""
+        post.tries += 1
+        self._forget_all()
+        self._wait_again(post)
+
+    def _wait_again(self, post: Pending) -> None:
         # Those that were sent after it come to the same end, and after it again.
         self._waiting.append(post)
         self._waiting.sort(key=lambda waiting: waiting.turn)
@@ -179,8 +201,7 @@ class Screening:
         self._known_n = max(self._known_n, n)
         if self._is_behind or n <= self._n:
             return
-        self._remember(entry)
-        if n > self._n + 1:
+        if n > self._n + 1 or not self._remember(entry):
             self._is_behind = True
             return
         self._n, self.head = n, entry.id
@@ -195,15 +216,19 @@ class Screening:
     def rules_changed(self) -> None:
         """The trip has another policy or allows other things."""
         self.trip_guard = None
-        self._is_behind = True
+        self._changes += 1
 
-    def _remember(self, entry: Entry) -> None:
+    def _remember(self, entry: Entry) -> bool:
+        """Take in an entry of the log; False if the guard could not read it."""
+        self._held.add((entry.sender, entry.post_id))
         text = said(entry.body)
         if text and entry.sender in "dc":
-            self._memory.feed(
-                Said(f"{entry.sender}:{entry.post_id}", entry.sender, text, time_ms(entry.id),
-                     position(entry.id))
-            )  # fmt: skip
+            try:
+                self._memory.feed(_entry(entry.sender, text, entry.id))
+            except Exception as error:  # noqa: BLE001 - other messages must not suffer from it
+                log.error("guard_failed", error=type(error).__name__)
+                return False
+        return True
 
     # --- reading the log --------------------------------------------------------------------------
 
@@ -215,10 +240,16 @@ class Screening:
     async def _read(self, node: Node, channel: Channel) -> None:
         refusal = None
         try:
-            if self.trip_guard is None:
-                self.trip_guard = await trip_guard(node.store, node.keys(), channel.trip)
-            if self.trip_guard is not None:
-                await self._read_on(node, channel)
+            while self.trip_guard is None or self._is_behind:
+                if self.trip_guard is None:
+                    changes = self._changes
+                    found = await trip_guard(node.store, node.keys(), channel.trip)
+                    if found is None:
+                        break
+                    if changes != self._changes:
+                        continue  # made by rules that have changed meanwhile
+                    self.trip_guard = found
+                await self._read_on(node, channel, self.trip_guard)
         except StoreError:
             refusal = RefusedCode.STORE_AWAY
         except (KeyUnavailable, Unreadable) as error:
@@ -229,20 +260,31 @@ class Screening:
             refusal = RefusedCode.GUARD_AWAY
         self._let_go(node, refusal)
 
-    async def _read_on(self, node: Node, channel: Channel) -> None:
+    async def _read_on(self, node: Node, channel: Channel, known: TripGuard) -> None:
         """Read what the memory lacks. Every post sent before this is answered before it ends."""
+        if not self._n:
+            self._memory = Memory(known.masks_before)
+        for sender, alias in known.aliases:
+            # The peer has read that, too.
+            self._memory.feed(Said(f"alias {sender}", sender, alias, 0, "0-0"))
         while True:
             page = await node.store.log_page(channel.trip, channel.epoch, self.head, _PAGE)
             for entry_id, fields in page:
                 post_id, sender, sealed = fields[1].decode(), fields[2].decode(), fields[3]
                 if sender != "o":
                     try:
-                        self._remember(channel.entry(entry_id, sender, post_id, sealed, node.tags))
+                        entry = channel.entry(entry_id, sender, post_id, sealed, node.tags)
                     except UNREADABLE:
                         log.error("an entry of a log cannot be read")
+                    else:
+                        if not self._remember(entry):
+                            raise GuardFailed
                 self._n, self.head, self._last = self._n + 1, entry_id, (sender, post_id)
             if len(page) < _PAGE and (not page or self._n >= self._known_n):
                 self._is_behind = False
+                for name in self._unsure:
+                    self._memory.forget(name)
+                self._unsure.clear()
                 return
 
     def _let_go(self, node: Node, refusal: RefusedCode | None) -> None:
@@ -253,14 +295,27 @@ class Screening:
         self._is_reading = False
         waiting, self._waiting = self._waiting, []
         for post in waiting:
-            if refusal is not None and post.depends:
-                post.refuse(refusal)
-            elif refusal is None and self.trip_guard is None:
-                post.find_out_why()
-            elif post.tries > _MOST_TRIES:
-                post.refuse(RefusedCode.GUARD_AWAY)
-            else:
-                self.take(post)
+            try:
+                if refusal is not None and post.depends:
+                    post.refuse(refusal)
+                elif refusal is None and self.trip_guard is None:
+                    post.find_out_why()
+                elif post.tries > _MOST_TRIES:
+                    post.refuse(RefusedCode.GUARD_AWAY)
+                else:
+                    self.take(post)
+            except Exception as error:  # noqa: BLE001 - those behind it must not wait for ever
+                log.error("post_failed", error=type(error).__name__)
+
+
+def _under_way(post: Pending) -> str:
+    """What the memory calls a post that has no place in the log yet. An app may use an id twice."""
+    return f"under way {post.turn}"
+
+
+def _entry(sender: str, text: str, entry_id: bytes) -> Said:
+    pos = position(entry_id)
+    return Said(pos, sender, text, time_ms(entry_id), pos)
 
 
 def said(body: Body) -> str:
@@ -270,13 +325,17 @@ def said(body: Body) -> str:
     if body.lat is None or body.lon is None:
         return body.text
     place = place_text(body.lat, body.lon)
-    return place if body.text == place else f"{body.text}{_AT}{place}"
+    return f"{_AT}{place}" if body.text == place else f"{body.text}\n{_AT}{place}"
 
 
 def needs_judgement(body: Body) -> bool:
     """Whether the guard must read a message closely, by what was said before it."""
-    text = said(body)
-    return bool(text) and may_matter(text)
+    try:
+        text = said(body)
+        return bool(text) and may_matter(text)
+    except Exception as error:  # noqa: BLE001 - then it is judged, and that will fail too
+        log.error("guard_failed", error=type(error).__name__)
+        return True
 
 
 def as_judged(body: Body, verdict: Verdict) -> Body:
@@ -286,7 +345,7 @@ def as_judged(body: Body, verdict: Verdict) -> Body:
         return body._replace(text=text, notices=verdict.notices)
     if text == before:
         return body._replace(notices=verdict.notices)
-    label, _, place = text.rpartition(_AT)
+    label, _, place = text.rpartition(f"\n{_AT}")
     if label and place == place_text(body.lat, body.lon):
         return body._replace(text=label, notices=verdict.notices)
     return Body("text", text, notices=verdict.notices)

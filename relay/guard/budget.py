@@ -25,11 +25,13 @@ from typing import Final
 WINDOW: Final = 6
 #: Rows of so many digits and more are dear.
 _ROW: Final = 4
-#: Digits for a party, and for both; normal talk about a pickup does not come near.
-PARTY_BUDGET: Final = 80
-CHANNEL_BUDGET: Final = 110
+#: Digits for a party, and for both; normal talk about a pickup stays below.
+PARTY_BUDGET: Final = 100
+CHANNEL_BUDGET: Final = 140
 #: What a message with digits taken out costs.
-MASK_COST: Final = 30
+MASK_COST: Final = 38
+#: What a place costs that is shared as coordinates: people on the move share many.
+PLACE_COST: Final = 6
 
 
 def row_cost(row: str) -> int:

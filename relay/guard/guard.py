@@ -34,7 +34,7 @@ from .rules import (
     solicitation_in,
 )
 from .tokens import Unit, digits_of
-from .window import MASK, NOTHING, Memory, Trace, trace_of
+from .window import ALL_MASKED, MASK, NOTHING, Memory, Trace, trace_of
 
 #: What is left after something was taken out is looked at again, so often at most.
 _MAX_ROUNDS: Final = 6
@@ -164,7 +164,7 @@ class Guard:
             if is_long and (again or len(spans) > _MANY_MASKS):
                 break
             text = redacted(text, spans)
-        return found.verdict(MASK, Trace(masked=True))
+        return found.verdict(MASK, ALL_MASKED)
 
     def explain(self, memory: Memory, sender: str, text: str, now_ms: int) -> Explanation:
         """Why a message is judged as it is; for those who run the relay, never for a party.

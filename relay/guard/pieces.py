@@ -57,11 +57,13 @@ def _ways(
     exact = [unit for unit in sure if unit.kind == DIGITS]
     if len(exact) < len(sure):
         yield exact, {""}
-    if len(loose) > len(sure):
+    # Letters that look like digits are asked about only where they count as guessed, because what
+    # is asked has to be paid for (`Trace.cost`), and in normal talk nobody should pay for letters.
+    guesses = len(trace.guessed) > len(trace.digits)
+    if guesses:
         yield loose, {""}
     if past:
-        guessed = sure if len(trace.guessed) == len(trace.digits) else loose
-        yield guessed, _tails(past, sender, _GUESSED)
+        yield loose if guesses else sure, _tails(past, sender, _GUESSED)
     if past and trace.payload:
         free = [u for u, c in zip(sure, reading.contexts, strict=True) if c != HARD]
         yield free, _tails([p for p in past if p.trace.payload], sender, _FREE)

@@ -6,12 +6,13 @@ to the same one. It holds digits and times, never text, and only of messages tha
 
 from __future__ import annotations
 
+import re
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
-from .budget import row_cost
+from .budget import PLACE_COST, row_cost
 from .context import is_explained
 from .gate import may_matter
 from .lexicon import FILLERS, PLACES
@@ -30,6 +31,8 @@ WINDOW_MS: Final = 10 * 60 * 1000
 _MAX_PIECES: Final = 192
 #: Messages that are remembered for something else.
 _MAX_OTHERS: Final = 32
+#: A place as it is shared (`gateway.screening.said`).
+_COORDINATES: Final = re.compile(r"(?<!\w)lokasi -?\d{1,3}(?:\.\d{1,5})?, -?\d{1,3}(?:\.\d{1,5})?$")
 #: More words than these beside the digits, and a message is about something else.
 _OTHERS: Final = 5
 
@@ -44,6 +47,7 @@ class Trace(NamedTuple):
     little else. `free` and `loose` are the same without what has a context of its own. `rows` are
     the digits as they stand, parted by words. `payload`: it says little but digits; `pure`: nothing
     else. `place`: it tells which part of something it is. `masked`: digits were taken out of it.
+    `coordinates`: it shares a place, whose digits are not among the rows.
     """
 
     digits: str = ""
@@ -56,6 +60,7 @@ class Trace(NamedTuple):
     pure: bool = False
     masked: bool = False
     asks_code: bool = False
+    coordinates: bool = False
 
     def __repr__(self) -> str:
         return "Trace(****)"
@@ -63,7 +68,7 @@ class Trace(NamedTuple):
     def cost(self, allowed: frozenset[str] = frozenset()) -> int:
         """What its digits cost of the budget, without rows that are allowed."""
         sure = sum(row_cost(row) for row in self.rows if row not in allowed)
-        return sure + len(self.guessed) - len(self.digits)
+        return sure + len(self.guessed) - len(self.digits) + PLACE_COST * self.coordinates
 
 
 #: The trace of a message that has nothing to do with digits.
@@ -138,6 +143,7 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
         some and not others,
         masked,
         asks_code,
+        "lokasi" in reading.words and _COORDINATES.search(reading.folded) is not None,
     )
 
 
@@ -152,10 +158,14 @@ def _may_guess(reading: Reading, others: list[str]) -> bool:
 
 
 def rows_of(reading: Reading) -> list[str]:
-    """The rows of digits of a message, with no words in between."""
+    """The rows of digits of a message, with no words in between, but for a place's."""
     rows: list[str] = []
     end = -1
+    place = _COORDINATES.search(reading.folded) if "lokasi" in reading.words else None
+    stop = place.start() if place else len(reading.folded)
     for unit in reading.units:
+        if unit.start >= stop:
+            break
         if rows and gap_level(reading.folded[end : unit.start]) == 0:
             rows[-1] += unit.digits
         else:
@@ -177,7 +187,9 @@ class Memory:
 
     __slots__ = ("_asking", "_by_id", "_masked", "_spent", "_under_way", "pieces")
 
-    def __init__(self) -> None:
+    def __init__(self, masks_before: Mapping[str, int] | None = None) -> None:
+        """`masks_before`: how many messages of each party had digits taken out earlier in the trip,
+        while it talked to another."""
         self._by_id: dict[str, Piece] = {}
         self._under_way = count()
         #: Those that hold digits, in the order of the log.
@@ -187,6 +199,8 @@ class Memory:
         self._masked: list[Piece] = []
         self._asking: list[Piece] = []
         self._spent: dict[str, _Spent] = {}
+        for sender, masks in (masks_before or {}).items():
+            self._spent[sender] = _Spent(masks)
 
     def __repr__(self) -> str:
         return f"Memory({len(self.pieces)} pieces)"
@@ -288,11 +302,11 @@ class _Spent:
 
     __slots__ = ("_cost", "_rows", "masks")
 
-    def __init__(self) -> None:
+    def __init__(self, masks: int = 0) -> None:
         self._cost = 0
         self._rows: dict[str, int] = {}
         #: Messages that had digits taken out.
-        self.masks = 0
+        self.masks = masks
 
     def count(self, trace: Trace, by: int) -> None:
         """Count a message `by` times; -1 takes it back."""
@@ -302,7 +316,14 @@ class _Spent:
             self._rows[row] = self._rows.get(row, 0) + by
 
     def digits(self, allowed: frozenset[str]) -> int:
-        """What the digits cost without the rows that are allowed."""
+        """What the digits cost; each row that is allowed but once, however often it was sent.
+
+        Not for nothing: whoever may change what is allowed could else ask without end.
+        """
         return self._cost - sum(
-            [self._rows[row] * row_cost(row) for row in allowed if row in self._rows]
+            [(self._rows[row] - 1) * row_cost(row) for row in allowed if self._rows.get(row)]
         )
+
+
+#: What a message leaves in the memory of which nothing is left but a mask.
+ALL_MASKED: Final = trace_of_text(MASK)

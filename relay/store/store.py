@@ -118,13 +118,19 @@ class Glance:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GuardRecord:
-    """What a trip's guard is made of. `phones` are sealed, with the epoch each party came in."""
+    """What a trip's guard is made of. `phones` are sealed, with the epoch each party came in.
+
+    `masks_before`: how many messages of each sender, by its letter, had digits taken out in earlier
+    epochs.
+    """
 
     epoch: int
     rules: int
     policy: dict[str, str]
     allow: list[str]
     phones: dict[Role, tuple[bytes, int]]
+    aliases: dict[Role, str]
+    masks_before: dict[str, int]
 
 
 class After(NamedTuple):
@@ -172,6 +178,12 @@ def time_ms(entry_id: bytes) -> int:
 def pairs(raw: str | bytes | None) -> list[tuple[str, str]]:
     """(id, position) of undelivered messages, as the scripts write them."""
     return msgspec.json.decode(raw, type=list[tuple[str, str]]) if raw else []
+
+
+def _conditions(masked: bool, after: After | None) -> list[str | int]:
+    """What scripts/post.lua is told of a post besides the post itself."""
+    told: list[str | int] = ["masked"] if masked else []
+    return [*told, "after", *after] if after is not None else told
 
 
 def _glance(n: int, r: list[bytes | None]) -> Glance:
@@ -263,7 +275,7 @@ class Store:
     ) -> Opened:
         fields: list[str | bytes | int] = [
             "retention_s", retention_s, "report_window_s", report_window_s,
-            "policy", policy, "allow", allow, "messages_key", messages_key,
+            "policy", policy, "allow", allow, "allow_ever", allow, "messages_key", messages_key,
         ]  # fmt: skip
         for letter, party in (("d", driver), ("c", customer)):
             fields += [
@@ -305,13 +317,27 @@ class Store:
         outcome: bytes = reply[0]
         return outcome.decode()
 
+    async def allowed_ever(self, trip: str) -> bytes:
+        """All that was ever allowed in a trip, as `change` takes it."""
+        found: bytes | None = await self.pipe.call("HGET", keys.trip(trip), "allow_ever")
+        return found or b""
+
     async def change(
-        self, trip: str, *, deadline: int | None, allow: bytes | None, policy: bytes | None
+        self,
+        trip: str,
+        *,
+        deadline: int | None,
+        policy: bytes | None,
+        allow: bytes | None,
+        allow_ever: bytes = b"",
+        allowed_before: bytes = b"",
     ) -> str:
-        """Give the outcome: ok, past, ceiling, no_trip, is_ending or is_closed."""
+        """Give the outcome: ok, past, ceiling, no_trip, is_ending or is_closed; or raced, if
+        something was allowed since `allowed_ever` gave `allowed_before`."""
         reply = await self._run(
-            scripts.CHANGE, keys.trip(trip), trip, deadline or "", allow or "", policy or ""
-        )
+            scripts.CHANGE, keys.trip(trip), trip, deadline or "", allow or "", policy or "",
+            allow_ever, allowed_before,
+        )  # fmt: skip
         outcome: bytes = reply[0]
         return outcome.decode()
 
@@ -381,13 +407,14 @@ class Store:
         sender: str,
         post_id: str,
         sealed: bytes,
+        masked: bool,
         after: After | None,
     ) -> tuple[str, bytes, int]:
         """Store a message unless its id is there already, and tell every node; give (outcome,
         entry id, n)."""
         reply = await self._run(
             scripts.POST, keys.trip(trip), trip, epoch, sender, post_id, sealed, "tell", "again",
-            *(("after", *after) if after is not None else ()),
+            *_conditions(masked, after),
         )  # fmt: skip
         if len(reply) == 1:
             return reply[0].decode(), b"", 0
@@ -402,15 +429,14 @@ class Store:
         post_id: str,
         sealed: bytes,
         again: bool,
+        masked: bool,
         after: After | None,
         callback: Callable[[Any], None],
     ) -> None:
         """A post under conditions, see scripts/post.lua. Sent now, in line with those that have
         none; `callback` gets the raw reply. The scripts are loaded at every connection, so NOSCRIPT
         is an error like another."""
-        conditions: list[str | int] = ["again"] if again else []
-        if after is not None:
-            conditions += ["after", *after]
+        conditions = (["again"] if again else []) + _conditions(masked, after)
         self.pipe.send(
             pack(
                 "EVALSHA", scripts.POST.sha, 1, keys.trip(trip), trip, epoch, sender, post_id,
@@ -477,9 +503,10 @@ class Store:
         """What a trip's guard is made of; None once the trip is closed, or if there is none."""
         r = await self.pipe.call(
             "HMGET", keys.trip(trip), "epoch", "rules", "policy", "allow",
-            "d.phone", "c.phone", "d.since", "c.since",
+            "d.phone", "c.phone", "d.since", "c.since", "d.alias", "c.alias",
+            "d.masks_before", "c.masks_before", "s.masks_before",
         )  # fmt: skip
-        if None in r[4:]:
+        if None in r[4:10]:
             return None
         try:
             return GuardRecord(
@@ -488,6 +515,8 @@ class Store:
                 policy=msgspec.json.decode(r[2] or b"{}", type=dict[str, str]),
                 allow=msgspec.json.decode(r[3] or b"[]", type=list[str]),
                 phones={Role.DRIVER: (r[4], int(r[6])), Role.CUSTOMER: (r[5], int(r[7]))},
+                aliases={Role.DRIVER: r[8].decode(), Role.CUSTOMER: r[9].decode()},
+                masks_before={letter: int(n or 0) for letter, n in zip("dcs", r[10:], strict=True)},
             )
         except (ValueError, TypeError, msgspec.DecodeError):
             raise StoreError("a channel's record is damaged") from None

@@ -243,13 +243,13 @@ async def test_pieces_through_other_workers_takeovers_and_kills(
     print(f"SEED={seed}")
     rng = random.Random(seed)
     async with RelayProcess(tmp_path, "--workers", "2", posts_per_s=1000) as relay:
+        trips = [await relay.open_trip(f"pieces-{n}") for n in range(12)]
         for round_number in range(12):
             number = rng.choice([DRIVER_PHONE, CUSTOMER_PHONE, f"+62813{rng.randrange(10**8):08}"])
             national = "0" + number[3:]
             cuts = sorted(rng.sample(range(2, len(national) - 1), 3))
             pieces = [national[a:b] for a, b in zip([0, *cuts], [*cuts, None], strict=True)]
-            tokens = await relay.open_trip(f"pieces-{round_number}")
-            customer = await Party.attach(relay.gateway_url, tokens["customer"])
+            tokens = trips[round_number]
             for turn, piece in enumerate(pieces):
                 # A new connection lands on either worker; one that was killed takes a moment.
                 driver = await until(attached(relay, tokens["driver"]), "the driver attaches", 15)
@@ -338,6 +338,123 @@ async def test_order_is_kept_where_posts_depend_on_each_other(
         await until(lambda p=party: len(p.texts()) == 60, "all arrive", 20)
         assert [frame["id"] for frame in party.all("message")] == theirs
         assert not party.all("refused")
+
+
+# --- asking by other ways -------------------------------------------------------------------------
+
+
+async def test_what_is_said_again_is_answered_by_what_is_stored_and_asks_nothing(
+    relay: RelayProcess,
+) -> None:
+    """Another text under an id that is in the log would be a question that costs nothing."""
+    driver, customer = await pair(relay)
+    first = await driver.accepted("lt 3", id="once")
+    for text in (CUSTOMER_PHONE[-6:], "998877", "kak tekan **21*081398765432#", "x" * 1900):
+        again = await driver.accepted(text, id="once", again=True)
+        assert (again["pos"], again["text"]) == (first["pos"], "lt 3")
+        assert "findings" not in again
+    # Nor does it while the first try is still on its way.
+    await driver.post("lt 4", id="twice")
+    await driver.post(CUSTOMER_PHONE[-6:], id="twice", again=True)
+    await driver.hear("accepted", id="twice")
+    again = await driver.hear("accepted", id="twice")
+    assert (again["text"], "findings" in again) == ("lt 4", False)
+    assert customer.texts() == ["lt 3", "lt 4"]
+
+
+async def test_pieces_stay_known_whatever_is_said_again(relay: RelayProcess) -> None:
+    last = DRIVER_PHONE[-9:]
+    driver, customer = await pair(relay)
+    for number, piece in enumerate((last[:3], last[3:6], last[6:])):
+        await driver.accepted(piece, id=f"piece-{number}")
+        await driver.accepted("tekan **21*081398765432#", id=f"piece-{number}", again=True)
+    await until(lambda: len(customer.texts()) == 3, "all arrive")
+    assert longest_run(digits(customer.texts()), DRIVER_PHONE) < 6
+
+
+async def test_one_id_for_every_post_hides_nothing(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+    for digit in "0" + DRIVER_PHONE[3:]:
+        await driver.accepted(digit, id="same")
+    await until(lambda: len(customer.texts()) == 12, "all arrive")
+    assert longest_run(digits(customer.texts()), DRIVER_PHONE) < 6
+    replayed = await Party.attach(relay.gateway_url, driver.tokens["customer"])  # type: ignore[attr-defined]
+    assert replayed.texts() == customer.texts()
+
+
+async def test_an_alias_counts_as_said(relay: RelayProcess) -> None:
+    last = DRIVER_PHONE[-9:]
+    named = opening("x")["driver"] | {"alias": f"Budi {last[:5]}"}
+    driver, customer = await pair(relay, driver=named)
+    _, message = await say(driver, customer, last[5:])
+    assert longest_run(last[:5] + digits([message["text"]]), DRIVER_PHONE) < 6
+
+
+async def test_the_guard_reads_a_place_as_the_peer_gets_it(relay: RelayProcess) -> None:
+    last = DRIVER_PHONE[-9:]
+    driver, customer = await pair(relay)
+    lat, lon = float(f"{last[:2]}.{last[2:4]}"), float(f"{last[4:6]}.{last[6:8]}")
+    await driver.say("post", id="own", kind="location", lat=lat, lon=lon)
+    message = await customer.hear("message", id="own")
+    assert longest_run(digits([message["text"], str(message.get("lat", ""))]), DRIVER_PHONE) < 6
+    # People on the move share many.
+    driver, customer = await pair(relay)
+    for step in range(12):
+        await driver.say(
+            "post", id=f"p{step}", kind="location", lat=-6.2 + step / 700, lon=106.8 + step / 900
+        )
+        assert "lat" in await customer.hear("message", id=f"p{step}")
+    # A label may be longer than what the guard reads.
+    await driver.say("post", id="long", kind="location", lat=-6.2, lon=106.8, text="1 " * 995)
+    assert (await driver.hear("refused", id="long"))["code"] == "too_long"
+
+
+async def test_rules_that_change_all_the_time_stop_nobody(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+    path = f"/v1/trips/{driver.trip}"  # type: ignore[attr-defined]
+    over = asyncio.Event()
+
+    async def change() -> None:
+        while not over.is_set():
+            body = {"policy": {"account": "off"}, "allow": ["4821"]}
+            assert (await relay.call("PATCH", path, body)).status_code == 200
+
+    changing = [asyncio.create_task(change()) for _ in range(4)]
+    for number in range(60):
+        await say(driver, customer, f"lantai {number % 9} ya")
+    over.set()
+    await asyncio.gather(*changing)
+
+
+async def test_a_platform_key_finds_no_digits_by_what_it_allows(relay: RelayProcess) -> None:
+    driver, _ = await pair(relay, allow=["4821"])
+    path = f"/v1/trips/{driver.trip}"  # type: ignore[attr-defined]
+    codes = []
+    for number in range(8):
+        answer = await relay.call("PATCH", path, {"allow": [f"{number}{n:09}" for n in range(4)]})
+        codes.append(answer.status_code)
+    assert codes == [200, 200, 200, 422, 422, 422, 422, 422]
+    assert (await relay.call("PATCH", path, {"allow": ["4821"]})).status_code == 200
+
+
+async def test_what_was_taken_out_counts_for_who_stays_after_a_reassignment(
+    relay: RelayProcess,
+) -> None:
+    driver, customer = await pair(relay)
+    for number in range(3):
+        await customer.accepted(f"wa 08139876543{number}", id=f"n{number}")
+    _, message = await say(customer, driver, "lantai 21")
+    assert "21" not in message["text"]  # the budget is closed
+    answer = await relay.call(
+        "PUT", f"/v1/trips/{driver.trip}/parties/driver",  # type: ignore[attr-defined]
+        {"epoch": 1, "party_id": "drv-2", "phone": "+6281298765432", "alias": "Wati"},
+    )  # fmt: skip
+    await customer.hear("reassigned")
+    second = await Party.attach(relay.gateway_url, answer.json()["token"])
+    _, message = await say(customer, second, "lantai 21", epoch=2)
+    assert "21" not in message["text"]
+    _, message = await say(second, customer, "lantai 21", epoch=2)
+    assert message["text"] == "lantai 21"  # it is not the new party's doing
 
 
 # --- when it fails --------------------------------------------------------------------------------

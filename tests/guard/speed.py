@@ -220,6 +220,15 @@ def reference_s() -> float:
     return cpu_s(work, 7)
 
 
+def least_ratio(seconds: Callable[[], float], rounds: int = ROUNDS) -> tuple[float, float]:
+    """The least ratio to the reference of a time that is measured right after it, and that time.
+
+    Side by side, because a shared machine is now faster and now slower.
+    """
+    measured = [(reference_s(), seconds()) for _ in range(rounds)]
+    return min((took / reference, took) for reference, took in measured)
+
+
 def with_sets(text: str) -> bool:
     """The first look as it would be without an automaton, for comparison."""
     row = text.encode("ascii", "replace").translate(gate._WORDS_AND_SIGNS)

@@ -22,8 +22,8 @@ from speed import (
     full_memory,
     grown,
     hostile_ms,
+    least_ratio,
     mixed_stream,
-    reference_s,
     run_stream,
     screen_us,
 )
@@ -44,19 +44,21 @@ def test_a_clean_message_costs_next_to_nothing(show: Callable[[str], None]) -> N
     guard, memory = Guard("ID", OWN), Memory()
     messages = clean_messages()
     assert len(set(messages)) >= 500
-    median = statistics.median(screen_us(text, guard, memory, 30) for text in messages)
-    reference = reference_s()
-    show(f"a clean message of ~50 characters: median {median:.2f} us (<= 5 promised)")
-    assert median / 1e6 < reference * CLEAN_OF_REFERENCE
+
+    def median_s() -> float:
+        return statistics.median(screen_us(text, guard, memory, 30) for text in messages) / 1e6
+
+    ratio, median = least_ratio(median_s)
+    show(f"a clean message of ~50 characters: median {median * 1e6:.2f} us (<= 5 promised)")
+    assert ratio < CLEAN_OF_REFERENCE
 
 
 def test_a_stream_of_trips_is_screened_fast(show: Callable[[str], None]) -> None:
     stream = mixed_stream()
     assert 0.68 < sum(not any(map(str.isdigit, text)) for text in stream) / len(stream) < 0.73
-    took = cpu_s(lambda: run_stream(stream)) / len(stream)
-    reference = reference_s()
+    ratio, took = least_ratio(lambda: cpu_s(lambda: run_stream(stream), 1) / len(stream))
     show(f"mixed stream: {1 / took:,.0f} messages/s on one core (>= 20,000 promised)")
-    assert took < reference * MESSAGE_OF_REFERENCE
+    assert ratio < MESSAGE_OF_REFERENCE
 
 
 @pytest.mark.parametrize("memory", [Memory(), MEMORY], ids=["empty", "full"])

@@ -2,15 +2,17 @@
 -- ARGV: trip, epoch, sender field, id, ciphertext, then what applies of
 --   tell: announce it to every node, for a sender that is attached nowhere;
 --   again: the id may be in the log already;
+--   masked: digits were taken out of it, which is counted beyond the end of its log;
 --   after, n, sender field, id: only if the log's last entry is this and its n-th. What the guard
 --   said of a message holds for what was said before it, and for nothing else.
 -- Returns {outcome, entry id, n, held}; outcome: stored | held | moved | epoch | no_trip | is_closed.
 -- If it was held already, n is 0 and `held` the ciphertext that lies there.
 local trip, epoch, from, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local tells, again, after
+local tells, again, masked, after
 for i = 6, #ARGV do
   if ARGV[i] == 'tell' then tells = true end
   if ARGV[i] == 'again' then again = true end
+  if ARGV[i] == 'masked' then masked = true end
   if ARGV[i] == 'after' then
     after = { n = tonumber(ARGV[i + 1]), from = ARGV[i + 2], id = ARGV[i + 3] }
     break
@@ -35,5 +37,6 @@ end
 local entry = redis.call('XADD', log, 'NOMKSTREAM', '*', 'i', id, from, ARGV[5])
 if not entry then return { 'is_closed' } end
 local n = redis.call('XLEN', log)
+if masked then redis.call('HINCRBY', KEYS[1], string.sub(from, 1, 1) .. '.masks', 1) end
 if tells then tell({ op = 'posted', trip = trip, epoch = tonumber(epoch), n = n }) end
 return { 'stored', entry, n, '' }

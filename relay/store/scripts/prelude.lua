@@ -3,10 +3,11 @@
 --
 -- The trip's record:
 --   state, reason (as the parties are told), detail (as the platform gave it), epoch,
---   requested, opened, deadline, ceiling, closed (ms), retention_s, report_window_s, policy, allow,
+--   requested, opened, deadline, ceiling, closed (ms), retention_s, report_window_s, policy, allow, allow_ever (all that was ever allowed), rules (how often these changed),
 --   messages (how many the retired logs held), messages_key (wrapped), and for each role, here d. for the driver:
 --   d.party d.alias d.locale d.phone (sealed) d.since (the epoch it came in) d.tokens ("digest=expiry ..."), d.seat
 --   ("node conn device attempt"), d.attached (ms of the last attach), d.got d.seen (positions),
+--   d.masks (how many messages had digits taken out in this epoch), d.masks_before (in those before),
 --   d.undelivered (JSON, of the last epoch that ended); of the party replaced last: gone.tokens,
 --   gone.role, gone.undelivered
 

@@ -23,6 +23,13 @@ local lost = {
 local following = int(epoch + 1)
 redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.attached', role .. '.phone',
   'd.got', 'c.got', 'd.seen', 'c.seen')
+-- What the guard has taken out of somebody's messages stays counted while that party stays; 's' is the
+-- platform.
+redis.call('HDEL', KEYS[1], role .. '.masks', role .. '.masks_before')
+for _, stays in ipairs({ PEER[role], 's' }) do
+  redis.call('HINCRBY', KEYS[1], stays .. '.masks_before', tonumber((get(trip, stays .. '.masks'))) or 0)
+  redis.call('HDEL', KEYS[1], stays .. '.masks')
+end
 local messages = retire_log(trip, epoch, tonumber(retention_s))
 redis.call('XADD', log_key(trip, following), '*', 'i', '', 'o', '')
 redis.call('HSET', KEYS[1], 'epoch', following, 'messages', messages, role .. '.party', party, role .. '.alias', alias,
