@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from .core.ids import Role
 from .guard.guard import Guard
 from .guard.policy import Policy
+from .guard.window import GONE
 from .store.store import GuardRecord, Store
 from .vault.numbers import SealedNumber, guarding
 from .vault.ring import KeyRing
@@ -42,7 +43,8 @@ async def trip_guard(
     policy = policy or Policy(record.policy)
     guard = guarding(ring, sealed, lambda numbers: _guard(record, numbers, policy))
     aliases = tuple((role.letter, alias) for role, alias in record.aliases.items())
-    return TripGuard(guard, record.rules, aliases, record.masks_before)
+    masks_before = {**record.masks_before, GONE: record.masks_gone}
+    return TripGuard(guard, record.rules, aliases, masks_before)
 
 
 def _guard(record: GuardRecord, numbers: tuple[str, ...], policy: Policy) -> Guard:

@@ -30,6 +30,8 @@ PARTY_BUDGET: Final = 100
 CHANNEL_BUDGET: Final = 140
 #: What a message with digits taken out costs.
 MASK_COST: Final = 38
+#: What such a message costs both, after its sender was replaced.
+GONE_COST: Final = 60
 #: What a place costs that is shared as coordinates: people on the move share many.
 PLACE_COST: Final = 6
 
@@ -44,9 +46,12 @@ def used(digits: int, masks: int) -> int:
     return min(PARTY_BUDGET, digits + masks * MASK_COST)
 
 
-def is_spent(mine: int, others: Iterable[int], cost: int) -> bool:
+def is_spent(mine: int, others: Iterable[int], gone: int, cost: int) -> bool:
     """Whether a message of `cost` goes beyond what a party may have delivered.
 
-    `mine` and `others` are what the parties have used.
+    `mine` and `others` are what the parties have used; `gone` how many messages of parties that
+    were replaced had digits taken out. Theirs have no bound, or who may replace parties could ask
+    without end.
     """
-    return mine + cost > PARTY_BUDGET or mine + sum(others) + cost > CHANNEL_BUDGET
+    shared = sum(others) + gone * GONE_COST
+    return mine + cost > PARTY_BUDGET or mine + shared + cost > CHANNEL_BUDGET

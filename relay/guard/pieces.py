@@ -13,7 +13,7 @@ from .numbers import Plan, phone_prefix
 from .oracle import Oracle
 from .reading import Reading
 from .tokens import DIGITS, Unit, digits_of
-from .window import WINDOW_MS, Memory, Piece, Trace
+from .window import GONE, WINDOW_MS, Memory, Piece, Trace
 
 #: Digits before a piece with which it can make a row that tells.
 _TAIL: Final = WINDOW - 1
@@ -164,5 +164,10 @@ def overspends(trace: Trace, memory: Memory, sender: str, allowed: frozenset[str
     if not cost:
         return False
     mine = used(*memory.spent_by(sender, allowed))
-    others = [used(*memory.spent_by(who, allowed)) for who in memory.senders() if who != sender]
-    return is_spent(mine, others, cost)
+    others = [
+        used(*memory.spent_by(who, allowed))
+        for who in memory.senders()
+        if who not in (sender, GONE)
+    ]
+    _, gone = memory.spent_by(GONE, allowed)
+    return is_spent(mine, others, gone, cost)

@@ -25,6 +25,8 @@ from .tokens import WEAK_WORD, digits_of
 #: What stands in a delivered text where digits were taken out, and where another contact was.
 MASK: Final = "•••"
 CONTACT_MASK: Final = "▪▪▪"
+#: The sender that stands for all parties that were replaced.
+GONE: Final = "gone"
 #: How long pieces of a foreign number, and a request for a code, are remembered.
 WINDOW_MS: Final = 10 * 60 * 1000
 #: Messages with digits that are remembered; budgets run out before.

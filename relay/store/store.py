@@ -121,7 +121,7 @@ class GuardRecord:
     """What a trip's guard is made of. `phones` are sealed, with the epoch each party came in.
 
     `masks_before`: how many messages of each sender, by its letter, had digits taken out in earlier
-    epochs.
+    epochs; `masks_gone` those of parties that were replaced.
     """
 
     epoch: int
@@ -131,6 +131,7 @@ class GuardRecord:
     phones: dict[Role, tuple[bytes, int]]
     aliases: dict[Role, str]
     masks_before: dict[str, int]
+    masks_gone: int
 
 
 class After(NamedTuple):
@@ -504,7 +505,7 @@ class Store:
         r = await self.pipe.call(
             "HMGET", keys.trip(trip), "epoch", "rules", "policy", "allow",
             "d.phone", "c.phone", "d.since", "c.since", "d.alias", "c.alias",
-            "d.masks_before", "c.masks_before", "s.masks_before",
+            "d.masks_before", "c.masks_before", "s.masks_before", "gone.masks",
         )  # fmt: skip
         if None in r[4:10]:
             return None
@@ -516,7 +517,10 @@ class Store:
                 allow=msgspec.json.decode(r[3] or b"[]", type=list[str]),
                 phones={Role.DRIVER: (r[4], int(r[6])), Role.CUSTOMER: (r[5], int(r[7]))},
                 aliases={Role.DRIVER: r[8].decode(), Role.CUSTOMER: r[9].decode()},
-                masks_before={letter: int(n or 0) for letter, n in zip("dcs", r[10:], strict=True)},
+                masks_before={
+                    letter: int(n or 0) for letter, n in zip("dcs", r[10:13], strict=True)
+                },
+                masks_gone=int(r[13] or 0),
             )
         except (ValueError, TypeError, msgspec.DecodeError):
             raise StoreError("a channel's record is damaged") from None

@@ -455,6 +455,19 @@ async def test_what_was_taken_out_counts_for_who_stays_after_a_reassignment(
     assert "21" not in message["text"]
     _, message = await say(second, customer, "lantai 21", epoch=2)
     assert message["text"] == "lantai 21"  # it is not the new party's doing
+    # But who may replace parties finds no way round either.
+    for epoch in (2, 3):
+        for number in range(2):
+            await second.accepted(f"wa 08139876543{number}", id=f"e{epoch}-{number}", epoch=epoch)
+        answer = await relay.call(
+            "PUT", f"/v1/trips/{driver.trip}/parties/driver",  # type: ignore[attr-defined]
+            {"epoch": epoch, "party_id": f"drv-{epoch + 1}", "phone": f"+628129876540{epoch}",
+             "alias": "Wati"},
+        )  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        second = await Party.attach(relay.gateway_url, answer.json()["token"])
+    accepted = await second.accepted("lantai 21", epoch=4)
+    assert "21" not in accepted["text"]
 
 
 # --- when it fails --------------------------------------------------------------------------------

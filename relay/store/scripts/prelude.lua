@@ -9,7 +9,7 @@
 --   ("node conn device attempt"), d.attached (ms of the last attach), d.got d.seen (positions),
 --   d.masks (how many messages had digits taken out in this epoch), d.masks_before (in those before),
 --   d.undelivered (JSON, of the last epoch that ended); of the party replaced last: gone.tokens,
---   gone.role, gone.undelivered
+--   gone.role, gone.undelivered; of all that were replaced: gone.masks
 
 local ROLES = { 'd', 'c' }
 local PEER = { d = 'c', c = 'd' }

@@ -24,7 +24,10 @@ local following = int(epoch + 1)
 redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.attached', role .. '.phone',
   'd.got', 'c.got', 'd.seen', 'c.seen')
 -- What the guard has taken out of somebody's messages stays counted while that party stays; 's' is the
--- platform.
+-- platform. Of who leaves a little stays counted for the channel, or reassigning would be a way round.
+local masks, masks_before = get(trip, role .. '.masks', role .. '.masks_before')
+redis.call('HINCRBY', KEYS[1], 'gone.masks',
+  math.min(2, (tonumber(masks) or 0) + (tonumber(masks_before) or 0)))
 redis.call('HDEL', KEYS[1], role .. '.masks', role .. '.masks_before')
 for _, stays in ipairs({ PEER[role], 's' }) do
   redis.call('HINCRBY', KEYS[1], stays .. '.masks_before', tonumber((get(trip, stays .. '.masks'))) or 0)
