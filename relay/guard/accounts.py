@@ -18,7 +18,9 @@ _BANK: Final = phrases(
     id="rek~ rekening~ norek~ no_rek bank banknya briva va virtual_account tf transfer* trf "
     "gopay~ go-pay ovo dana shopeepay spay linkaja sakuku isaku",
     ms="akaun tng duitnow touch_n_go",
-    en="acc account acct a/c acc_no paynow",
+    cards="nomor_kartu no_kartu kartu_kredit kartu_debit kartu_atm card_number card_no topup "
+    "top_up isi_saldo va",
+    en="acc account acct a/c acc_no acc_number paynow wire remit deposit",
     tl="gcash maya paymaya",
     vi="momo stk tai_khoan tk",
     th="บัญชี ธนาคาร โอน พร้อมเพย์ promptpay",
@@ -38,7 +40,9 @@ _NAMED: Final = phrases(
     vi="ten chu_tai_khoan",
     th="ชื่อ",
 )
-_ROUND: Final = re.compile(r"\d{1,3}(?:[. ]\d{3})+|[1-9]\d{0,3}0{4,}")
+#: Round amounts, one or several: "50.000", "50000 + 5000".
+_AMOUNT: Final = r"(?:\d{1,3}(?:[. ]\d{3})+|[1-9]\d{0,3}0{2,})"
+_ROUND: Final = re.compile(rf"{_AMOUNT}(?:\s?[+&,/-]\s?{_AMOUNT})*")
 #: Letters or a slash right before the digits: they are part of an id.
 _LABEL: Final = re.compile(r"[a-z/#][-_]?\Z")
 _BEFORE, _AFTER = 28, 4

@@ -13,7 +13,7 @@ message with digits taken out costs more than a third of the budget: the third o
 
 Beyond the budget, all digits of a party are taken out alike, those the platform has declared
 excepted. The budget of both together is a little larger than one's, for those who work together,
-and what one has spent never takes all of it from the other.
+and what one has spent never takes all of it from the other; but a third yes closes it for both.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ WINDOW: Final = 6
 _ROW: Final = 4
 #: Digits for a party, and for both; normal talk about a pickup stays below.
 PARTY_BUDGET: Final = 100
-CHANNEL_BUDGET: Final = 140
+CHANNEL_BUDGET: Final = 130
 #: What a message with digits taken out costs.
-MASK_COST: Final = 38
+MASK_COST: Final = 44
 #: What such a message costs both, after its sender was replaced.
-GONE_COST: Final = 60
+GONE_COST: Final = 66
 #: What a place costs that is shared as coordinates: people on the move share many.
 PLACE_COST: Final = 6
 

@@ -22,11 +22,16 @@ _SLASH: Final = r"""(?:
   | \s* (?:[\[(]\s*)? (?: slash | garis\s?miring | miring | garing | sles | gm | gach\scheo | ทับ )
     (?:\s*[\])])? \s*
 )"""
-_AT: Final = r"""(?:
+#: What the sign is likened to, after "a": a snail, a curl, a circle.
+_CURL: Final = (
+    r"(?:keong|cong|ong|bulat|bunder|bundar|keriting|kriting|muter|melingkar|lingkaran|siput|ekor"
+    r"|kribo)"
+)
+_AT: Final = rf"""(?:
     \s* @ \s*
-  | \s* [\[({<] \s* (?: at | et | a | @ | add ) \s* [\])}>] \s*
-  | \s+ (?: at | et | ad | a\skeong | akeong | keong | a-keong | arroba | a\scong | acong | a\stron
-      | แอท | แอด | a\sbulat | a\sbunder ) \s+
+  | \s* [\[({{<] \s* (?: at | et | a | @ | add ) \s* [\])}}>] \s*
+  | [\s_*-]+ (?: a[\s-]?{_CURL} | keong ) [\s_*-]+
+  | \s+ (?: at | et | ad | arroba | alias | a\stron | แอท | แอด ) \s+
   | \s* [_*-]+ (?: at | et ) [_*-]+ \s*
 )"""
 
@@ -67,6 +72,39 @@ _HOSTS: Final = words(
 )
 #: So short that what follows must show that a host is meant.
 _SHORT_HOSTS: Final = words("t.me s.id t.co x.com m.me t.ly")
+#: How letters are called, for those who spell a host: "te titik em e".
+_LETTER_NAMES: Final = {
+    "a": "a|ei", "b": "b|be|bi|bee", "e": "e|i|ee", "f": "f|ef", "i": "i|ai", "l": "l|el",
+    "m": "m|em", "o": "o", "r": "r|er|ar", "s": "s|es", "t": "t|te|ti|tee",
+    "w": "w|we|wei|double\\s?y?u|dabel\\s?[uy]u?|dobel\\s?[uyw]e?u?", "y": "y|ye|way|wai|why",
+    ".": r"[.,]|titik|dot|ttk|tik|point|tuldok|cham|\(dot\)|\[dot\]",
+}  # fmt: skip
+
+
+def _spelt_out(host: str) -> str:
+    """A host of which each letter may be called by its name."""
+    return r"[\s-]{0,2}".join(rf"(?:{_LETTER_NAMES[char]})" for char in host)
+
+
+_SPELT_HOST: Final = re.compile(
+    rf"""
+    (?<![a-z0-9]) (?: {"|".join(map(_spelt_out, words("wa.me t.me m.me bit.ly fb.me")))} )
+    (?![a-z0-9]) (?: {_SLASH} | \s ) [+@]? [a-z0-9._+]{{3,}}
+    """,
+    re.VERBOSE,
+)
+#: The host without its dot, and a number after it.
+_NO_DOT: Final = re.compile(
+    rf"""
+      (?<![a-z0-9]) wa \s? me {_SLASH}? \s? \+? [\d•]{{3,}}
+    | (?<![a-z0-9])
+      (?: (?: wa | t | m | fb | ig | line | zalo | telegram ) [\s'"`*_~;:-]{{1,2}} me
+        | (?: bit | cutt ) [\s'"`*_~;:-]{{1,2}} ly | (?: lin | linktr ) [\s'"`*_~;:-]{{1,2}} ee
+        | s [\s'"`*_~;:-]{{1,2}} id )
+      {_SLASH} [@+]? [a-z0-9._]{{3,}}
+    """,
+    re.VERBOSE,
+)
 _LINK_TO_A_PERSON: Final = re.compile(
     rf"""
     (?<![a-z0-9@])
@@ -107,18 +145,25 @@ _HOST_AND_PATH: Final = re.compile(
     """,
     re.VERBOSE,
 )
+#: What makes "warung dot com" the name of a shop.
+_SHOP: Final = (
+    r"(?:cafe|kafe|coffee|kopi|resto|restoran|mart|cell|celluler|net|warnet|laundry|bakery|hotel"
+    r"|kost|salon)"
+)
 _HOST_ALONE: Final = re.compile(
     rf"""
-      (?<![a-z0-9@.]) [a-z][a-z0-9-]{{2,40}} (?: \.[a-z0-9-]{{2,30}} )?
+      (?<![a-z0-9@.]) (?<!toko\s) (?<!warnet\s) (?<!kedai\s)
+      [a-z][a-z0-9-]{{2,40}} (?: \.[a-z0-9-]{{2,30}} )?
       (?: \. {_CLEAR_ENDING}
         | \s?
           (?: [\[({{]\s?(?:dot|titik|\.)\s?[\])}}]
             | (?<![a-z])(?:dot|titik|ttk|cham|tuldok)(?![a-z]) )
           \s? (?: com | net | org | id | co | me | example | xyz | link | ee )
       )
-      (?![a-z0-9.-]*@) (?![a-z0-9])
+      (?![a-z0-9.-]*@) (?![a-z0-9]) (?! \s {_SHOP} (?![a-z]) )
     | (?<![a-z]) www [ .] [a-z0-9-]{{3,40}} [ .] [a-z]{{2,10}} (?![a-z])
-    | (?<![a-z]) (?: linktree | linktr\see | linktre ) \s [a-z0-9._]{{4,30}}
+    | (?<![a-z]) (?: linktree | linktr\see | linktre )
+      (?: \s (?: kami | saya | ku | my | nya | aku ) )? \s (?: [/:] \s )? [a-z0-9._]{{4,30}}
     """,
     re.VERBOSE,
 )
@@ -136,10 +181,16 @@ _MAP: Final = re.compile(
 
 _MAIL_HOST: Final = (
     r"(?:g\s?mail|gmai1|gimel|jimel|yahoo|ymail|hotmail|outlook|icloud|rocketmail"
-    r"|protonmail|proton)"
+    r"|protonmail|proton|จีเมล์?|ฮอตเมล|ยาฮู|เอาทลุค)"
 )
 _MAIL_ENDING: Final = (
-    r"(?:com|c[o0]m|kom|co|net|org|id|my|ph|th|vn|sg|ac|edu|go|gov|web|info|biz|me|io|cim|con)"
+    r"(?:com|c[o0]m|kom|คอม|co|net|org|id|my|ph|th|vn|sg|ac|edu|go|gov|web|info|biz|me|io|cim|con)"
+)
+#: What stands between a name and its at-sign in words: "abis itu a keong abis itu gmail".
+_THEN: Final = (
+    r"(?: \s? ,? \s? (?: terus | trus | trs | lalu | abis\situ | habis\situ | abis | kemudian"
+    r" | then | and\sthen | pakai | pake | with | using"
+    r" | tapos | banjur | teras | roi | pastu | lepas\stu ) )?"
 )
 _NAME: Final = r"[a-z0-9][a-z0-9%+']{0,30}"
 _NAMES: Final = rf"""
@@ -157,7 +208,7 @@ _PLAIN_ADDRESS: Final = re.compile(
 )
 _ADDRESS_IN_WORDS: Final = re.compile(
     rf"""
-    {_NAMES} {_AT} [a-z0-9][a-z0-9 -]{{0,30}}?
+    {_NAMES} {_THEN} {_AT} {_THEN} [a-z0-9][a-z0-9 -]{{0,30}}?
     (?: {_DOT} [a-z0-9-]{{1,20}} ){{0,2}}? {_DOT} {_MAIL_ENDING}
     (?: {_DOT} (?: id | my | th | vn | ph | sg | uk | au | jp ) )? (?![a-z0-9])
     """,
@@ -165,8 +216,19 @@ _ADDRESS_IN_WORDS: Final = re.compile(
 )
 _NAME_AT_PROVIDER: Final = re.compile(
     rf"""
-    {_NAMES} (?: {_AT}\s* | \s+ ) {_MAIL_HOST} (?![a-z])
+    {_NAMES} {_THEN}
+    (?: {_AT}\s* | \s? [\#*&] \s? | \s+ (?: alias \s+ )? )
+    {_THEN} \s? {_MAIL_HOST} (?![a-z])
     (?: (?: {_DOT} | \s+ ) {_MAIL_ENDING} (?![a-z]) (?: {_DOT} id )? )?
+    """,
+    re.VERBOSE,
+)
+_SIGNED_NAME_ON_PROVIDER: Final = re.compile(
+    rf"""
+    (?<![a-z0-9]) [a-z0-9]+
+    (?: \s (?: titik | dot | ttk | underscore | garis\sbawah | strip | cham | tuldok )
+      \s [a-z0-9]+ )+
+    \s (?: di | pada | sa | on | in | nang | ing ) \s {_MAIL_HOST} (?![a-z])
     """,
     re.VERBOSE,
 )
@@ -178,6 +240,28 @@ _SAID_TO_BE_MAIL: Final = re.compile(
       ( (?: [a-z0-9._-]+ \s ){{1,5}}? {_ON}? \s? {_SPELT_PROVIDER} (?: {_DOT} {_MAIL_ENDING} )? )
     | ( (?: [a-z0-9]+ \s ){{1,3}} \d+ \s {_ON} \s {_SPELT_PROVIDER} )
     | ( [a-z] (?: [ .][a-z0-9] ){{2,30}}+ \s?@\s? {_SPELT_PROVIDER} (?: {_DOT} c[ .]?o[ .]?m )? )
+    """,
+    re.VERBOSE,
+)
+#: How a name that was just told is written.
+_HOW_SPELT: Final = (
+    r"(?: (?:huruf\s)? (?:semua\s)? (?:huruf\s)? kecil"
+    r" | (?:tanpa|ga\spake|gak\spake|nggak\spakai|no)\sspasi | no\sspaces?"
+    r" | all\s(?:lower|small) | lower\s?case | tanpa\stitik | disambung | digabung | nyambung )"
+)
+#: "my gmail is name88": what follows has a digit or a sign in it.
+_NAME_AFTER_PROVIDER: Final = re.compile(
+    rf"""
+    (?<![a-z0-9@]) (?: {_MAIL_HOST} | e-?mail | imel | surel | emel ) (?: ku | nya | q | ne | na )?
+    (?: \s (?: saya | sy | aku | aq | ku | q | gue | my | is | gw | gua | ko | abdi | kula | nama
+      | namanya
+      | id      | yaitu | the | saye ) | \s? [:=] ){{1,3}} \s?
+    (
+        [a-z][a-z._]+ \d[a-z0-9._]*
+      | [a-z0-9]+ [._] [a-z0-9._]+
+      | [a-z]{{6,30}} (?= [\s,(]+ {_HOW_SPELT} )
+    )
+    (?![a-z0-9@])
     """,
     re.VERBOSE,
 )
@@ -193,12 +277,15 @@ _WORD_END: Final = re.compile(r"[\s@]")
 #: Without one of these no address is looked for.
 _MAIL_HINT: Final = re.compile(
     r"""
-    mail | gimel | yahoo | hoo | outlook | icloud | imel | surel | @ | แอ[ทด] | [\[({]a
+    mail | gimel | yahoo | hoo | outlook | icloud | imel | surel | @ | แอ[ทด]
+    | keriting | muter | bu[ln][ad] | [\[({]a
     | (?<![a-z]) (?: at | et | keong | acong | cong ) (?![a-z])
     """,
     re.VERBOSE,
 )
-_PROVIDER_HINT: Final = re.compile(r"mail|gmai|gimel|jimel|yahoo|outlook|icloud|proton")
+_PROVIDER_HINT: Final = re.compile(
+    r"mail|gmai|gimel|jimel|yahoo|outlook|icloud|proton|จีเม|ฮอตเม|ยาฮู"
+)
 
 
 class Contact(NamedTuple):
@@ -213,6 +300,8 @@ class Contact(NamedTuple):
 #: The forms of links, and signs of which each form holds one.
 _LINKS: Final = (
     (_LINK_TO_A_PERSON, "host", ("",)),
+    (_SPELT_HOST, "spelt", ("e", "y", "i")),
+    (_NO_DOT, "host", ("me", "ly", "ee", "id")),
     (_SCHEME, "scheme", (":", "www")),
     (_HOST_AND_PATH, "path", ("/",)),
     (_HOST_ALONE, "bare", ("",)),
@@ -239,7 +328,11 @@ def _addresses(folded: str) -> Iterator[Contact]:
         yield Contact("email", *match.span(match.lastindex or 0), "said")
     for match in _ADDRESS_IN_WORDS.finditer(folded):
         yield Contact("email", *match.span(), "words")
+    for match in _NAME_AFTER_PROVIDER.finditer(folded):
+        yield Contact("email", *match.span(1), "said")
     if _PROVIDER_HINT.search(folded):
+        for match in _SIGNED_NAME_ON_PROVIDER.finditer(folded):
+            yield Contact("email", *match.span(), "said")
         for match in _NAME_AT_PROVIDER.finditer(folded):
             if _WORD_END.split(match.group(), maxsplit=1)[0] not in _NO_NAMES:
                 yield Contact("email", *match.span(), "provider")

@@ -52,6 +52,7 @@ _FROM_A_DIGIT: Final = {
     "day first, glued": rf"(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2]){_YEAR}(?!\d)",
     "year first, glued": rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)",
     "coordinate": r"(?<!\.)(?:\d{1,2}|1[0-7]\d)\.\d{4,}(?!\d)",
+    "part": r"(?<![^\n])\d\s?/\s?\d(?=\s\d{3})",
     "how many digits": r"(?<![.,])\d\s?(?:digit|angka|lagi|terakhir|nomor|dulu)(?![a-z])",
 }
 _FROM_A_LETTER: Final = {
@@ -60,20 +61,35 @@ _FROM_A_LETTER: Final = {
     "plate, glued": r"[a-z]{1,2}[1-9]\d{2,3}[a-z]{2,3}(?![a-z0-9])",
     "flight": rf"{_AIRLINE}[ -]?[1-9]\d{{2,3}}(?!\d)",
     "neighbourhood": (
-        r"rt[\s.:/]{0,3}(?:rw[\s.:]{0,2})?\d{1,3}[\s.,/]{0,3}(?:rw[\s.:]{0,2})?\d{1,3}(?!\d)"
+        r"rt[\s.:/]{0,3}(?:rw[\s.:]{0,2})?\d{1,3}"
+        r"(?:[\s.,/]{1,3}\d{1,3}|[\s.,/]{0,3}rw[\s.:]{0,2}\d{1,3})(?!\d)"
     ),
     "part": r"(?:bag|bagian|part|ke|sesi|step)[- ]?\d(?![a-z0-9])",
+    "how many digits": (
+        r"(?:satu|dua|tiga|empat|lima|enam|tujuh|delapan|two|three|four|five|six|eight)\s"
+        r"(?:digit|angka|nomor|digits|numbers)(?:nya)?\s"
+        r"(?:awal|depan|pertama|terakhir|belakang|akhir|tengah|lagi)(?:nya)?(?![a-z])"
+        r"|(?:first|last|next|middle)\s(?:two|three|four|five|six)(?![a-z])"
+        r"|(?:dua|tiga|empat|lima)\s(?:pertama|terakhir)(?![a-z])"
+        r"|(?:part|bagian|bag)\s(?:one|two|three|four|satu|dua|tiga|empat)(?![a-z])"
+    ),
+    "postcode": r"(?:kode\s?pos|pos|postcode|zip)\s\d{5}(?!\d)",
     "order id": r"[a-z]{1,3}-\d{6,8}-\d{3,8}(?!\d)",
 }
 _FROM_A_SIGN: Final = {
     "price": r"(?<![a-z0-9])[$₱฿₫]\s?\d[\d.,]{0,13}",
     "unit in a tower": r"\#\d{2}-\d{1,5}(?!\d)",
-    "part of": r"[\[(]\d\s?/\s?\d[\])]",
+    "part of": r"[\[(]\d(?:\s?/\s?\d)?[\])]",
 }
 _HARD: Final = re.compile(
     rf"(?<!\d)(?=\d)(?:{'|'.join(_FROM_A_DIGIT.values())})"
-    rf"|(?<![a-z0-9])(?=[a-z]{{1,7}}[^a-z\d]{{0,2}}\d|rt)(?:{'|'.join(_FROM_A_LETTER.values())})"
+    rf"|(?<![a-z0-9])(?=[a-z]{{1,7}}[^a-z\d]{{0,2}}\d|rt|[a-z]{{3,7}}\s[dantfopse])(?:{'|'.join(_FROM_A_LETTER.values())})"
     rf"|(?=[$₱฿₫#\[(])(?:{'|'.join(_FROM_A_SIGN.values())})"
+)
+
+#: Without one of them, number words have no context.
+_HOW_MANY: Final = re.compile(
+    "angka|digit|nomor|number|first|last|next|middle|pertama|terakhir|part|bag"
 )
 
 _PLACES: Final = _any(
@@ -122,7 +138,7 @@ def is_explained(unit: Unit, context: int) -> bool:
 def contexts_of(folded: str, units: list[Unit]) -> list[int]:
     """For each unit 0, `SOFT` or `HARD`."""
     out = [0] * len(units)
-    if not any(unit.kind == DIGITS for unit in units):
+    if not any(unit.kind == DIGITS for unit in units) and not _HOW_MANY.search(folded):
         return out
     for pattern, level in ((_HARD, HARD), (_SOFT, SOFT)):
         if all(out):

@@ -81,11 +81,13 @@ def _spaced(words: Iterable[bytes]) -> set[bytes]:
     return {b" %b " % word for word in words}
 
 
+_VIETNAMESE_WORDS: Final = [word for word in VIETNAMESE if len(word) > 2]
 _DIGIT_WORDS: Final = [word for word in STRONG if len(word) > 2]
 #: Reason enough to look closer.
 _SURE: Final = {
     *_spaced(_TRIGGERS),
     *((first + second).encode() for first, second in product(_DIGIT_WORDS, repeat=2)),
+    *((first + second).encode() for first, second in product(_VIETNAMESE_WORDS, repeat=2)),
 }
 #: What a word that is stretched, or spelt letter by letter, has in it.
 _DISTORTED: Final = {

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from .lexicon import FILLERS
-from .phrases import pattern_of
+from .phrases import pattern_of, phrases
 from .vocabulary import words
 
 #: Platforms, and words that announce a name on one.
-_CUE: Final = (
+_PLATFORM: Final = (
     r"(?:"
     + pattern_of(
         platforms="ig~ i.g i_g igq igmu igque iggue insta~ inst instagram~ instagrem insta_gram "
@@ -19,13 +19,31 @@ _CUE: Final = (
         "fbq efbe pesbuk facebok tiktok~ tik_tok top_tok twitter~ twiter twt discord~ dc kakao~ "
         "kakaotalk kakao_talk zalo~ viber~ skype~ snapchat~ snap bigo bigo_live michat~ threads "
         "messenger youtube~ yutub~ yt bbm pin_bb linkedin",
-        labels="username~ uname usn user_name user~ user_id userid medsos~ sosmed~ handle~ akun~ "
-        "akunq nickname",
     )
-    + r"(?!_)|(?:ไอดี\s?)?ไลน์?|ไอดี|เฟส(?:บุ[๊]?[คก])?|ไอจี|เทเลแกรม|ทวิต|ติ๊กตอก|อินสตา)"
+    + r"(?!_)|[📷📸]|(?:ไอดี\s?)?ไลน์?|ไอดี|เฟส(?:บุ[๊]?[คก])?|ไอจี|เทเลแกรม|ทวิต|ติ๊กตอก|อินสตา)"
 )
-_CUES: Final = re.compile(_CUE)
-_CAMERA: Final = re.compile("[📷📸]")
+_LABEL: Final = pattern_of(
+    labels="username~ uname usn user_name user~ user_id userid medsos~ sosmed~ handle~ nickname"
+)
+#: An account can be the trip's own, so what follows must look like a handle.
+_ACCOUNT: Final = pattern_of(accounts="akun~ akunq")
+_CUE: Final = rf"(?:{_PLATFORM}|{_LABEL}(?!_))"
+_CUES: Final = re.compile(rf"{_CUE}|{_ACCOUNT}(?!_)")
+#: What hints at a platform: beside it only a name that can't be a word is taken for one.
+_HINTS: Final = re.compile(
+    pattern_of(
+        described="kamera burung_biru pesawat_kertas app_foto app_biru kotak_ungu paper_plane "
+        "camera_app photo_app blue_bird_app",
+        misspelt="1g eg 1nsta t3le f b t_g i_g",
+        shops="shopee~ tokped tokopedia carousell lazada bukalapak olx",
+        others="bbm pin_bbm snap path reddit lemon8 tantan tinder bumble litmatch steam psn roblox "
+        "soundcloud spotify strava github garena free_fire mlbb social socmed",
+        named="namaku punyaku punya_saya punyaku punyanya nama_saya nama_aku nama_pengguna "
+        "nama_ku my_name my_user ang_pangalan_ko panggil_saya follow folow follback add search "
+        "cari~ goleki milarian hanapin tim ten_toi id_saya id_aku id_ku my_id akaun~ profil~ "
+        "profile~ nick~ mention tag dm kepoin stalk nama_tokonya lookup",
+    )
+)
 _DIGITS_AS_LETTERS: Final = str.maketrans("013457", "oieast")
 _LEET_WORD: Final = re.compile(r"(?<![a-z0-9])(?=[a-z]*[0-9])[a-z0-9]{3,9}(?![a-z0-9])")
 _MAX_CUES: Final = 4
@@ -40,37 +58,67 @@ _MARKED_NAME: Final = re.compile(
         | [a-z][a-z]+ [0-9] [a-z0-9._]*                 # budi88
         | [a-z0-9]+ _ [a-z0-9._]+                       # 88_budi
         | [a-z]{4,} \# \d{4}                            # budi#1234
+      | (?=[a-f]*\d)(?=\d*[a-f]) [0-9a-f]{8}          # 5a7c91e2, a pin
         | [a-z]+ (?: \s?[._]\s? [a-z0-9]+ )* [._] [a-z0-9]+
       )
       (?![a-z0-9@])
     """,
     re.VERBOSE,
 )
+#: Of those, what stands for itself beside a mere hint; a dot may have lost its space.
+_UNMISTAKABLE: Final = re.compile(
+    r"""
+    (?<![a-z0-9._])
+    (?: [a-z0-9.]{2,30}+ _ [a-z0-9._]{2,30}           # dede_kopling
+      | [a-z0-9]{1,30} (?: \. [a-z0-9]{1,30} ){2,4} (?<! \.com | .\.id )   # tomi.dasi.kupu
+      | [a-z]{3,30} \.? [0-9]{2,30} [a-z0-9]*         # rina99
+      | [a-z]{4,30} \# \d{4}
+    )
+    """,
+    re.VERBOSE,
+)
+#: A name letter by letter: "m a w a r 2 0", "t-i-n-u-l".
+_SPELT_NAME: Final = re.compile(
+    r"(?<![a-z0-9])[a-z0-9]([ .\-])(?:[a-z0-9_.]\1){3,28}[a-z0-9](?![a-z0-9])"
+)
+_QUOTED_NAME: Final = re.compile(r"[\"']([a-z0-9][a-z0-9._ ]{2,38}[a-z0-9])[\"']")
 _SIGN: Final = (
     r"(?:titik|dot|garis\s(?:bawah|ngisor|handap)|underscore|under\sscore|underskor|gach\sduoi"
     r"|strip|cham|tuldok)"
 )
 #: The same with its signs in words: "budi garis bawah ojek".
-_SPOKEN_NAME: Final = re.compile(rf"[a-z0-9]+\s{_SIGN}\s[a-z0-9]+(?:\s(?:{_SIGN}|[a-z0-9]+))*")
+_SPOKEN_NAME: Final = re.compile(
+    rf"(?<![a-z0-9])[a-z0-9]{{1,30}}+\s{_SIGN}\s[a-z0-9]+(?:\s(?:{_SIGN}|[a-z0-9]+))*"
+)
 _HYPHENED_NAME: Final = re.compile(r"(?<![a-z0-9])[a-z]{3,}-[a-z]{4,}(?![a-z0-9])")
 #: How far from a cue, in characters, such a name may stand.
-_REACH, _HYPHEN_REACH = 42, 12
+_REACH, _HYPHEN_REACH, _QUOTED_REACH, _HINT_REACH = 60, 12, 24, 32
+_MARKED: Final = (
+    (_MARKED_NAME, "near", _REACH),
+    (_SPOKEN_NAME, "spoken", _REACH),
+    (_SPELT_NAME, "spelt", _REACH),
+    (_QUOTED_NAME, "quoted", _QUOTED_REACH),
+    (_HYPHENED_NAME, "hyphen", _HYPHEN_REACH),
+)
 
 #: What may stand between a platform and a name that looks like any word.
 _OWNER: Final = pattern_of(
-    id="id saya sy aku ku q gue gw nya itu kita kami akun acc acct nama namanya namaku abang",
-    jv="kulo kula jenenge jeneng",
-    su="abdi aing ngaranna na",
-    en="my is account name named under as handle username uname usn user live by",
-    ms="awak",
-    tl="ko mo",
+    id="id saya sy aku aq ku q gue gw gua ane nya itu kita kami akun acc acct nama namanya namaku "
+    "abang dengan_nama atas_nama pakai_nama pake_nama kasih_nama yaitu yakni adalah tu",
+    jv="kulo kula jenenge jeneng jenengku",
+    su="abdi aing urang ngaranna ngaran nami namina na",
+    en="my is account name named under as handle username uname usn user live by the id with_name "
+    "with_the_name it's its called goes_by",
+    ms="awak saye akaun",
+    tl="ko mo po ko_po ko_ay nyo ay",
     vi="ten la em anh toi minh",
     th="ผม คือ ชื่อ เรา พี่",
 )
 _SEEK: Final = pattern_of(
-    id="cari cari_aja cari_di nama akun ketik id",
-    jv="golek goleki jeneng",
-    su="milarian ngaran nami",
+    id="cari cari_aja cari_saja cari_saya cariin cari_di search_di search_aja ketik_di nama akun "
+    "ketik id follow_di add_di",
+    jv="golek goleki goleki_nang golek_nang jeneng",
+    su="milarian pilari milarian_di pilari_di milarian_dina ngaran nami",
     en="search find find_me find_me_on add add_me add_me_on follow follow_me follow_me_on name "
     "account username dm look_up",
     tl="hanapin search_mo search_mo_sa",
@@ -81,12 +129,14 @@ _TITLE: Final = r"(?:(?:kak|mas|mbak|mba|bang|pak|bu|om|tante|abang|ka)\s)?"
 _NAME: Final = rf"{_TITLE}([a-z0-9._]{{3,30}}(?:\s[a-z0-9._]{{3,20}}){{0,3}})"
 _GAP: Final = r"[\s:=]+"
 
-_OWNED: Final = re.compile(rf"{_CUE}(?:{_GAP}{_OWNER})+[\s:=\"'(]+{_NAME}")
+_OWNED: Final = re.compile(rf"{_CUE}(?:(?:{_GAP}|(?<=[\u0e00-\u0e7f])){_OWNER})+[\s:=\"'(]+{_NAME}")
 _SUFFIXED: Final = re.compile(
     r"(?<![a-z])(?:ig|insta|instagram|telegram|tele|line|wechat|facebook|fb|tiktok|twitter"
     rf"|username|user|medsos|sosmed|signal)(?:ku|nya|ne|na|e|q){_GAP}{_NAME}"
 )
-_SOUGHT: Final = re.compile(rf"{_SEEK}\s+{_CUE}{_GAP}(?:{_OWNER}{_GAP})*{_NAME}")
+#: What may follow "look it up on facebook": a particle, a comma.
+_JUST: Final = r"(?:\s(?:weh|we|aja|aj|ae|wae|saja|je|lang|na|deh|ya|nhe))?\s?,?"
+_SOUGHT: Final = re.compile(rf"{_SEEK}\s+{_CUE}{_JUST}[\s:=\"']+(?:{_OWNER}{_GAP})*{_NAME}")
 _LABELLED: Final = re.compile(
     rf"(?:{_CUE}|(?<![a-z])(?:id|eg|wa|x|sc|signal))(?:\s(?:id|saya|ku|my))?\s*[:=]\s*@?\s?{_NAME}"
 )
@@ -94,7 +144,7 @@ _BESIDE: Final = re.compile(
     rf"{_CUE}\)?\s+(?:handle\s|live\s)?(?:\(\w+\)\s)?([a-z]{{7,30}})(?![a-z])"
 )
 _PERSON: Final = re.compile(
-    rf"(?:facebook|fb|เฟส)\s+{_TITLE}((?:[a-z]{{2,12}}\s){{1,3}}[a-z]{{2,12}})(?![a-z])"
+    rf"(?:facebook|fb|efbe|pesbuk|เฟส)\s+{_TITLE}((?:[a-z]{{2,12}}\s){{1,3}}[a-z]{{2,12}})(?![a-z])"
 )
 _FOUND_THERE: Final = re.compile(
     r"(?:cari|search|follow|namanya|namaku|nama|ketik|find|add)\s(?:aja\s|saya\s|nama\s)*"
@@ -103,12 +153,38 @@ _FOUND_THERE: Final = re.compile(
 _PERSON_THERE: Final = re.compile(
     rf"(?:nama(?:ku|nya)?|name)\s(?:\w+\s)?(?:di|on|sa|nang|ing)\s{_CUE}\s{_NAME}"
 )
+#: "ig: joki thirteen underscore underscore": names whose signs are words.
+_SPOKEN_THERE: Final = re.compile(
+    rf"{_CUE}[a-z]{{0,2}}{_GAP}(?:at\s|{_OWNER}{_GAP})*((?:[a-z0-9]+\s){{1,4}}{_SIGN}(?:\s(?:{_SIGN}|[a-z0-9]+))*)"
+)
+#: "add me on fb, first and family name".
+_ADDED_THERE: Final = re.compile(
+    rf"{_SEEK}(?:\s\w+){{0,4}}?\s(?:sa|di|on|in|nang|ing|dina)\s{_CUE}{_JUST}[,:\"']\s?"
+    rf"{_TITLE}([a-z]{{3,20}}\s[a-z]{{3,20}}(?:\s[a-z]{{3,20}}){{0,2}})"
+)
+#: "it's on telegram, all in small letters: name", "michat, the name there is ..."
+_NAMED_LATER: Final = re.compile(
+    rf"{_PLATFORM}[a-z\s,]{{0,32}}?(?:\s(?:nama|user|username|id)(?:nya|ku|ne)\s?[:=]?\s|:\s?)"
+    r"([a-z][a-z0-9._]{5,30})(?![a-z0-9@._/])"
+)
+_LOOKED_UP: Final = re.compile(
+    rf"{_PLATFORM}\s?[-:,>]+\s?(?:search|cari|ketik|find|add|look\sup)\s{_NAME}"
+)
 _RULES: Final = (
+    (_LOOKED_UP, "sought"),
+    (_NAMED_LATER, "labelled"),
+    (_SPOKEN_THERE, "spoken"), (_ADDED_THERE, "sought"),
     (_OWNED, "owned"), (_SUFFIXED, "owned"), (_SOUGHT, "sought"), (_LABELLED, "labelled"),
     (_FOUND_THERE, "sought"), (_BESIDE, "beside"), (_PERSON, "person"), (_PERSON_THERE, "person"),
 )  # fmt: skip
 
-_AT_NAME: Final = re.compile(r"(?<![a-z0-9._])@\s?([a-z0-9_][a-z0-9._]{2,30})")
+_THAI_PERSON: Final = re.compile(
+    r"(?:เฟส(?:บุ[๊]?[คก])?|ไลน์?|ไอจี|ไอดี|ติ๊กตอก)\s?(?:ผม|หนู|พี่|เรา|ฉัน)?\s?ชื่อ(?:ว่า)?\s*"
+    r"([\u0e00-\u0e7f]{2,}(?:\s[\u0e00-\u0e7f]{2,})?)"
+)
+_AT_NAME: Final = re.compile(
+    r"(?<![a-z0-9._])(?<!toko )(?<!warung )(?<!cafe )(?<!resto )@\s?([a-z0-9_][a-z0-9._]{2,30})"
+)
 _DIGIT_OR_SIGN: Final = re.compile(r"[0-9_.]")
 #: Where one meets "@ lobby", and what else has letters and a number.
 _PLACE: Final = re.compile(
@@ -125,7 +201,7 @@ _PLACE: Final = re.compile(
 #: A line that is no app: a shop of clothes, a queue, a train.
 _OTHER_LINE: Final = re.compile(
     r"(?:toko|laundry|on|the|hot|life|red|blue|green|off|base|mrt|krl|lrt|bts|antrian)[\s-]line"
-    r"|line\s?\d"
+    r"|line\s?\d|line\s(?:whatsapp|wa|internet|tel\w*|slow|lemah|teruk|clear|putus|busy|signal)"
 )
 _COMMON: Final = frozenset(
     words(
@@ -157,14 +233,19 @@ _COMMON: Final = frozenset(
         # colours
         "kuning merah biru hijau hitam putih "
         # English
+        "marketplace bentar sebentar singkatan lang naman salamat "
         "haha hehe wkwk the app and not don nope please here there now today later works working "
         "doesn isn was are has have will can may want need only just thank thanks"
     )
 )
 
 
-#: What is done to something ("dimatiin", "dibacakan") is no name.
-_DONE_TO_IT: Final = re.compile(r"di[a-z]{3,}(?:in|kan)")
+#: Verbs and nouns by their endings ("dimatiin", "kepencet", "gangguannya") are no names.
+_INFLECTED: Final = re.compile(
+    r"(?:di|ke|pe|ber|ter|per)[a-z]{3,}(?:in|kan|an|nya)|me(?:m|n|ng|ny)[a-z]{4,}|[a-z]{4,}nya"
+)
+#: Names of apps, of which one is no name on the other.
+_APPS: Final = phrases(apps="wa whatsapp instagram facebook telegram tiktok youtube google")
 
 
 def _good(name: str) -> bool:
@@ -175,7 +256,8 @@ def _good(name: str) -> bool:
         and not first.isdigit()
         and first not in _COMMON
         and first not in FILLERS
-        and _DONE_TO_IT.fullmatch(first) is None
+        and _INFLECTED.fullmatch(first) is None
+        and _APPS.fullmatch(first) is None
         and any("a" <= char <= "z" for char in name)
     )
 
@@ -205,40 +287,70 @@ def _named_at(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _AT_NAME.finditer(text):
         name = match.group(1).rstrip(".")
         marked = _DIGIT_OR_SIGN.search(name) is not None and not name[0].isdigit()
-        place = _PLACE.match(name) is not None and "_" not in name
-        if (marked or match.group()[1] != " ") and len(name) > 3 and not place:
+        if (marked or match.group()[1] != " ") and len(name) > 3 and not _is_place(name):
             yield (*match.span(), "at")
+
+
+def _is_place(name: str) -> bool:
+    """Whether a name is rather a place to meet at; a place has no underscore in it."""
+    return "_" not in name and _PLACE.match(name.lstrip("@ ")) is not None
+
+
+def _is_words(name: str) -> bool:
+    """Whether a name is a place, or words that someone has joined ("yang_penting")."""
+    return _is_place(name) or name.split("_", 1)[0] in _COMMON
+
+
+def _beside(start: int, end: int, cues: list[tuple[int, int]], reach: int) -> bool:
+    """Whether a span is beside one of the cues, and apart from it."""
+    return any(a - reach <= end <= a or b <= start <= b + reach for a, b in cues)
 
 
 def _marked_names(text: str, cues: list[tuple[int, int]]) -> Iterator[tuple[int, int, str]]:
     """Names with signs or digits in them, near a cue."""
     taken = {at for start, end in cues for at in range(start, end)}
-    for pattern, rule in (
-        (_MARKED_NAME, "near"), (_SPOKEN_NAME, "spoken"), (_HYPHENED_NAME, "hyphen"),
-    ):  # fmt: skip
-        reach = _HYPHEN_REACH if rule == "hyphen" else _REACH
+    for pattern, rule, reach in _MARKED:
         for match in pattern.finditer(text):
             start, end = match.span()
-            if start in taken or end - start < 4 or _PLACE.match(text[start:end].lstrip("@ ")):
+            if start in taken or end - start < 4 or _is_place(match.group()):
                 continue
-            if any(a - reach <= end <= a or b <= start <= b + reach for a, b in cues):
+            if _beside(start, end, cues, reach):
                 yield start, end, rule
+
+
+def _hinted_names(text: str) -> Iterator[tuple[int, int, str]]:
+    """Names that can't be words, near what only hints at a platform."""
+    if _DIGIT_OR_SIGN.search(text) is None:
+        return
+    hints = [match.span() for match in _HINTS.finditer(text)][:_MAX_CUES]
+    for match in _UNMISTAKABLE.finditer(text) if hints else ():
+        start, end = match.span()
+        if not _is_words(match.group()) and _beside(start, end, hints, _HINT_REACH):
+            yield start, end, "hinted"
+
+
+def _thai_names(text: str) -> Iterator[tuple[int, int, str]]:
+    """Names in Thai, which are announced as names of an account."""
+    for match in _THAI_PERSON.finditer(text):
+        yield (*match.span(1), "person")
 
 
 def find_handles(folded: str) -> Iterator[tuple[int, int, str]]:
     """Spans of the folded text that hold handles, and the rule that found each."""
     text = _without_leet(folded)
     yield from _named_at(text)
+    yield from _hinted_names(folded)
     others = [match.span() for match in _OTHER_LINE.finditer(text)]
     cues = [
         match.span()
-        for pattern in (_CUES, _CAMERA)
-        for match in pattern.finditer(text)
+        for match in _CUES.finditer(text)
         if not any(start <= match.start() < end for start, end in others)
     ][:_MAX_CUES]
     if not cues and ":" not in text and "=" not in text:
         return
     yield from _marked_names(text, cues)
+    if not text.isascii():
+        yield from _thai_names(text)
     for pattern, rule in _RULES:
         for match in pattern.finditer(text):
             if any(start <= match.start() < end for start, end in others):

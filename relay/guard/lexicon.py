@@ -180,20 +180,28 @@ TWICE: Final = frozenset(words("kali times x kaping beses"))
 _PLACES: Final = {
     "Indonesian": "depan depannya dpn awal awalnya awalan tengah tengahnya belakang belakangnya "
     "blkg blkng akhir akhirnya terakhir ujung ujungnya buntut buntutnya lanjut lanjutan "
-    "lanjutannya sambungan sambungannya terusannya sisanya pertama kedua ketiga",
-    "Javanese": "mburi mburine tengahe ngarep ngarepe",
-    "Sundanese": "payun payunna tukang tukangna hareup hareupna tungtung tungtungna",
-    "Malay": "mula hujung",
-    "English": "first second third middle last end start beginning rest finish",
-    "Tagalog": "una gitna huli",
-    "Vietnamese": "dau giua cuoi",
+    "lanjutannya sambungan sambungannya terusannya sisanya pertama kedua ketiga muka mukanya "
+    "sebelum sebelumnya sesudahnya disambung sambungin sambungkan digabung gabung gabungin "
+    "gabungkan satukan satuin disatukan disatuin susun disusun urutan urutkan urutin rangkai "
+    "dirangkai jejerin awali diawali ekor ekornya badannya kepalanya buntutan "
+    "mundur dibalik kebalik terbalik",
+    "Javanese": "mburi mburine tengahe ngarep ngarepe disambung digathuk gathukno "
+    "terusane pungkasan",
+    "Sundanese": "payun payunna payunan tukang tukangna hareup hareupna tungtung tungtungna heula "
+    "sambungkeun hijikeun teraskeun teruskeun",
+    "Malay": "mula hujung sambung cantum cantumkan gabungkan",
+    "English": "first second third middle last end start beginning rest finish combine combined "
+    "join together append front",
+    "Tagalog": "una gitna huli unahan hulihan pagsamahin idugtong dugtong",
+    "Vietnamese": "dau giua cuoi ghep noi truoc sau",
 }
 #: Words that tell which part of a number comes.
 PLACES: Final = frozenset(word for row in _PLACES.values() for word in words(row))
 
 _FILLERS: Final = {
     "and then": "terus trus trs trz teruskan lalu lalunya kemudian kemudiannya selanjutnya "
-    "berikutnya habis habisnya abis itu ini baru lanjut lanjutannya lanjutan sambung sambungan "
+    "berikutnya sebelumnya sesudahnya awali diawali habis habisnya abis itu ini baru "
+    "lanjut lanjutannya lanjutan sambung sambungan "
     "sambungannya mulai mulainya dan sama ama ke di yg yang lagi tapi bukan next then and after "
     "with by followed to the is it and-then banjur terusane tuluy teras selepas lepas pastu "
     "lantas simula tapos sunod at ang roi tiep sau do",
@@ -203,7 +211,8 @@ _FILLERS: Final = {
     "cuoi dau giua sisa sisanya sisane bit kaping satuan bagian part",
     "signs by name": "tanpa spasi spasiin strip setrip garis minus dash space plus titik koma "
     "koma-koma hyphen dot comma jeda pause stop enter skip",
-    "what it is": "no nomor nomer nmr kode area pakai pake wa hp telp telpon saya aku jl rt rw "
+    "what it is": "nomerku nomorku nomornya nomernya nope noku nmrku my number "
+    "numbers no nomor nomer nmr kode area pakai pake wa hp telp telpon saya aku jl rt rw "
     "blok angka angkanya digit satu2 kira",
     "particles and address": "nya nyaa eh eeh hmm ehm um uh uhm er erm ya yaa yah yo nih nah deh "
     "loh lho lah kah sih dong tuh kok kan kak kakak bang bangg pak bu mas mbak mba gan bro sis om "

@@ -41,6 +41,7 @@ _ANY_MOBILE: Final = re.compile(
     r"0{0,2}(?:62|60|63|65|66|84|855|95)0?(?:8[1-9]\d{7,10}|1\d{8,9}|9\d{9}"
     r"|[689]\d{8}|[35789]\d{8}|[89]\d{7})"
 )
+_FOREIGN_PREFIX: Final = re.compile(r"65[89]|601|639|66[689]|84[35789]")
 _TRUNK: Final = re.compile(r"0[1-9]\d{7,11}")
 _LONG_PREFIX: Final = re.compile(r"0(?:0|01\d?|07|08)\d{0,3}628[1-9]\d{7,10}")
 _PLUS: Final = re.compile(r"\+\s*[(\[]?\s*$|(?:plus|tambah)\s*$")
@@ -87,6 +88,11 @@ _WORDS: Final = re.compile(r"[^\W\d_]+")
 LEAST_DIGITS, _MOST_DIGITS, _MOST_UNITS = 7, 18, 40
 #: Rules that are sure of the form of a whole number.
 _EXACT_RULES: Final = frozenset({"mobile", "international", "backwards"})
+#: Pairs of digits with a word after each ("08 great 13 fine 77 ..."), to be a number.
+_STREWN: Final = 5
+#: Number words in a row that make a number of any country, and those of someone who counts.
+_DICTATED: Final = 10
+_COUNTING: Final = "12345678901234567890"
 #: Nobody writes more separate digits than this to be picked up.
 _FLOOD: Final = 80
 
@@ -118,17 +124,26 @@ def plan_of(country: str) -> Plan:
         country,
         re.compile(rf"{home}(?:{national})|(?:0|0*62)8[1-9]\d{{7,10}}"),
         re.compile(national),
-        re.compile(
-            rf"(?:0|0*{code}0?){national.split(chr(92))[0]}|0*628[1-9]|08[1-9]"
-            r"|(?:65[89]|601|639|66[689]|84[35789])"
-        ),
+        re.compile(rf"(?:0|0*{code}0?){national.split(chr(92))[0]}|0*628[1-9]|08[1-9]"),
         re.compile(national.split(chr(92))[0] if country in _NATIONAL else r"8[1-9]"),
     )
 
 
-def phone_prefix(digits: str, plan: Plan) -> bool:
+def home_prefix(digits: str, plan: Plan) -> bool:
     """Whether seven or more digits begin as a mobile number of the country does."""
     return len(digits) >= LEAST_DIGITS and plan.prefix.match(digits) is not None
+
+
+def phone_prefix(digits: str, plan: Plan) -> bool:
+    """Whether they begin as one of the country or its neighbours does; "601" can be a room too."""
+    return home_prefix(digits, plan) or (
+        len(digits) >= LEAST_DIGITS and _FOREIGN_PREFIX.match(digits) is not None
+    )
+
+
+def is_foreign_mobile(digits: str) -> bool:
+    """Whether digits are a whole mobile number of the region, with its country code."""
+    return _ANY_MOBILE.fullmatch(digits) is not None and is_foreign(digits)
 
 
 def gap_level(gap: str) -> int:
@@ -150,7 +165,8 @@ def gap_level(gap: str) -> int:
     return 3 if len(words) <= 3 and sum(map(len, words)) <= 26 else 4
 
 
-def _valid(digits: str) -> bool:
+def is_foreign(digits: str) -> bool:
+    """Whether digits are a valid number of any country, with its country code."""
     try:
         number = phonenumbers.parse("+" + digits, None)
     except phonenumbers.NumberParseException:
@@ -190,7 +206,7 @@ def _judge(digits: str, plus: bool, text: _Text, exact: bool) -> str:
             return "exit_code"
         if _TRUNK.fullmatch(digits):
             return "trunk"
-    elif _ANY_MOBILE.fullmatch(digits) and _valid(digits):
+    elif is_foreign_mobile(digits):
         return "international"
     if text.plan.national.fullmatch(digits) and (text.cue or text.zero_cue or count >= 9):
         if text.zero_cue:
@@ -253,6 +269,8 @@ def _longest(
         rule = _judge(row.digits, plus, text, exact=row.gap >= 2 or row.is_doubtful)
         if not rule and text.backwards and row.gap < 2:
             rule = _judge(row.digits[::-1], plus, text, exact=True) and "backwards"
+        if not rule and row.gap < 2 and row.is_dictated:
+            rule = "dictated"
         if rule and row.allows(rule, glued=glued):
             best = Found(first, last, rule)
     return best
@@ -261,7 +279,18 @@ def _longest(
 class _Row:
     """Units one after another, and what speaks for and against their being a number."""
 
-    __slots__ = ("digits", "first", "gap", "hard", "shortest", "soft", "sure", "weak")
+    __slots__ = (
+        "digits",
+        "first",
+        "gap",
+        "hard",
+        "shortest",
+        "soft",
+        "spoken",
+        "sure",
+        "units",
+        "weak",
+    )
 
     def __init__(self) -> None:
         self.digits = ""
@@ -269,12 +298,15 @@ class _Row:
         self.gap = 0
         #: Digits by how sure it is that they are meant, and by context.
         self.sure = self.weak = self.hard = self.soft = 0
+        #: Digits of which each is a word; units.
+        self.spoken = self.units = 0
         #: Digits of the first unit, and of the shortest that is written in digits.
         self.first, self.shortest = 0, _MOST_DIGITS
 
     def take(self, unit: Unit, context: int, gap: int) -> None:
         """Go on with a unit, which stands `gap` from the one before."""
         count = len(unit.digits)
+        self.units += 1
         self.first = self.first or count
         self.digits += unit.digits
         self.gap = max(self.gap, gap)
@@ -284,6 +316,7 @@ class _Row:
             self.sure += count
         elif unit.kind == WEAK_WORD:
             self.weak += count
+        self.spoken += unit.kind in (WORD, WEAK_WORD) and count == 1
         if context == HARD:
             self.hard += count
         elif context:
@@ -293,6 +326,16 @@ class _Row:
     def is_doubtful(self) -> bool:
         """Whether some of the digits may be none."""
         return self.sure < len(self.digits)
+
+    @property
+    def is_dictated(self) -> bool:
+        """Whether so many digits are said one by one as nobody says who isn't counting."""
+        count = len(self.digits)
+        return (
+            self.spoken == count >= _DICTATED
+            and self.weak * 4 <= count
+            and self.digits not in _COUNTING
+        )
 
     def may_be_number(self) -> bool:
         """Whether there is enough of it, outside prices and dates, and close enough together."""
@@ -311,7 +354,9 @@ class _Row:
 
     def allows(self, rule: str, *, glued: bool) -> bool:
         """Whether a rule is strong enough here; `glued`: right after other digits."""
-        if self.gap == 3 and (self.first < 3 or self.shortest < 2):
+        if self.gap == 3 and (self.first < 2 or self.shortest < 2):
+            return False
+        if self.gap == 3 and self.first < 3 and (self.soft or self.hard or self.units < _STREWN):
             return False
         if rule not in _EXACT_RULES and (self.soft or self.hard):
             return False

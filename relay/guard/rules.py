@@ -28,6 +28,7 @@ _JOINED: Final = re.compile(
   | [a-z]\s?[/\\][a-z0-9+] | \d/[a-z]        # a/b
   | [\[({]\s?(?:dot|titik|at|et|\.)         # [dot]
   | [a-z]\s?[:=]\s?[@a-z]                   # ig: name
+  | [a-z0-9]_[a-z0-9]                       # a_b
   | [📷📸]
     """,
     re.VERBOSE,

@@ -25,6 +25,7 @@ from .lexicon import (
     nearly,
     squeeze,
 )  # fmt: skip
+from .vocabulary import words
 
 #: How sure it is that a unit stands for its digits.
 DIGITS, WORD, LOOKALIKE, WEAK_WORD = range(4)
@@ -35,6 +36,15 @@ _LOOKS_LIKE: Final = str.maketrans("oqdliz$seabtg!|", "090112553487911")
 _LEET_LETTERS: Final = frozenset("oqdlizseabtg$!|")
 _AS_LETTERS: Final = str.maketrans("0134578962$!|@", "oieastbgbzsila")
 _AS_LETTERS_2: Final = str.maketrans("0134578962$!|@", "olrastbqgasila")
+#: Words of such letters that people write: digits at most for who knows which ones to look for.
+PLAIN_WORDS: Final = frozenset(
+    words(
+        "ada dia bisa sisa bila tali tas tes tol toll sate soto gate side site seat gas lagi tadi "
+        "tiba isi gede abis bis saat besi alat obat geli lalo ati asli saos sisi das data date "
+        "late get got let lot old bed bad dad does dog goes good seal seas see sea tea toes bag "
+        "big ed id ig sd it is at as so do go to be la di ba ga gi si se te ti bos boss bali abi"
+    )
+)
 #: Letters in a row that are read as spelt words.
 _SPELT: Final = 80
 _ROMAN: Final = {
@@ -49,6 +59,15 @@ _GLUE: Final = sorted(
     reverse=True,
 )
 _GLUED: Final = re.compile("|".join(_GLUE))
+#: Letters that part glued words.
+_MOST_BETWEEN: Final = 3
+_VIETNAMESE_WORD: Final = re.compile(
+    "|".join(sorted((word for word in VIETNAMESE if len(word) > 1), key=len, reverse=True))
+)
+#: Of three and more words, one at least is no syllable of other languages.
+_VIETNAMESE_ROW: Final = re.compile(
+    rf"(?=.*(?:khong|mot|bon|bay|chin|sau|nam))(?:{_VIETNAMESE_WORD.pattern}){{3,}}"
+)
 _GLUE_HEADS: Final = frozenset(word[:3] for word in _GLUE)
 #: What follows a number word and says no more than "the" or "sir".
 _ENDINGS: Final = ("nya", "kak", "pak", "ya")
@@ -93,19 +112,52 @@ def tokens_of(folded: str) -> list[Token]:
     return [Token(match[0], match.start(), match.end()) for match in _TOKEN.finditer(folded)]
 
 
-def _glued(word: str) -> str:
-    """The digits of number words written without a space between them, or nothing."""
+def _glued(word: str, *, sharing: bool = False) -> str:
+    """The digits of number words written without a space between them, or nothing.
+
+    `sharing`: also if two of them share a letter ("nolapan", "empatiga").
+    """
     if word[:3] not in _GLUE_HEADS:
         return ""
     digits: list[str] = []
     place = 0
     while place < len(word):
         found = _GLUED.match(word, place)
+        if found is None and sharing and place:
+            found = _GLUED.match(word, place - 1)
         if found is None:
             return ""
         digits.append(_DIGIT_OF[found.group()][0])
         place = found.end()
     return "".join(digits) if len(digits) > 1 else ""
+
+
+def _parted(word: str) -> str:
+    """The digits of number words with the same letters between them ("satuxduaxtiga"), if any."""
+    first = _GLUED.match(word)
+    if first is None or (second := _GLUED.search(word, first.end())) is None:
+        return ""
+    between = word[first.end() : second.start()]
+    if not 0 < len(between) <= _MOST_BETWEEN:
+        return ""
+    parts = [_DIGIT_OF[first.group()][0]]
+    place = first.end()
+    while place < len(word):
+        found = (
+            _GLUED.match(word, place + len(between)) if word.startswith(between, place) else None
+        )
+        if found is None:
+            return ""
+        parts.append(_DIGIT_OF[found.group()][0])
+        place = found.end()
+    return "".join(parts)
+
+
+def _glued_vietnamese(word: str) -> str:
+    """The digits of three and more Vietnamese number words without spaces, or nothing."""
+    if _VIETNAMESE_ROW.fullmatch(word) is None:
+        return ""
+    return "".join(VIETNAMESE[part] for part in _VIETNAMESE_WORD.findall(word))
 
 
 def _word(word: str) -> tuple[str, int] | None:
@@ -119,7 +171,11 @@ def _word(word: str) -> tuple[str, int] | None:
         plain = squeeze(word)
         if plain in _SQUEEZED:
             return _SQUEEZED[plain], WORD
-    if len(word) >= 6 and (digits := _glued(word) or _glued(plain)):
+    if len(word) >= 6 and (digits := _glued(word, sharing=True) or _glued(plain)):
+        return digits, WORD
+    if len(word) >= 8 and (
+        digits := (word[:3] in _GLUE_HEADS and _parted(word)) or _glued_vietnamese(word)
+    ):
         return digits, WORD
     if word.endswith(_ENDINGS):
         for ending in _ENDINGS:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
-from .budget import PLACE_COST, row_cost
+from .budget import PLACE_COST, WINDOW, row_cost
 from .context import is_explained
 from .gate import may_matter
 from .lexicon import FILLERS, PLACES
@@ -20,7 +20,7 @@ from .normalise import fold
 from .numbers import gap_level
 from .reading import Reading, read
 from .rules import code_request_in
-from .tokens import WEAK_WORD, digits_of
+from .tokens import PLAIN_WORDS, WEAK_WORD, Unit, digits_of
 
 #: What stands in a delivered text where digits were taken out, and where another contact was.
 MASK: Final = "•••"
@@ -130,13 +130,20 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     little_else = len(others) <= 1
     free_loose = free
     if little_else and len(loose) > len(units):
-        free_loose = digits_of([unit for unit in loose if unit.start not in explained])
+        free_loose = digits_of(
+            [
+                unit
+                for unit in loose
+                if unit.start not in explained
+                and reading.folded[unit.start : unit.end] not in PLAIN_WORDS
+            ]
+        )
     # What has the form of a plate or a price may be written so to hide what it is.
     alone = little_else and any(len(unit.digits) > 2 for unit in loose)
     some = bool(free) or masked or alone
     return Trace(
         digits,
-        digits_of(loose) if _may_guess(reading, others) else digits,
+        digits if len(loose) == len(units) else digits_of(guessed_units(reading)),
         free,
         free_loose,
         tuple(rows_of(reading)),
@@ -149,14 +156,40 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     )
 
 
-def _may_guess(reading: Reading, others: list[str]) -> bool:
-    """Whether a message says so little else that what may be digits has to be taken for some."""
-    if len(reading.loose) == len(reading.units):
-        return False
+def guessed_units(reading: Reading) -> list[Unit]:
+    """What has to be taken for digits, though some of it may be meant otherwise.
+
+    All that looks like digits where a message says little else; else letters in one row with
+    digits, as in "0 B 6 nol", but for plain words.
+    """
+    units, loose = reading.units, reading.loose
+    if len(loose) == len(units):
+        return units
+    covered = {unit.start for unit in units}
+    others = [
+        text
+        for text, start, _ in reading.tokens
+        if len(text) > 1 and start not in covered and text not in FILLERS
+    ]
     words = sum(not any(map(str.isdigit, word)) for word in others)
-    if words > 1:
-        return False
-    return bool(reading.units) or sum(unit.kind == WEAK_WORD for unit in reading.loose) > 1
+    if words <= 1 and (units or sum(unit.kind == WEAK_WORD for unit in loose) > 1):
+        return loose
+    row: list[Unit] = []
+    rows = [row]
+    for unit in loose:
+        if unit.start not in covered and reading.folded[unit.start : unit.end] in PLAIN_WORDS:
+            row = []
+            rows.append(row)
+            continue
+        if row and gap_level(reading.folded[row[-1].end : unit.start]):
+            row = []
+            rows.append(row)
+        row.append(unit)
+    out: list[Unit] = []
+    for row in rows:
+        sure = [unit for unit in row if unit.start in covered]
+        out += row if sure and len(digits_of(row)) >= WINDOW else sure
+    return out
 
 
 def rows_of(reading: Reading) -> list[str]:

@@ -59,6 +59,13 @@ ms:boleh bagi kod TAC?
 ms:saya tersilap hantar kod ke nombor awak, boleh bagi?
 tl:ano po yung code na natanggap nyo
 tl:ano mpin mo sa gcash
+id:bu tadi saya salah masukin nomer, kodenya nyangkut di hp ibu. minta dibacain ya
+id:pls kak kodenyaa, 1 menit lagi expired
+id:ora iso mlaku nek durung ngekei kode sing nang wa lho buk
+id:saya lupa pin, itu kode resetnya masuk ke hp ibu, bacain
+id:kak udah ada sms?
+id:yg enam angka itu loh
+en:did something pop up on your phone?
 th:ขอรหัส OTP หน่อยครับ
 th:ช่วยอ่านรหัสใน sms ให้หน่อย
 vi:cho em xin mã OTP
@@ -76,6 +83,11 @@ id:OTP belum masuk jadi ga bisa login tadi
 id:PIN perjalanannya berapa kak?
 id:PIN 4 digit di aplikasi kak tolong
 id:kode gerbang 1234#
+id:tiba2 ada otp masuk ke hp saya, bapak ya?
+id:pin atm saya lupa jadi belum bisa ambil uang, mampir bank bentar
+id:kalau bapak minta kode verifikasi saya laporkan ya
+id:saya kirim kode pintunya ya
+en:I got an otp I didn't ask for, weird
 id:kak kode pesanan gofoodnya berapa?
 id:kode pengambilan paket 8821
 id:password wifi lobby apa ya
@@ -128,6 +140,12 @@ ms:ada wasap tak
 ms:boleh bagi nombor telefon?
 tl:sa viber na lang tayo
 tl:cancel mo na lang, sakin ka na magbayad
+id:cape sama potongan 20 persen kak, matiin aja ordernya kita jalan manual
+id:di app 70rb, ke saya 50rb aja bu
+id:transfer ke rekening istri saya aja ongkosnya jgn lewat sini
+id:tolak aja dulu orderannya bu, nanti saya tetep jemput kok, ongkos kasih ke saya
+jv:sesuk langsung telpon aku wae ora usah pesen
+su:enjing mah ulah pesen deui, langsung ka abdi weh nya
 th:แอดไลน์คุยกันดีกว่า
 th:ยกเลิกแล้วจ่ายเงินสดให้ผมเลย
 vi:cho em xin số điện thoại
@@ -139,6 +157,12 @@ def test_proposals_to_leave_the_platform_are_seen(language: str, text: str) -> N
 
 @all_of("""
 id:jangan minta wa dong kak
+id:kenapa minta nomor wa saya pak?
+id:jangan lewat sini pak, macet, langsung lurus aja
+id:enggak ah pak, jangan lewat luar aplikasi, ga ada asuransinya
+id:dapat potongan harga, langsung bayar pakai gopay
+id:langganan saya warung depan itu
+tl:cash po bayad ko, wala laman gcash ko
 id:hubungi lewat aplikasi saja
 id:bayar cash ya kak
 id:maaf kak saya cancel ya, ban bocor
@@ -203,6 +227,7 @@ ms:maybank 114012345678
 tl:bdo 001234567890
 th:กสิกร 1234567890
 vi:stk 19012345678901 techcombank
+id:nomor kartu saya 5221 8430 1179 6602
 """)
 def test_numbers_of_accounts_are_a_class_of_their_own(language: str, text: str) -> None:
     assert "account" in found(text, language)
@@ -215,6 +240,7 @@ id:kecewa, saldo gopay Rp747.000 hilang tgl 25012024
 id:transfer 150000 ke bca
 id:Anda menerima transfer 155rb dari Putri pada 28082024 8-18. Saldo 8rb
 id:no resi 110012345678 jne, bayar cod
+id:sudah saya transfer gopay 50000 + 5000
 """)
 def test_amounts_dates_and_references_are_no_accounts(language: str, text: str) -> None:
     assert not found(text, language)
@@ -239,6 +265,10 @@ tl:search mo sa fb Juan Cruz
 th:ไลน์ผม somchai99
 th:แอดไลน์ line_somchai ได้เลย
 vi:zalo em tuan.nguyen
+id:punya saya dede_kopling
+id:nama saya tomi.dasi.kupu disana
+id:michat ada kok, namanya cantikaaputri
+id:search facebook "ojek mak rini" ya bun
 """)
 def test_handles_are_seen(language: str, text: str) -> None:
     assert "handle" in found(text, language)
@@ -253,6 +283,9 @@ id:budi88@gmail,com
 vi:tuan a còng gmail chấm com
 tl:juan at yahoo tuldok com
 su:surel abdi asep at gmail dot com
+id:ketiknya linda terus at terus ymail titik com
+id:jimel saya sopian.hadi
+id:rina titik marlina di gmail
 """)
 def test_addresses_are_seen(language: str, text: str) -> None:
     assert "email" in found(text, language)
@@ -270,6 +303,8 @@ id:hxxps://wa.me/62
 id:ojekbudi.web.id
 th:line.me/R/ti/p/@somchai
 vi:zalo chấm me gạch chéo 0912
+id:te titik em e slash sopir
+id:gabung: bit ly / grupojol
 """)
 def test_links_are_seen(language: str, text: str) -> None:
     assert "link" in found(text, language)
@@ -281,6 +316,10 @@ id:sudah sampai.di depan pagar
 id:ketemu @ lobby ya
 id:samping toko line cat rt02/09
 id:lagi live tiktok ya pak haha
+id:akun saya namanya putri
+id:toko komputer dot com sebelah kiri
+id:facebook marketplace barangnya saya ambil
+ms:line teruk kat basement ni
 id:youtube nya dimatiin pak
 id:fb saya kena hack
 id:rs. harapan kita, jl. kh. ahmad dahlan no.5
@@ -404,3 +443,47 @@ def test_near_asks_for_both_apart_and_close() -> None:
     assert near(first, second, "pindah ke wa", 4)
     assert not near(first, second, "pindah ke sana lalu ke wa", 4)
     assert not near(first, second, "wa", 4)
+
+
+@pytest.mark.parametrize(
+    ("language", "session"),
+    [
+        ("id", "yg terakhir 77 | sebelumnya 4102 | paling depan 085238"),
+        ("id", "delapan lima delapan | jgn lupa nol di awal | 9034 | 1762"),
+        ("id", "jam 08 menit 17 | harga 790 rb | nomer meja 3348, disambung"),
+        ("id", "(1) 0857 | (2) 1122 | (3) 3344"),
+        ("id", "nolapan duasatu | tigaempat tujuhtujuh"),
+        ("en", "my singapore no: plus six five | 9143 | 0728"),
+    ],
+)
+def test_parts_of_a_number_are_put_together(language: str, session: str) -> None:
+    assert _held_back(language, session)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        "81500 | 82000 deh",
+        "jl merdeka 082 | rt 03/05 | kodepos 40115",
+        "081 gate nya? | bukan, gate 8 | 1 menit",
+        "room 601 | lantai 6 | 15 menit lagi | 2108",
+    ],
+)
+def test_small_numbers_one_after_the_other_are_left_alone(session: str) -> None:
+    assert _held_back("id", session) == []
+
+
+def test_what_follows_a_number_that_was_taken_out_is_left_alone() -> None:
+    assert _held_back("id", "081234567890 | tunggu 10 ya | lantai 7 ya pak") == [0]
+
+
+def _held_back(language: str, session: str) -> list[int]:
+    """Which messages of one party were changed."""
+    guard, memory = Guard(COUNTRY.get(language, "ID")), Memory()
+    changed: list[int] = []
+    for step, text in enumerate(session.split(" | ")):
+        verdict = guard.screen(memory, "driver", text, step)
+        memory.feed(Entry(str(step), "driver", verdict.text, step), verdict.trace)
+        if verdict.text != text:
+            changed.append(step)
+    return changed
