@@ -16,7 +16,7 @@ from relay.guard.evaluation.cases import Case, parse_cases
 from relay.guard.evaluation.figures import Figures, Outcome, Share, figures_of, run, wilson
 
 DATA = Path(__file__).parents[1] / "data/guard"
-TUNED_ON = ("public", "dev")
+TUNED_ON = ("public", "dev", "second")
 
 
 def cases_of(name: str) -> list[Case]:
