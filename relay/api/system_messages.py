@@ -8,7 +8,7 @@ from typing import Final, Literal
 import structlog
 from msgspec import UNSET
 
-from ..core.body import Body, pack_body, problem_with, system_body, unpack_body
+from ..core.body import MAX_TEXT_CHARS, Body, pack_body, problem_with, system_body, unpack_body
 from ..core.frames import MAX_TEXT_BYTES
 from ..core.lifecycle import State
 from ..guard import Entry, Memory, Policy
@@ -151,7 +151,7 @@ def _body(asks: PostSystemMessage) -> Body:
     if text is UNSET or problem_with("text", text, None, None, MAX_TEXT_BYTES) is not None:
         raise invalid(
             "text",
-            f"must be 1 to {MAX_TEXT_BYTES} bytes of UTF-8, not only white space, with no "
-            "control characters but line feed and tab.",
+            f"must be 1 to {MAX_TEXT_CHARS} characters, {MAX_TEXT_BYTES} bytes of UTF-8 at most, "
+            "not only white space, with no control characters but line feed and tab.",
         )
     return Body("system", text)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ..core.body import MAX_TEXT_CHARS
 from ..core.codes import CloseReason
 from ..core.frames import MAX_TEXT_BYTES
 from ..core.ids import PARTY_ID, POST_ID, TRIP_ID
@@ -261,9 +262,10 @@ class PostSystemMessage(Secretive, forbid_unknown_fields=True):
             str,
             Meta(
                 min_length=1,
-                max_length=MAX_TEXT_BYTES,
-                description=f"1 to {MAX_TEXT_BYTES} bytes of UTF-8, not only white space, no "
-                "control characters but line feed and tab. It goes through the guard.",
+                max_length=MAX_TEXT_CHARS,
+                description=f"1 to {MAX_TEXT_CHARS} characters, {MAX_TEXT_BYTES} bytes of UTF-8 at "
+                "most, not only white space, no control characters but line feed and tab. It goes "
+                "through the guard.",
                 examples=["The pick-up point has moved to gate 3."],
             ),
         ]

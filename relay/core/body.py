@@ -15,6 +15,9 @@ from .phrases import QUICK_REPLIES, SYSTEM_MESSAGES, Catalogue, phrase
 
 _PLACE: Final = struct.Struct(">dd")
 
+#: However few bytes they take: what the guard has to read must not keep others waiting.
+MAX_TEXT_CHARS: Final = 1000
+
 #: Control characters but tab and line feed: they have no place in a message and confuse terminals.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -71,6 +74,8 @@ def problem_with(
             return None
     if not text or text.isspace() or _CONTROL.search(text):
         return RefusedCode.MALFORMED
+    if len(text) > MAX_TEXT_CHARS:
+        return RefusedCode.TOO_LONG
     # A character is at most 4 bytes, so short texts need no second look.
     if len(text) * 4 > max_text_bytes and len(text.encode()) > max_text_bytes:
         return RefusedCode.TOO_LONG

@@ -39,7 +39,7 @@ _NEVER: Final = After(0, "", "")
 
 _EXPLAINED: Final = {
     RefusedCode.MALFORMED: "The message is empty, incomplete or holds control characters.",
-    RefusedCode.TOO_LONG: "The message is longer than `limits.text_bytes`.",
+    RefusedCode.TOO_LONG: "The message has more than `limits.text_bytes` or 1,000 characters.",
     RefusedCode.UNSUPPORTED_KIND: "The relay does not carry this kind of message.",
     RefusedCode.TOO_MANY: "Too many messages in a short time; wait a moment.",
     RefusedCode.IN_FLIGHT: "Too many messages are waiting for an answer.",

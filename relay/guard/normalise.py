@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from .vocabulary import words
 
 #: What lies beyond is not looked at; the caller must refuse longer texts.
-MAX_CHARS: Final = 2000
+MAX_CHARS: Final = 1000
 
 _LOOKS_LATIN: Final = {
     ord(pair[0]): pair[1]

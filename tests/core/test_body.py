@@ -76,6 +76,7 @@ def test_quick_replies_that_are_taken(key: str | None, expected: RefusedCode | N
         ("text", "escape \x1b[2J", RefusedCode.MALFORMED),
         ("text", "c1 \x9b31m", RefusedCode.MALFORMED),
         ("text", "dua\nbaris\tini", None),
+        ("text", "x" * 1001, RefusedCode.TOO_LONG),
         ("text", "é" * 10, None),
         ("text", "é" * 10 + "x", RefusedCode.TOO_LONG),
         ("location", "x", RefusedCode.MALFORMED),

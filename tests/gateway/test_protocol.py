@@ -193,9 +193,9 @@ async def test_refusals(relay: RelayProcess) -> None:
         refused = await driver.hear("refused", id=post["id"])
         assert refused["code"] == code
         assert "retry_after_ms" not in refused
-    await driver.accepted("x" * 2000)
-    assert (await customer.hear("message"))["text"] == "x" * 2000
-    assert customer.texts() == ["x" * 2000]
+    await driver.accepted("é" * 1000)
+    assert (await customer.hear("message"))["text"] == "é" * 1000
+    assert customer.texts() == ["é" * 1000]
 
 
 async def test_errors_leave_the_socket_open(relay: RelayProcess) -> None:
@@ -524,7 +524,7 @@ async def test_a_slow_reader_is_cut_off_and_resumes(relay: RelayProcess) -> None
     driver = await Party.attach(relay.gateway_url, tokens["driver"])
     customer = await Party.attach(relay.gateway_url, tokens["customer"], receive_bytes=4096)
     customer.socket.transport.pause_reading()
-    text, posted = "x" * 2000, 0
+    text, posted = "é" * 1000, 0
 
     async def gone() -> bool:
         nonlocal posted

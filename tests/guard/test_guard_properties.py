@@ -220,21 +220,21 @@ _TALK = "saya tunggu dekat pagar hitam di depan masjid, nanti lewat pintu sampin
     "tail", ["", "follow saya di ig budi_ojek99 ya", "ada di wa.me/6281234567890"]
 )
 def test_of_a_long_text_with_little_to_hide_the_rest_is_spared(tail: str) -> None:
-    text = _TALK * 8 + "nomor saya 0812-9041-7356 pak. " + _TALK * 8 + tail
+    text = _TALK * 5 + "nomor saya 0812-9041-7356 pak. " + _TALK * 5 + tail
     verdict = Guard("ID").screen(Memory(), "driver", text, 0)
-    assert verdict.text.startswith(f"{_TALK * 8}nomor saya {MASK} pak. {_TALK * 8}")
+    assert verdict.text.startswith(f"{_TALK * 5}nomor saya {MASK} pak. {_TALK * 5}")
     assert not any(part in verdict.text for part in ("9041", "budi_ojek", "wa.me"))
 
 
 def test_of_a_long_text_with_much_to_hide_nothing_is_left() -> None:
-    text = "".join(f"nomor saya 0812904173{step} pak, {_TALK}" for step in range(10, 24))
+    text = "".join(f"nomor saya 0812904173{step} pak, di lobi. " for step in range(10, 26))
     verdict = Guard("ID").screen(Memory(), "driver", text, 0)
     assert (verdict.action, verdict.text) == (Action.REDACT, MASK)
 
 
 @pytest.mark.parametrize("blocked", ["call_forward", "link"])
 def test_much_to_hide_does_not_keep_a_text_from_being_blocked(blocked: str) -> None:
-    text = "".join(f"nomor saya 0812904173{step} pak, {_TALK}" for step in range(10, 24))
+    text = "".join(f"nomor saya 0812904173{step} pak, di lobi. " for step in range(10, 26))
     policy = Policy({blocked: "block"})
     verdict = Guard("ID", policy=policy).screen(
         Memory(), "driver", f"{text} *21*081290417356# wa.me/budi", 0

@@ -106,8 +106,14 @@ async def test_killed_workers_stores_and_relays(tmp_path: Path, rng: random.Rand
         def kill_worker() -> None:
             os.kill(rng.choice(relay.workers()), signal.SIGKILL)
 
-        def kill_store() -> None:
-            os.kill(relay.store_pid(), signal.SIGKILL)
+        def store() -> int | None:
+            try:
+                return relay.store_pid()
+            except ValueError:
+                return None  # on its way up after the kill before
+
+        async def kill_store() -> None:
+            os.kill(await until(store, "a store runs", 20), signal.SIGKILL)
 
         async def kill_relay() -> None:
             await relay.end(signal.SIGKILL)
