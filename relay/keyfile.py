@@ -11,6 +11,10 @@ translation layers, copy-on-write and journaling file systems, snapshots and swa
 bytes; so may the memory of a node until it has seen the change. Where that matters, keep the ring
 on encrypted storage whose key can be thrown away, or on memory-backed storage (tmpfs, ramfs) filled
 from a secret store at start.
+
+What is done to a ring is told to the audit log. That is in the store, which a command on a ring may
+not reach, so each change first writes a line to a journal beside the ring: who, when, which keys,
+nothing secret. A running relay takes the lines over (`ops.journal`).
 """
 
 from __future__ import annotations
@@ -24,14 +28,16 @@ import shlex
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
+from relay.core.acts import Act
 from relay.vault.ring import BadKeyRing, KeyRing
 
 __all__ = [
     "VARIABLE",
+    "JournalLine",
     "KeyChange",
     "KeyFile",
     "KeyFileError",
@@ -70,18 +76,35 @@ class KeyChange(NamedTuple):
     destroyed: tuple[str, ...] = ()
 
 
+class JournalLine(NamedTuple):
+    """A change of a ring, as it was about to be made; ``at`` is this machine's time in ms.
+
+    A second line of one change has the ``outcome`` failed: it was not made.
+    """
+
+    id: str
+    at: int
+    by: str
+    act: Act
+    made: int
+    destroyed: tuple[str, ...]
+    outcome: str = ""
+
+
 class KeyFile:
     """A key ring in a file that several processes may use and change at once.
 
     Every change is made under a lock on ``<path>.lock`` and from what the file then holds, so two
     that rotate at once lose no key. Readers take no lock and see the old ring or the new one,
-    nothing between. Every method raises ``KeyFileError``.
+    nothing between. Every method raises ``KeyFileError``. ``by`` is who changes it, as the audit
+    log names him.
     """
 
-    __slots__ = ("path",)
+    __slots__ = ("by", "path")
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, by: str = "relay") -> None:
         self.path = Path(path)
+        self.by = by
 
     def __repr__(self) -> str:
         return f"KeyFile({str(self.path)!r})"
@@ -129,7 +152,7 @@ class KeyFile:
                         "Use `relay keyring rotate` to add keys to it."
                     )
                 ring = KeyRing().extended(now_ms, ahead_ms, os.urandom)
-                self._replace(target, ring)
+                self._replace(target, ring, _change(KeyRing(), ring), Act.KEYRING_NEW)
         return _change(KeyRing(), ring)
 
     def update(self, change: Callable[[KeyRing], KeyRing]) -> KeyChange:
@@ -137,9 +160,10 @@ class KeyFile:
         with self._errors("changed"), self._locked() as target:
             before = self.read()
             after = change(before)
+            done = _change(before, after)
             if after is not before:
-                self._replace(target, after)
-        return _change(before, after)
+                self._replace(target, after, done, Act.KEYRING_ROTATE)
+        return done
 
     def rotate(self, now_ms: int, ahead_ms: int) -> KeyChange:
         """Make the keys that are missing until ``ahead_ms`` from now. Those there are stay."""
@@ -152,11 +176,63 @@ class KeyFile:
         """
         return self.update(lambda ring: ring.without(key_ids))
 
-    def retire_due(self, now_ms: int, longest_trip_ms: int, longest_retention_ms: int) -> KeyChange:
+    def retire_due(
+        self,
+        now_ms: int,
+        longest_trip_ms: int,
+        longest_retention_ms: int,
+        longest_evidence_ms: int,
+    ) -> KeyChange:
         """Destroy every key whose purpose has passed."""
-        return self.update(
-            lambda ring: _without_due(ring, now_ms, longest_trip_ms, longest_retention_ms)
+        longest = longest_trip_ms, longest_retention_ms, longest_evidence_ms
+        return self.update(lambda ring: _without_due(ring, now_ms, *longest))
+
+    def journal(self) -> list[JournalLine]:
+        """What was done to the ring and is not known to be in the audit log yet, in order."""
+        try:
+            with open(f"{os.path.realpath(self.path)}.journal", "rb") as stream:
+                return _journal_of(stream.read(_MAX_BYTES))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            problem = error.errno
+        raise KeyFileError(
+            f"The journal beside the key ring {self.path} could not be read "
+            f"({os.strerror(problem or 0)}), so what was done to the ring is not in the audit log "
+            "yet. Check its owner and its mode."
         )
+
+    def drop_from_journal(self, ids: Collection[str]) -> None:
+        """Forget those lines, which are in the audit log now."""
+        with self._errors("noted"), self._locked() as target:
+            left = [line for line in self.journal() if line.id not in ids]
+            _destroy(f"{target}.journal.new")
+            if left:
+                _write_new(f"{target}.journal.new", b"".join(map(_journal_text, left)))
+                os.rename(f"{target}.journal.new", f"{target}.journal")
+            else:
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{target}.journal")
+            _sync_folder(os.path.dirname(target))
+
+    def _note(self, target: str, change: KeyChange, making: Act, outcome: str = "") -> None:
+        """Write to the journal what is done. The lock is held."""
+        at_ms = time.time_ns() // 1_000_000
+        lines = []
+        if change.made:
+            name = os.urandom(8).hex()
+            lines.append(JournalLine(name, at_ms, self.by, making, len(change.made), (), outcome))
+        if change.destroyed:
+            name, gone = os.urandom(8).hex(), change.destroyed
+            lines.append(JournalLine(name, at_ms, self.by, Act.KEYRING_RETIRE, 0, gone, outcome))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        with open(os.open(f"{target}.journal", flags, 0o600), "ab") as stream:
+            os.fchmod(stream.fileno(), 0o600)
+            # It begins a line of its own, because a crash may have left half of one.
+            stream.write(b"\n" + b"".join(map(_journal_text, lines)))
+            stream.flush()
+            os.fsync(stream.fileno())
+        _sync_folder(os.path.dirname(target))
 
     def _check(self, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
@@ -171,12 +247,21 @@ class KeyFile:
         if found.st_size > _MAX_BYTES:
             raise KeyFileError(f"The key ring {self.path} is too large to be one.")
 
-    def _replace(self, target: str, ring: KeyRing) -> None:
-        """Put a new file in the old one's place. The lock is held."""
+    def _replace(self, target: str, ring: KeyRing, change: KeyChange, making: Act) -> None:
+        """Put a new file in the old one's place, once that is in the journal. The lock is held."""
+        self._note(target, change, making)
+        try:
+            self._put(target, ring)
+        except OSError:
+            with suppress(OSError):
+                self._note(target, change, making, "failed")
+            raise
+
+    def _put(self, target: str, ring: KeyRing) -> None:
         fresh = f"{target}.new"
         _destroy(fresh)  # what a crash may have left
         try:
-            _write_new(fresh, ring)
+            _write_new(fresh, ring_text(ring).encode("ascii") + b"\n")
             old = _open_old(target)
             try:
                 os.rename(fresh, target)
@@ -304,7 +389,13 @@ class LiveRing:
         return True
 
     def maintain(
-        self, now_ms: int, *, ahead_ms: int, longest_trip_ms: int, longest_retention_ms: int
+        self,
+        now_ms: int,
+        *,
+        ahead_ms: int,
+        longest_trip_ms: int,
+        longest_retention_ms: int,
+        longest_evidence_ms: int,
     ) -> KeyChange:
         """Make the keys of the time ahead and destroy those that are due; for a ring the node owns.
 
@@ -322,7 +413,9 @@ class LiveRing:
             )
 
         def maintained(ring: KeyRing) -> KeyRing:
-            kept = _without_due(ring, now_ms, longest_trip_ms, longest_retention_ms)
+            kept = _without_due(
+                ring, now_ms, longest_trip_ms, longest_retention_ms, longest_evidence_ms
+            )
             return kept.extended(now_ms, ahead_ms, os.urandom)
 
         self.reload_if_changed()
@@ -338,10 +431,8 @@ def ring_text(ring: KeyRing) -> str:
     return json.dumps(ring.to_document(), separators=(",", ":"))
 
 
-def _without_due(
-    ring: KeyRing, now_ms: int, longest_trip_ms: int, longest_retention_ms: int
-) -> KeyRing:
-    return ring.without({key.id for key in ring.due(now_ms, longest_trip_ms, longest_retention_ms)})
+def _without_due(ring: KeyRing, now_ms: int, *longest_ms: int) -> KeyRing:
+    return ring.without({key.id for key in ring.due(now_ms, *longest_ms)})
 
 
 def _change(before: KeyRing, after: KeyRing) -> KeyChange:
@@ -365,6 +456,22 @@ def _ring_of(text: str | bytes) -> tuple[KeyRing | None, str]:
         return None, "it is not JSON"
 
 
+def _journal_text(line: JournalLine) -> bytes:
+    return json.dumps(line._asdict()).encode("ascii") + b"\n"
+
+
+def _journal_of(text: bytes) -> list[JournalLine]:
+    """The lines of a journal; what a crash has cut off is none, and was not done."""
+    found = []
+    for raw in text.splitlines():
+        try:
+            one = JournalLine(**json.loads(raw))
+            found.append(one._replace(act=Act(one.act), destroyed=tuple(one.destroyed)))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
 def _plain(text: str) -> str | bytes:
     if text.startswith("{"):
         return text
@@ -384,12 +491,12 @@ def _read_all(file: int) -> bytes:
         return stream.read(_MAX_BYTES)
 
 
-def _write_new(path: str, ring: KeyRing) -> None:
+def _write_new(path: str, content: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     file = os.open(path, flags, 0o600)
     with open(file, "wb") as stream:
         os.fchmod(file, 0o600)
-        stream.write(ring_text(ring).encode("ascii") + b"\n")
+        stream.write(content)
         stream.flush()
         os.fsync(file)
 

@@ -1,11 +1,13 @@
 """`relay keyring`: the keys under which numbers and messages are sealed.
 
 An embedded relay keeps its own ring. These commands are for a ring that several relays share, and
-for whoever wants to destroy a key before its time.
+for whoever wants to destroy a key before its time. What they do comes into the audit log: at once
+where the store can be asked, else by way of the ring's journal when a relay runs on it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
@@ -15,7 +17,13 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from ..keyfile import VARIABLE, KeyFile, KeyFileError, ring_text
+from ..ops.audit import Audit
+from ..ops.journal import take_over_journal
 from ..settings import Settings
+from ..store.audit import AuditLog
+from ..store.endpoint import Endpoint, StoreError
+from ..store.pipe import Pipe
+from ..store.store import Store
 from ..vault.ring import KeyRing, KeyRow, KeyUnavailable, Purpose
 from . import host
 from .options import AsJson, Config, Data, group
@@ -25,6 +33,7 @@ from .words import count_of, moment
 app = group("Make, rotate, retire and list the keys that seal data.")
 
 _DAY_MS: Final = 86_400_000
+_REPLY_TIMEOUT_S: Final = 2.0
 _MAX_VARIABLE_BYTES: Final = 128 * 1024
 
 File: TypeAlias = Annotated[
@@ -60,15 +69,16 @@ def new(
             fail("give --file or --print, not both", MISUSED)
         _print_new(days)
         return
-    path = _path(file, data, config)
+    ring = _ring(file, data, config)
     try:
-        change = KeyFile(path).create(_now_ms(), days * _DAY_MS)
+        change = ring.create(_now_ms(), days * _DAY_MS)
     except KeyFileError as error:
         fail(str(error))
     err.print(
-        f"relay: {count_of(len(change.made), 'key')} for {count_of(days, 'day')} in {path}; "
+        f"relay: {count_of(len(change.made), 'key')} for {count_of(days, 'day')} in {ring.path}; "
         "`relay keyring rotate` makes the next ones"
     )
+    _write_down(ring, data, config)
 
 
 def _print_new(days: int) -> None:
@@ -93,12 +103,13 @@ def rotate(file: File = None, days: Days = 30, data: Data = None, config: Config
 
     Running relays see the change within seconds. Run it every day, with `retire --due`.
     """
-    path = _path(file, data, config)
+    ring = _ring(file, data, config)
     try:
-        change = KeyFile(path).rotate(_now_ms(), days * _DAY_MS)
+        change = ring.rotate(_now_ms(), days * _DAY_MS)
     except KeyFileError as error:
         fail(str(error))
-    err.print(f"relay: {count_of(len(change.made), 'key')} made in {path}")
+    err.print(f"relay: {count_of(len(change.made), 'key')} made in {ring.path}")
+    _write_down(ring, data, config)
 
 
 @app.command()
@@ -118,8 +129,8 @@ def retire(
     if bool(key_ids) == due:
         fail("name the keys to destroy, or give --due", MISUSED)
     settings = _settings(file, data, config)
-    path = settings.ring_path
-    spans_ms = settings.longest_trip_s * 1000, settings.longest_retention_s * 1000
+    path, by = settings.ring_path, host.person().id
+    spans_ms = host.longest_ms(settings)
     try:
         _refuse_environment(settings)
         ring, now_ms = KeyFile(path).read(), _now_ms()
@@ -130,10 +141,12 @@ def retire(
             return
         if not yes:
             _ask([row for row in ring.rows(now_ms, *spans_ms) if row.id in chosen], path)
-        change = KeyFile(path).retire(chosen)
+        changed = KeyFile(path, by=by)
+        change = changed.retire(chosen)
     except (KeyFileError, KeyUnavailable) as error:
         fail(str(error))
     err.print(f"relay: {count_of(len(change.destroyed), 'key')} destroyed in {path}")
+    _write_down(changed, data, config)
 
 
 def _ask(rows: list[KeyRow], path: Path) -> None:
@@ -156,7 +169,7 @@ def list_(
         ring, source = host.key_ring(settings)
     except KeyFileError as error:
         fail(str(error))
-    rows = ring.rows(_now_ms(), settings.longest_trip_s * 1000, settings.longest_retention_s * 1000)
+    rows = ring.rows(_now_ms(), *host.longest_ms(settings))
     if as_json:
         print_json([row._asdict() for row in rows])
         return
@@ -176,17 +189,55 @@ def _line(row: KeyRow) -> str:
     return f"{row.id}  {row.purpose:<8}  {times}  {row.state}"
 
 
+def _write_down(ring: KeyFile, data: str | None, config: Path | None) -> None:
+    """Bring what was done into the audit log, or say how it will get there. Starts no store."""
+    try:
+        where = _store_of(ring, data, config)
+        if not ring.journal() or (where and asyncio.run(_taken_over(ring, where))):
+            return
+    except (StoreError, KeyFileError, typer.Exit):
+        pass
+    err.print(
+        f"relay: noted in {ring.path}.journal; a relay that runs on this ring takes it into the "
+        "audit log"
+    )
+
+
+def _store_of(ring: KeyFile, data: str | None, config: Path | None) -> Settings | None:
+    """Where the audit log of the relays on this ring is; None if that is not known here."""
+    where = host.settings({"data": data}, config, with_keys=False)
+    if where.redis:
+        return where
+    own = host.settings({"data": data}, config).ring_path
+    return where if own.resolve() == ring.path.resolve() else None
+
+
+async def _taken_over(ring: KeyFile, where: Settings) -> bool:
+    url = await host.running_store(where)
+    if url is None:
+        return False
+    pipe = Pipe(Endpoint.parse(url), name="relay-cli", reply_timeout_s=_REPLY_TIMEOUT_S)
+    try:
+        await pipe.start()
+        audit = Audit(AuditLog(Store(pipe)), ring=KeyRing, now_ms=_now_ms)
+        await take_over_journal(audit, ring)
+    finally:
+        await pipe.stop()
+    return True
+
+
 def _settings(file: Path | None, data: str | None, config: Path | None) -> Settings:
     named = None if file is None else str(file)
     return host.settings({"keyring_file": named, "data": data}, config)
 
 
-def _path(file: Path | None, data: str | None, config: Path | None) -> Path:
+def _ring(file: Path | None, data: str | None, config: Path | None) -> KeyFile:
+    by = host.person().id
     if file is not None:
-        return file
+        return KeyFile(file, by=by)
     settings = _settings(file, data, config)
     _refuse_environment(settings)
-    return settings.ring_path
+    return KeyFile(settings.ring_path, by=by)
 
 
 def _refuse_environment(settings: Settings) -> None:

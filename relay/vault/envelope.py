@@ -1,5 +1,8 @@
 """Envelope encryption of messages: a data key for each trip, wrapped by a key of the ring.
 
+That is a key for messages, or one for evidence while a legal hold keeps the trip's messages from
+being destroyed.
+
 AES-256-GCM throughout (NIST SP 800-38D). A wrapped data key is ``key id (4 bytes) + nonce (12) +
 ciphertext and tag (48)``; a sealed message is ``nonce (12) + ciphertext and tag (16 more than the
 plaintext)``.
@@ -37,6 +40,7 @@ __all__ = [
 NONCE_BYTES: Final = 12
 _KEY_ID_BYTES: Final = 4
 _TAG_BYTES: Final = 16
+_WRAPPING: Final = (Purpose.MESSAGES, Purpose.EVIDENCE)
 _WRAPPED_BYTES: Final = _KEY_ID_BYTES + NONCE_BYTES + KEY_BYTES + _TAG_BYTES
 
 
@@ -60,9 +64,9 @@ class DataKey(Opaque):
 
 
 def wrap(kek: Key, data_key: DataKey, *, trip: str, nonce: bytes) -> bytes:
-    """Encrypt a trip's data key under a key of the messages ring. Raises ``ValueError``."""
-    if kek.purpose is not Purpose.MESSAGES:
-        raise ValueError(f"a data key is wrapped by a key for {Purpose.MESSAGES}")
+    """Encrypt a trip's data key under a key for messages or evidence. Raises ``ValueError``."""
+    if kek.purpose not in _WRAPPING:
+        raise ValueError(f"a data key is wrapped by a key for {' or '.join(_WRAPPING)}")
     _check_nonce(nonce)
     sealed = AESGCM(kek.material).encrypt(nonce, data_key.material, _wrapping_place(kek, trip))
     return bytes.fromhex(kek.id) + nonce + sealed
@@ -81,7 +85,9 @@ def unwrap(ring: KeyRing, wrapped: bytes, *, trip: str) -> DataKey:
     """
     if len(wrapped) != _WRAPPED_BYTES:
         raise Unreadable("A trip's stored data key has the wrong length, so it can't be read.")
-    kek = ring.get(Purpose.MESSAGES, wrapping_key_id(wrapped))
+    key_id = wrapping_key_id(wrapped)
+    held = ring.purpose_of(key_id) is Purpose.EVIDENCE
+    kek = ring.get(Purpose.EVIDENCE if held else Purpose.MESSAGES, key_id)
     nonce = wrapped[_KEY_ID_BYTES : _KEY_ID_BYTES + NONCE_BYTES]
     sealed = wrapped[_KEY_ID_BYTES + NONCE_BYTES :]
     try:

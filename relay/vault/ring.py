@@ -9,10 +9,16 @@ purpose     span    a key may be destroyed
 numbers     1 hour  once the longest trip opened in its span is over
 messages    1 day   once that trip is over and its messages have been kept for the longest time
 reports     90 days never by itself: its tags prove what was said long after the message is gone
+evidence    7 days  once what it sealed for a case has been kept for the longest time
+staff       90 days never by itself: it seals what operators sign in with, and signs their cookies
+audit       90 days never by itself: it signs how far the audit log had come
 ==========  ======  ==========================================================================
 
-The report keys have spans too, though nothing they make has to become unreadable: a stolen one
-forges only the tags of its quarter, and at four a year all the older ones can be kept.
+Those of 90 days have spans too, though nothing they make has to become unreadable: a stolen one
+forges only what is of its quarter, and at four a year all the older ones can be kept.
+
+A ring that was written before there were keys for evidence, staff and audit is read as having none
+of them; extending it makes them.
 
 Keys are made ahead of time. A node takes the key whose span covers the store's time; where there is
 none it refuses (``KeyUnavailable``) rather than stretch an old one. Spans start at multiples of
@@ -59,12 +65,22 @@ class Purpose(StrEnum):
     NUMBERS = "numbers"
     MESSAGES = "messages"
     REPORTS = "reports"
+    EVIDENCE = "evidence"
+    STAFF = "staff"
+    AUDIT = "audit"
+
+
+#: What the documents of the first rings already held; the rest may be missing in one.
+_FIRST: Final = (Purpose.NUMBERS, Purpose.MESSAGES, Purpose.REPORTS)
 
 
 SPAN_MS: Final[Mapping[Purpose, int]] = {
     Purpose.NUMBERS: _HOUR_MS,
     Purpose.MESSAGES: 24 * _HOUR_MS,
     Purpose.REPORTS: 90 * 24 * _HOUR_MS,
+    Purpose.EVIDENCE: 7 * 24 * _HOUR_MS,
+    Purpose.STAFF: 90 * 24 * _HOUR_MS,
+    Purpose.AUDIT: 90 * 24 * _HOUR_MS,
 }
 
 
@@ -121,18 +137,22 @@ class Key(Opaque):
         """Whether the key seals at that time."""
         return self.from_ms <= at_ms < self.until_ms
 
-    def due_at_ms(self, longest_trip_ms: int, longest_retention_ms: int) -> int | None:
-        """When nothing it has sealed is needed any more; None for a report key."""
+    def due_at_ms(
+        self, longest_trip_ms: int, longest_retention_ms: int, longest_evidence_ms: int
+    ) -> int | None:
+        """When nothing it has made is needed any more; None if that may be for ever."""
         if self.purpose is Purpose.NUMBERS:
             return self.until_ms + longest_trip_ms
         if self.purpose is Purpose.MESSAGES:
             return self.until_ms + longest_trip_ms + longest_retention_ms
+        if self.purpose is Purpose.EVIDENCE:
+            return self.until_ms + longest_evidence_ms
         return None
 
 
 @final
 class KeyRing(Opaque):
-    """Keys of all three purposes, by id and by time. Immutable: every change gives another ring.
+    """Keys of all purposes, by id and by time. Immutable: every change gives another ring.
 
     ``KeyRing()`` is empty. Raises ``BadKeyRing`` if two keys share an id or material (destroying
     one of them would not destroy the other), or if two spans of one purpose overlap.
@@ -206,6 +226,11 @@ class KeyRing(Opaque):
             "here: it was destroyed when its time was over, or this node has another key ring."
         )
 
+    def purpose_of(self, key_id: str) -> Purpose | None:
+        """What the key of that id is for; None if it isn't in the ring."""
+        key = self._by_id.get(key_id)
+        return None if key is None else key.purpose
+
     def extended(self, now_ms: int, ahead_ms: int, random_bytes: Callable[[int], bytes]) -> KeyRing:
         """A ring that covers every instant of ``now_ms .. now_ms + ahead_ms`` for every purpose.
 
@@ -220,13 +245,19 @@ class KeyRing(Opaque):
                 made.append(Key(key_id, purpose, from_ms, until_ms, random_bytes(KEY_BYTES)))
         return KeyRing([*self, *made]) if made else self
 
-    def due(self, now_ms: int, longest_trip_ms: int, longest_retention_ms: int) -> tuple[Key, ...]:
+    def due(
+        self,
+        now_ms: int,
+        longest_trip_ms: int,
+        longest_retention_ms: int,
+        longest_evidence_ms: int,
+    ) -> tuple[Key, ...]:
         """The keys whose purpose has passed: nothing they sealed is needed any more."""
+        longest = longest_trip_ms, longest_retention_ms, longest_evidence_ms
         return tuple(
             key
             for key in self
-            if (at_ms := key.due_at_ms(longest_trip_ms, longest_retention_ms)) is not None
-            and at_ms <= now_ms
+            if (at_ms := key.due_at_ms(*longest)) is not None and at_ms <= now_ms
         )
 
     def without(self, key_ids: Collection[str]) -> KeyRing:
@@ -238,9 +269,16 @@ class KeyRing(Opaque):
             )
         return KeyRing([key for key in self if key.id not in key_ids]) if key_ids else self
 
-    def rows(self, now_ms: int, longest_trip_ms: int, longest_retention_ms: int) -> list[KeyRow]:
+    def rows(
+        self,
+        now_ms: int,
+        longest_trip_ms: int,
+        longest_retention_ms: int,
+        longest_evidence_ms: int,
+    ) -> list[KeyRow]:
         """What may be shown of each key, by purpose and time."""
-        due = {key.id for key in self.due(now_ms, longest_trip_ms, longest_retention_ms)}
+        longest = longest_trip_ms, longest_retention_ms, longest_evidence_ms
+        due = {key.id for key in self.due(now_ms, *longest)}
 
         def state(key: Key) -> KeyState:
             if key.id in due:
@@ -350,10 +388,14 @@ def _keys_of(document: object) -> tuple[list[Key], str]:
         return keys, "the document: must be a JSON object"
     if type(document.get("version")) is not int or document["version"] != VERSION:
         return keys, f"version: must be {VERSION}; another version of the relay wrote this"
-    if document.keys() != {"version", *(purpose.value for purpose in Purpose)}:
-        return keys, f"the document: must have version, {', '.join(Purpose)} and nothing else"
+    if not {"version", *_FIRST} <= document.keys() <= {"version", *Purpose}:
+        later = [purpose for purpose in Purpose if purpose not in _FIRST]
+        return keys, (
+            f"the document: must have version, {', '.join(_FIRST)}, may have {', '.join(later)}, "
+            "and nothing else"
+        )
     for purpose in Purpose:
-        entries = document[purpose.value]
+        entries = document.get(purpose.value, [])
         if not isinstance(entries, list):
             return keys, f"{purpose}: must be a list of keys"
         for index, entry in enumerate(entries):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import stat
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from relay.keyfile import KeyFile, LiveRing
+from tests.support.relay import RelayProcess
 
 from .commands import Done, Quickly, Run, relay_command
 from .terminal import Terminal
@@ -172,3 +175,40 @@ async def test_without_a_file_the_ring_is_the_relay_s(tmp_path: Path, quickly: Q
     assert (data / "keyring.json").is_file()
     listed = await quickly("keyring", "list", "--json", RELAY_DATA=str(data))
     assert listed.json
+
+
+async def test_what_is_done_is_noted_for_the_audit_log(tmp_path: Path, quickly: Quickly) -> None:
+    """No relay runs here, so it waits beside the ring, and no store is started for it."""
+    file = tmp_path / "ring.json"
+    made = await quickly("keyring", "new", "--file", file, "--days", 1)
+    assert "ring.json.journal" in made.err
+    doomed = (await ids_of(quickly, file))[0]
+    await quickly("keyring", "rotate", "--file", file, "--days", 2)
+    await quickly("keyring", "retire", doomed, "--yes", "--file", file)
+    assert (await quickly("keyring", "rotate", "--file", file, "--days", 1)).code == 0
+    me = f"host:{pwd.getpwuid(os.getuid()).pw_name}"
+    assert [(line.by, line.act, line.destroyed) for line in KeyFile(file).journal()] == [
+        (me, "keyring.new", ()),
+        (me, "keyring.rotate", ()),
+        (me, "keyring.retire", (doomed,)),
+        (me, "keyring.rotate", ()),
+    ]
+    assert not any(path.is_dir() for path in tmp_path.iterdir())
+    away = {"RELAY_REDIS": f"unix://{tmp_path}/nothing.sock"}
+    rotated = await quickly("keyring", "rotate", "--file", file, "--days", 3, **away)
+    assert rotated.code == 0
+    assert "ring.json.journal" in rotated.err
+
+
+async def test_the_ring_of_other_relays_is_not_told_to_this_one(
+    relay: RelayProcess, tmp_path: Path, quickly: Quickly
+) -> None:
+    file = tmp_path / "ring.json"
+    here = {"RELAY_DATA": str(relay.data)}
+    made = await quickly("keyring", "new", "--file", file, "--days", 1, **here)
+    assert "ring.json.journal" in made.err
+    assert len(KeyFile(file).journal()) == 1
+    shared = {"RELAY_REDIS": relay.store_url}
+    rotated = await quickly("keyring", "rotate", "--file", file, "--days", 2, **shared)
+    assert "journal" not in rotated.err
+    assert KeyFile(file).journal() == []

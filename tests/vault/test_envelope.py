@@ -94,9 +94,25 @@ def test_another_key_under_the_same_id_does_not_unwrap() -> None:
         unwrap(KeyRing([impostor]), wrapped, trip="t")
 
 
-@pytest.mark.parametrize("purpose", [Purpose.NUMBERS, Purpose.REPORTS])
-def test_only_a_messages_key_wraps(purpose: Purpose) -> None:
-    with pytest.raises(ValueError, match="messages"):
+def test_a_hold_wraps_the_data_key_anew_and_outlives_the_messages_key() -> None:
+    data_key = DataKey(os.urandom(32))
+    held = RING.current(Purpose.EVIDENCE, NOW_MS)
+    wrapped = wrap(held, data_key, trip="t", nonce=os.urandom(12))
+    assert wrapping_key_id(wrapped) == held.id
+    assert unwrap(RING.without([KEK.id]), wrapped, trip="t").material == data_key.material
+    with pytest.raises(KeyUnavailable):
+        unwrap(RING.without([held.id]), wrapped, trip="t")
+    with pytest.raises(Unreadable):
+        unwrap(RING, wrapped, trip="u")
+    # The same bytes under the other purpose are another place.
+    disguised = Key(held.id, Purpose.MESSAGES, KEK.from_ms, KEK.until_ms, held.material)
+    with pytest.raises(Unreadable):
+        unwrap(KeyRing([disguised]), wrapped, trip="t")
+
+
+@pytest.mark.parametrize("purpose", sorted(set(Purpose) - {Purpose.MESSAGES, Purpose.EVIDENCE}))
+def test_only_a_messages_or_evidence_key_wraps(purpose: Purpose) -> None:
+    with pytest.raises(ValueError, match="messages or evidence"):
         wrap(RING.current(purpose, NOW_MS), DataKey(os.urandom(32)), trip="t", nonce=bytes(12))
 
 

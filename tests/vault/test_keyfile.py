@@ -100,6 +100,7 @@ def test_only_the_owner_can_read_it_whatever_the_umask(tmp_path: Path) -> None:
     assert mode(file.path.parent) == 0o700
     assert {path.name: mode(path) for path in file.path.parent.iterdir()} == {
         "ring.json": 0o600,
+        "ring.json.journal": 0o600,
         "ring.json.lock": 0o600,
     }
 
@@ -144,7 +145,7 @@ def test_the_command_can_be_pasted_even_if_the_path_has_a_space(tmp_path: Path) 
         file.read()
     command = str(caught.value).split("`")[1]
     subprocess.run(command, shell=True, check=True)
-    assert len(file.read()) == 3
+    assert len(file.read()) == len(Purpose)
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_what_changes_nothing_writes_nothing(file: KeyFile) -> None:
     before = file.stamp()
     assert file.rotate(NOW_MS, HOUR_MS) == KeyChange()
     assert file.retire([]) == KeyChange()
-    assert file.retire_due(NOW_MS, 0, 0) == KeyChange()
+    assert file.retire_due(NOW_MS, 0, 0, 0) == KeyChange()
     assert file.stamp() == before
 
 
@@ -227,9 +228,9 @@ def test_retiring_an_unknown_key_changes_nothing(file: KeyFile) -> None:
 def test_due_keys_are_retired_together(file: KeyFile) -> None:
     ring = file.read()
     later_ms = NOW_MS + 3 * DAY_MS
-    expected = {key.id for key in ring.due(later_ms, HOUR_MS, HOUR_MS)}
+    expected = {key.id for key in ring.due(later_ms, HOUR_MS, HOUR_MS, HOUR_MS)}
     assert expected
-    assert set(file.retire_due(later_ms, HOUR_MS, HOUR_MS).destroyed) == expected
+    assert set(file.retire_due(later_ms, HOUR_MS, HOUR_MS, HOUR_MS).destroyed) == expected
     assert ids(file.read()) == ids(ring) - expected
 
 
@@ -376,11 +377,15 @@ def test_a_lock_that_is_never_given_back_is_an_error_not_a_hang(
     monkeypatch.setattr(keyfile, "_LOCK_WAIT_S", 0.2)
     with pytest.raises(KeyFileError, match="has kept the lock"):
         file.rotate(NOW_MS + DAY_MS, 0)
-    assert len(file.read()) == 4  # reading needs no lock
+    assert len(file.read()) == 1 + len(Purpose)  # reading needs no lock
     live = LiveRing.of_file(file)
     assert (
         live.maintain(
-            NOW_MS, ahead_ms=HOUR_MS, longest_trip_ms=HOUR_MS, longest_retention_ms=HOUR_MS
+            NOW_MS,
+            ahead_ms=HOUR_MS,
+            longest_trip_ms=HOUR_MS,
+            longest_retention_ms=HOUR_MS,
+            longest_evidence_ms=HOUR_MS,
         )
         == KeyChange()
     ), "nor does maintenance that has nothing to do"
@@ -430,7 +435,11 @@ def test_a_file_in_disorder_is_an_error_each_time_and_the_last_ring_stays(file: 
 
 def maintain(live: LiveRing, now_ms: int) -> KeyChange:
     return live.maintain(
-        now_ms, ahead_ms=2 * HOUR_MS, longest_trip_ms=HOUR_MS, longest_retention_ms=DAY_MS
+        now_ms,
+        ahead_ms=2 * HOUR_MS,
+        longest_trip_ms=HOUR_MS,
+        longest_retention_ms=DAY_MS,
+        longest_evidence_ms=2 * DAY_MS,
     )
 
 
@@ -449,7 +458,7 @@ def test_maintenance_over_days_has_a_key_for_each_hour_and_keeps_none_too_long(
             if key.purpose is Purpose.NUMBERS:
                 assert key.until_ms + HOUR_MS > now_ms
     assert ids(live.ring) == ids(file.read())
-    assert len(live.ring) < 12
+    assert len(live.ring) < 16
 
 
 def test_maintenance_writes_only_when_it_must(file: KeyFile) -> None:
@@ -472,7 +481,8 @@ def test_workers_that_maintain_at_once_make_each_key_once(
         "print('ready', flush=True); sys.stdin.readline()\n"
         "for hour in range(30):\n"
         "    change = live.maintain(NOW_MS + hour * HOUR_MS, ahead_ms=HOUR_MS,\n"
-        "                           longest_trip_ms=HOUR_MS, longest_retention_ms=HOUR_MS)\n"
+        "                           longest_trip_ms=HOUR_MS, longest_retention_ms=HOUR_MS,\n"
+        "                           longest_evidence_ms=HOUR_MS)\n"
         "    print('made', *change.made); print('gone', *change.destroyed)\n"
     )
     workers = [start(code, file.path) for _ in range(3)]
@@ -551,6 +561,123 @@ def test_a_month_of_keys_fits_into_a_variable() -> None:
     subprocess.run(["true"], env={**os.environ, "RELAY_KEYRING": value}, check=True)
     with pytest.raises(OSError, match="Argument list too long"):
         subprocess.run(["true"], env={**os.environ, "RELAY_KEYRING": value * 2}, check=True)
+
+
+# --- the journal ----------------------------------------------------------------------------------
+
+
+def noted(file: KeyFile) -> list[tuple[str, str, int, tuple[str, ...], str]]:
+    return [(line.by, line.act, line.made, line.destroyed, line.outcome) for line in file.journal()]
+
+
+def test_every_change_is_in_the_journal_and_nothing_else_is(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "ring.json", by="host:ani")
+    file.create(NOW_MS, HOUR_MS)
+    with pytest.raises(KeyFileExists):
+        file.create(NOW_MS, HOUR_MS)
+    file.rotate(NOW_MS, HOUR_MS)
+    file.rotate(NOW_MS + HOUR_MS, HOUR_MS)
+    doomed = file.read().current(Purpose.NUMBERS, NOW_MS).id
+    file.retire([doomed])
+    maintain(LiveRing.of_file(KeyFile(file.path)), NOW_MS + 9 * HOUR_MS)
+    maintain(LiveRing.of_file(KeyFile(file.path)), NOW_MS + 9 * HOUR_MS)
+    file.read()
+    lines = noted(file)
+    gone = lines.pop()
+    assert lines == [
+        ("host:ani", "keyring.new", 7, (), ""),
+        ("host:ani", "keyring.rotate", 1, (), ""),
+        ("host:ani", "keyring.retire", 0, (doomed,), ""),
+        ("relay", "keyring.rotate", 3, (), ""),
+    ]
+    assert gone[:3] == ("relay", "keyring.retire", 0)
+    assert len(gone[3]) == 2
+    assert len({line.id for line in file.journal()}) == 5
+    text = Path(f"{file.path}.journal").read_text()
+    for entries in json.loads(file.path.read_text()).values():
+        for entry in entries if isinstance(entries, list) else []:
+            assert entry["key"] not in text
+
+
+def test_what_cannot_be_noted_is_not_done(file: KeyFile) -> None:
+    journal = Path(f"{file.path}.journal")
+    journal.unlink()
+    journal.mkdir()
+    before = file.path.read_bytes()
+    for change in (lambda: file.rotate(NOW_MS, DAY_MS), lambda: file.retire(ids(file.read()))):
+        with pytest.raises(KeyFileError, match="could not be changed"):
+            change()
+    assert file.path.read_bytes() == before
+    with pytest.raises(KeyFileError, match="not in the audit log"):
+        file.journal()
+
+
+def test_a_change_that_failed_after_it_was_noted_says_so(
+    file: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(os, "rename", refused)
+    with pytest.raises(KeyFileError):
+        file.rotate(NOW_MS + DAY_MS, 0)
+    assert [line[1:] for line in noted(file)[1:]] == [
+        ("keyring.rotate", 2, (), ""),
+        ("keyring.rotate", 2, (), "failed"),
+    ]
+
+
+def test_half_a_line_is_none_and_hides_no_other(file: KeyFile) -> None:
+    with Path(f"{file.path}.journal").open("a") as stream:
+        stream.write('{"id": "ab", "at": 1, "by": "re')
+    assert len(file.journal()) == 1
+    file.rotate(NOW_MS + DAY_MS, 0)
+    assert [line.act for line in file.journal()] == ["keyring.new", "keyring.rotate"]
+
+
+def test_lines_are_dropped_by_name(file: KeyFile) -> None:
+    file.rotate(NOW_MS + DAY_MS, 0)
+    first, second = file.journal()
+    file.drop_from_journal({first.id})
+    assert file.journal() == [second]
+    assert mode(Path(f"{file.path}.journal")) == 0o600
+    file.drop_from_journal({second.id, "unknown"})
+    assert file.journal() == []
+    assert sorted(path.name for path in file.path.parent.iterdir()) == [
+        "ring.json",
+        "ring.json.lock",
+    ]
+    file.drop_from_journal(set())
+    file.rotate(NOW_MS + 2 * DAY_MS, 0)
+    assert len(file.journal()) == 1
+
+
+def test_changes_meanwhile_are_not_dropped(
+    file: KeyFile, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """One process takes lines out while others write them: none is lost, none stays."""
+    writing = (
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "for n in range(40):\n"
+        "    file.rotate(NOW_MS, n * HOUR_MS)\n"
+    )
+    taking = (
+        "import time\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "end = time.monotonic() + 1\n"
+        "while time.monotonic() < end:\n"
+        "    lines = file.journal()\n"
+        "    file.drop_from_journal({line.id for line in lines})\n"
+        "    for line in lines: print(line.id, line.made)\n"
+    )
+    processes = [start(writing, file.path), start(writing, file.path), start(taking, file.path)]
+    together(processes)
+    taken = [line.split() for line in finished(processes[2])]
+    for process in processes[:2]:
+        finished(process)
+    lines = [*taken, *([line.id, str(line.made)] for line in file.journal())]
+    assert len({name for name, _ in lines}) == len(lines)
+    assert sum(int(made) for _, made in lines) == len(file.read())
 
 
 def test_looking_for_a_change_is_cheap(file: KeyFile) -> None:

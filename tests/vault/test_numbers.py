@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from relay.core.ids import Role
 from relay.vault.envelope import DataKey, MessageCipher, Unreadable, unwrap
+from relay.vault.evidence import open_evidence
 from relay.vault.numbers import (
     SEALED_NUMBER_BYTES,
     InvalidPhone,
@@ -26,6 +27,7 @@ from relay.vault.numbers import (
     seal_number,
 )
 from relay.vault.ring import Key, KeyRing, KeyUnavailable, Purpose
+from relay.vault.staff import open_totp
 
 NOW_MS = 1_732_233_600_000
 RING = KeyRing().extended(NOW_MS, 3_600_000, os.urandom)
@@ -178,6 +180,23 @@ def test_what_opens_data_keys_and_messages_does_not_open_a_number(
         unwrap(misused, sealed + bytes(16), trip=trip)
     with pytest.raises(KeyUnavailable):
         unwrap(RING, sealed + bytes(16), trip=trip)
+
+
+def test_what_opens_evidence_and_second_factors_does_not_open_a_number() -> None:
+    """Nor with the numbers' key under another purpose."""
+    sealed = seal_number(
+        KEY, PhoneNumber(INDONESIAN), trip="t", epoch=1, role=Role.DRIVER, nonce=os.urandom(12)
+    )
+    misused = Key(KEY.id, Purpose.EVIDENCE, KEY.from_ms, KEY.until_ms, KEY.material)
+    with pytest.raises(KeyUnavailable):
+        open_evidence(RING, sealed, case="t")
+    with pytest.raises(Unreadable):
+        open_evidence(KeyRing([misused]), sealed, case="t")
+    misused = Key(KEY.id, Purpose.STAFF, KEY.from_ms, KEY.until_ms, KEY.material)
+    with pytest.raises(KeyUnavailable):
+        open_totp(RING, sealed, operator="t")
+    with pytest.raises(Unreadable):
+        open_totp(KeyRing([misused]), sealed, operator="t")
 
 
 def test_the_guard_gets_the_digits_and_only_what_it_makes_of_them_comes_out() -> None:

@@ -138,31 +138,58 @@ def test_a_random_source_that_repeats_itself_is_refused(length: int) -> None:
 
 @pytest.mark.parametrize(
     ("purpose", "after_ms"),
-    [(Purpose.NUMBERS, 5 * HOUR_MS), (Purpose.MESSAGES, 5 * HOUR_MS + 7 * DAY_MS)],
+    [
+        (Purpose.NUMBERS, 5 * HOUR_MS),
+        (Purpose.MESSAGES, 5 * HOUR_MS + 7 * DAY_MS),
+        (Purpose.EVIDENCE, 180 * DAY_MS),
+    ],
 )
 def test_a_key_is_due_at_once_when_nothing_needs_it(purpose: Purpose, after_ms: int) -> None:
     ring = ring_of()
     key = ring.current(purpose, NOW_MS)
     due_ms = key.until_ms + after_ms
-    assert key not in ring.due(due_ms - 1, 5 * HOUR_MS, 7 * DAY_MS)
-    assert key in ring.due(due_ms, 5 * HOUR_MS, 7 * DAY_MS)
+    longest = 5 * HOUR_MS, 7 * DAY_MS, 180 * DAY_MS
+    assert key not in ring.due(due_ms - 1, *longest)
+    assert key in ring.due(due_ms, *longest)
 
 
-@given(nows, st.integers(0, 2 * DAY_MS), st.integers(0, 9 * DAY_MS))
-def test_what_is_due_was_never_needed_by_a_trip_or_message_still_there(
-    now_ms: int, trip_ms: int, retention_ms: int
+@given(nows, st.integers(0, 2 * DAY_MS), st.integers(0, 9 * DAY_MS), st.integers(0, 99 * DAY_MS))
+def test_what_is_due_was_never_needed_by_what_is_still_there(
+    now_ms: int, trip_ms: int, retention_ms: int, evidence_ms: int
 ) -> None:
     ring = ring_of(NOW_MS, 2 * DAY_MS)
-    for key in ring.due(now_ms, trip_ms, retention_ms):
-        assert key.purpose is not Purpose.REPORTS
-        kept_ms = retention_ms if key.purpose is Purpose.MESSAGES else 0
+    needed_ms = {
         # The last trip opened under it, at its longest, its last message kept for the longest.
-        assert (key.until_ms - 1) + trip_ms + kept_ms < now_ms
+        Purpose.NUMBERS: trip_ms,
+        Purpose.MESSAGES: trip_ms + retention_ms,
+        Purpose.EVIDENCE: evidence_ms,
+    }
+    for key in ring.due(now_ms, trip_ms, retention_ms, evidence_ms):
+        assert (key.until_ms - 1) + needed_ms[key.purpose] < now_ms
 
 
-def test_report_keys_are_never_due() -> None:
-    due = ring_of().due(2**52, 0, 0)
-    assert {key.purpose for key in due} == {Purpose.NUMBERS, Purpose.MESSAGES}
+def test_what_proves_signs_and_lets_in_is_never_due() -> None:
+    due = {key.purpose for key in ring_of().due(2**52, 0, 0, 0)}
+    assert due == {Purpose.NUMBERS, Purpose.MESSAGES, Purpose.EVIDENCE}
+
+
+def test_a_ring_of_the_first_kind_has_no_keys_for_what_came_later() -> None:
+    document = ring_of().to_document()
+    for purpose in (Purpose.EVIDENCE, Purpose.STAFF, Purpose.AUDIT):
+        del document[purpose]
+    old = KeyRing.from_document(document)
+    assert {key.purpose for key in old} == {Purpose.NUMBERS, Purpose.MESSAGES, Purpose.REPORTS}
+    with pytest.raises(KeyUnavailable):
+        old.current(Purpose.AUDIT, NOW_MS)
+    longer = old.extended(NOW_MS, DAY_MS, os.urandom)
+    assert_covered(longer, NOW_MS, DAY_MS)
+    assert [key for key in longer if key.id in old] == list(old)
+
+
+def test_a_key_s_purpose_is_found_by_its_id() -> None:
+    ring = ring_of()
+    assert {ring.purpose_of(key.id) for key in ring} == set(Purpose)
+    assert ring.purpose_of("00000000") is None
 
 
 def test_a_destroyed_key_is_gone_and_the_others_stay() -> None:
@@ -200,12 +227,12 @@ def test_a_key_serves_its_own_purpose_only() -> None:
 def test_rows_tell_the_state_of_each_key() -> None:
     ring = ring_of(NOW_MS, 3 * DAY_MS)
     later_ms = NOW_MS + 5 * HOUR_MS
-    states = {row.id: row.state for row in ring.rows(later_ms, 2 * HOUR_MS, DAY_MS)}
+    states = {row.id: row.state for row in ring.rows(later_ms, 2 * HOUR_MS, DAY_MS, DAY_MS)}
     hours = [states[key.id] for key in keys_of(ring, Purpose.NUMBERS)]
     assert hours[:6] == ["due", "due", "due", "past", "past", "current"]
     assert set(hours[6:]) == {"future"}
     assert [states[key.id] for key in keys_of(ring, Purpose.REPORTS)] == ["current"]
-    plain = json.dumps(ring.rows(later_ms, 2 * HOUR_MS, DAY_MS))
+    plain = json.dumps(ring.rows(later_ms, 2 * HOUR_MS, DAY_MS, DAY_MS))
     for entry in ring.to_document()["numbers"]:
         assert entry["key"] not in plain
         assert entry["id"] in plain
@@ -285,6 +312,7 @@ def changed(path: list[str | int], value: Any) -> Any:
         (["version"], ..., "version: must be 1"),
         (["reports"], ..., "the document: must have version, numbers, messages, reports"),
         (["extra"], [], "the document: must have version"),
+        (["staff"], None, "staff: must be a list"),
         (["messages"], {}, "messages: must be a list"),
         (["numbers", 1], None, r"numbers\[1\]: must have"),
         (["numbers", 1, "id"], ..., r"numbers\[1\]: must have"),

@@ -27,9 +27,11 @@ from rich.traceback import Traceback
 from relay.core.ids import Role
 from relay.keyfile import KeyFile, KeyFileError, LiveRing, ring_text
 from relay.vault.envelope import DataKey, MessageCipher, wrap
+from relay.vault.evidence import seal_evidence
 from relay.vault.numbers import InvalidPhone, PhoneNumber, seal_number
 from relay.vault.opaque import Opaque
 from relay.vault.ring import BadKeyRing, Key, KeyRing, Purpose
+from relay.vault.staff import seal_totp, sign_cookie
 from relay.vault.tags import ReportTags
 from relay.vault.tokens import (
     BadToken,
@@ -298,6 +300,30 @@ REFUSALS: dict[str, tuple[type[Exception], Callable[[Path], Any], list[str]]] = 
         ValueError,
         lambda _: wrap(KEK, DataKey(DATA_MATERIAL), trip="t", nonce=b""),
         forms_of_bytes(DATA_MATERIAL) + forms_of_bytes(KEK.material),
+    ),
+    "evidence with a bad nonce": (
+        ValueError,
+        lambda _: seal_evidence(
+            RING.current(Purpose.EVIDENCE, NOW_MS), DATA_MATERIAL, case="c", nonce=b""
+        ),
+        forms_of_bytes(DATA_MATERIAL),
+    ),
+    "evidence under a messages' key": (
+        ValueError,
+        lambda _: seal_evidence(KEK, DATA_MATERIAL, case="c", nonce=bytes(12)),
+        forms_of_bytes(DATA_MATERIAL) + forms_of_bytes(KEK.material),
+    ),
+    "second factor with a bad nonce": (
+        ValueError,
+        lambda _: seal_totp(
+            RING.current(Purpose.STAFF, NOW_MS), DATA_MATERIAL, operator="o", nonce=b""
+        ),
+        forms_of_bytes(DATA_MATERIAL),
+    ),
+    "session of too many bytes": (
+        ValueError,
+        lambda _: sign_cookie(RING.current(Purpose.STAFF, NOW_MS), DATA_MATERIAL),
+        forms_of_bytes(DATA_MATERIAL),
     ),
     "damaged document": (
         BadKeyRing,

@@ -111,7 +111,7 @@ def test_older_tags_outlive_their_keys_span_and_not_its_destruction() -> None:
     tag = tag_of(MESSAGE)
     later_ms = NOW_MS + 1000 * DAY_MS
     later = RING.extended(later_ms, 0, os.urandom)
-    later = later.without({key.id for key in later.due(later_ms, 0, 0)})
+    later = later.without({key.id for key in later.due(later_ms, 0, 0, 0)})
     assert later.current(Purpose.REPORTS, later_ms) is not KEY
     assert is_true(tag, MESSAGE, later)
     with pytest.raises(KeyUnavailable):
