@@ -87,10 +87,22 @@ class RefusedCode(StrEnum):
     KEY_AWAY = "key_away"
     GUARD_AWAY = "guard_away"
     BLOCKED = "blocked"
+    MUTED = "muted"
+
+
+class NotReportedCode(StrEnum):
+    """Why a report was not taken: nothing of it is stored."""
+
+    MALFORMED = "malformed"
+    NOT_ATTACHED = "not_attached"
+    TOO_MANY = "too_many"
+    CLOSED = "closed"
+    STORE_AWAY = "store_away"
+    KEY_AWAY = "key_away"
 
 
 class ErrorCode(StrEnum):
-    """Why a frame other than a post was not acted on; the socket stays open."""
+    """Why a frame other than a post or a report was not acted on; the socket stays open."""
 
     UNKNOWN_OP = "unknown_op"
     BAD_FIELD = "bad_field"

@@ -13,10 +13,13 @@ import msgpack  # type: ignore[import-untyped]
 import msgspec
 from msgspec import Meta, Struct
 
+from .casework import Category
 from .ids import POST_ID
 
 MAX_FRAME_BYTES: Final = 16 * 1024
 MAX_TEXT_BYTES: Final = 2000
+MAX_REPORTED: Final = 30
+MAX_NOTE_CHARS: Final = 1000
 
 SUBPROTOCOL_MSGPACK: Final = "relay.v1.msgpack"
 SUBPROTOCOL_JSON: Final = "relay.v1.json"
@@ -43,6 +46,7 @@ class Attach(Frame, tag="attach"):
     attempt: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     app: Short | None = None
     kinds: Annotated[list[Short], Meta(max_length=32)] | None = None
+    report_only: bool | None = None
 
     def __repr__(self) -> str:
         return "Attach(****)"
@@ -76,11 +80,36 @@ class Typing(Frame, tag="typing"):
     on: bool
 
 
+class ReportedItem(Struct, omit_defaults=True):
+    """A message as the reporter's app has kept it: all that its tag binds, and the tag."""
+
+    epoch: Annotated[int, Meta(ge=1, le=2**31)]
+    pos: Position
+    id: PostId
+    sender: Literal["peer", "you", "system"] = msgspec.field(name="from")
+    text: str
+    tag: Annotated[str, Meta(max_length=64)] | None = None
+
+    def __repr__(self) -> str:
+        return f"ReportedItem(pos={self.pos!r}, ****)"
+
+
+class Report(Frame, tag="report"):
+    id: PostId
+    category: Category
+    note: Annotated[str, Meta(max_length=MAX_NOTE_CHARS)] | None = None
+    block: bool | None = None
+    items: Annotated[list[ReportedItem], Meta(max_length=MAX_REPORTED)] | None = None
+
+    def __repr__(self) -> str:
+        return f"Report(id={self.id!r}, ****)"
+
+
 class Ping(Frame, tag="ping"):
     pass
 
 
-FromApp = Attach | Post | Got | Seen | Typing | Ping
+FromApp = Attach | Post | Got | Seen | Typing | Report | Ping
 
 # --- to the app -----------------------------------------------------------------------------------
 
@@ -104,7 +133,7 @@ class Attached(Frame, tag="attached"):
     trip: str
     role: str
     epoch: int
-    state: Literal["open", "grace"]
+    state: Literal["open", "grace", "report_only"]
     deadline: int
     peer: Peer
     lost: list[str]
@@ -165,6 +194,17 @@ class Unsure(Frame, tag="unsure"):
     retry_after_ms: int
 
 
+class Reported(Frame, tag="reported"):
+    id: str
+
+
+class NotReported(Frame, tag="not_reported"):
+    id: str
+    code: str
+    message: str
+    retry_after_ms: int = 0
+
+
 class PeerGot(Frame, tag="got"):
     pos: str
 
@@ -207,8 +247,8 @@ class Pong(Frame, tag="pong"):
 
 
 ToApp = (
-    Attached | Message | Replayed | Accepted | Refused | Unsure | PeerGot | PeerSeen | PeerTyping
-    | Presence | StateChanged | Reassigned | Closed | Error | Pong
+    Attached | Message | Replayed | Accepted | Refused | Unsure | Reported | NotReported | PeerGot
+    | PeerSeen | PeerTyping | Presence | StateChanged | Reassigned | Closed | Error | Pong
 )  # fmt: skip
 
 #: The `op` of each kind of frame.
@@ -217,6 +257,11 @@ OP_OF: Final[dict[type[Struct], str]] = {
 }
 
 # --- codecs ---------------------------------------------------------------------------------------
+
+
+#: What is answered by its id, whatever is wrong with the rest of it; and where half a character
+#: would most likely stand.
+_ANSWERED: Final = {"post": "text", "report": "note"}
 
 
 class BadFrame(Exception):
@@ -230,13 +275,14 @@ class UnknownOp(Exception):
 class BadField(Exception):
     """A known frame with a field that is missing or of the wrong type.
 
-    `op` and `field` name the place; `post_id` is set where the frame was a post that can be
-    answered. What the field held is not kept.
+    `op` and `field` name the place; `frame_id` is set where the frame was a post or a report that
+    can be answered. What the field held is not kept.
     """
 
-    def __init__(self, op: str, field: str, post_id: str | None) -> None:
+    def __init__(self, op: str, field: str, frame_id: str | None) -> None:
         super().__init__(f"{op}: the field `{field}` is missing or not as PROTOCOL.md describes it")
-        self.post_id = post_id
+        self.op = op
+        self.frame_id = frame_id
 
 
 class Codec:
@@ -268,12 +314,14 @@ class Codec:
                 fields = json.loads(data)
             else:
                 fields = msgpack.unpackb(data, unicode_errors="surrogatepass")
-            op, post_id = fields.get("op"), fields.get("id")
+            op, frame_id = fields.get("op"), fields.get("id")
         except (ValueError, RecursionError, AttributeError, msgpack.UnpackException):
             return BadFrame()
-        if op != "post" or not isinstance(post_id, str) or not POST_ID.fullmatch(post_id):
+        if not isinstance(op, str) or op not in _ANSWERED:
             return BadFrame()
-        return BadField(op, "text", post_id)
+        if not isinstance(frame_id, str) or not POST_ID.fullmatch(frame_id):
+            return BadFrame()
+        return BadField(op, _ANSWERED[op], frame_id)
 
     def _diagnose(self, data: bytes, error: str) -> Exception:
         try:
@@ -288,13 +336,13 @@ class Codec:
             field = error.split("`")[1]
         else:
             field = error.rpartition("`$.")[2].partition("`")[0].partition("[")[0] or "op"
-        post_id = None
-        if op == "post" and field != "id":
+        frame_id = None
+        if op in _ANSWERED and field != "id":
             try:
-                post_id = decode(fields["id"], type=PostId)
+                frame_id = decode(fields["id"], type=PostId)
             except (msgspec.DecodeError, KeyError):
-                post_id = None
-        return BadField(op, field, post_id)
+                frame_id = None
+        return BadField(op, field, frame_id)
 
 
 FROM_APP_MSGPACK: Final = Codec(msgspec.msgpack, FromApp, is_text=False)

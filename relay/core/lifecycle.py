@@ -3,12 +3,14 @@
 The store's scripts run this very table (they get it as Lua, see `store.scripts`), so there is one
 place that says what may happen to a channel, and no node can have another opinion.
 
-        open            end with grace             end, deadline
+        open            end with grace       end, deadline, close
     ──────────► OPEN ─────────────────► GRACE ─────────────────────► CLOSED
-    ABSENT        └──────────── end, deadline ────────────────────────►┘ ▲
+    ABSENT        └──────────── end, deadline, close ─────────────────►┘ ▲
       └─────────────── end (it overtook its open) ──────────────────────┘
 
 CLOSED is final. Its record stays as a tombstone for as long as an `open` could still be repeated.
+`close` is an operator's. To bar a party, to report and to hold what was said for the law change
+what a state allows, never the state.
 """
 
 from __future__ import annotations
@@ -39,6 +41,10 @@ class Command(StrEnum):
     TOKEN = "token"
     CHANGE = "change"
     EXPIRE = "expire"
+    CLOSE = "close"
+    BAR = "bar"
+    REPORT = "report"
+    HOLD = "hold"
 
 
 class Refusal(StrEnum):
@@ -66,11 +72,13 @@ TABLE: Final[dict[State, dict[Command, State | Refusal]]] = {
         Command.END: State.CLOSED,
         Command.END_LATER: State.GRACE,
         Command.EXPIRE: State.CLOSED,
+        Command.CLOSE: State.CLOSED,
     },
     State.GRACE: _all(State.GRACE)
     | {
         Command.END: State.CLOSED,
         Command.EXPIRE: State.CLOSED,
+        Command.CLOSE: State.CLOSED,
         Command.REASSIGN: Refusal.ENDING,
         Command.CHANGE: Refusal.ENDING,
     },
@@ -79,6 +87,8 @@ TABLE: Final[dict[State, dict[Command, State | Refusal]]] = {
         Command.END: State.CLOSED,
         Command.END_LATER: State.CLOSED,
         Command.EXPIRE: State.CLOSED,
+        Command.REPORT: State.CLOSED,
+        Command.HOLD: State.CLOSED,
     },
 }
 

@@ -96,7 +96,7 @@ QUICK_REPLIES: Final[Catalogue] = {
     },
 }  # fmt: skip
 
-#: What the platform may tell the parties without text of its own.
+#: What the platform, or an operator, may tell the parties without text of its own.
 SYSTEM_MESSAGES: Final[Catalogue] = {
     "driver_arrived": {
         "id": "Pengemudi sudah sampai di titik jemput.",
@@ -158,6 +158,24 @@ SYSTEM_MESSAGES: Final[Catalogue] = {
         "th": "อย่าให้เบอร์โทร รหัส OTP หรือ PIN กับใคร คุยและจ่ายเงินผ่านแอปเท่านั้น",
         "vi": "Đừng đưa số điện thoại, mã OTP hay PIN cho bất kỳ ai. Chỉ trò chuyện và thanh toán "
         "trong ứng dụng.",
+    },
+    # Only from an operator, and only to the party that is warned: it names nobody and nothing.
+    "warning": {
+        "id": "Mohon patuhi aturan aplikasi: bersikap sopan, dan jangan memberi atau meminta "
+        "kontak pribadi.",
+        "en": "Please keep to the rules of this app: be respectful, and neither give nor ask for "
+        "contact details.",
+        "ms": "Sila patuhi peraturan aplikasi: bersopan, dan jangan beri atau minta maklumat "
+        "hubungan.",
+        "jv": "Mangga netepi aturan aplikasi: tansah sopan, lan sampun maringi utawi nyuwun kontak "
+        "pribadi.",
+        "su": "Mangga tuturkeun aturan aplikasi: kudu sopan, jeung ulah méré atawa ménta kontak "
+        "pribadi.",
+        "tl": "Pakisunod po ang mga patakaran ng app: maging magalang, at huwag magbigay o humingi "
+        "ng contact details.",
+        "th": "โปรดปฏิบัติตามกฎของแอป: สุภาพ และไม่ให้หรือขอข้อมูลติดต่อส่วนตัว",
+        "vi": "Vui lòng tuân thủ quy định của ứng dụng: tôn trọng nhau, không cho hoặc xin thông "
+        "tin liên lạc.",
     },
 }  # fmt: skip
 

@@ -27,6 +27,8 @@ class State(Enum):
     ATTACHING = auto()  # the app has shown its token
     REPLAYING = auto()  # attached; what was missed is on its way
     LIVE = auto()  # all that was missed has been replayed
+    ATTACHING_TO_REPORT = auto()  # the app has shown its token and wants to report, nothing else
+    REPORTING = auto()  # attached for that
     CLOSED = auto()  # the relay said `closed`; only the close frame follows
 
 
@@ -51,9 +53,10 @@ class RemoteProtocolError(ProtocolError):
 
 _WHILE_ATTACHED = ("post", "got", "seen", "typing", "report", "ping")
 _PUSHES = (
-    "message", "accepted", "refused", "unsure", "got", "seen", "typing", "presence", "state",
-    "reassigned", "error", "pong",
+    "message", "accepted", "refused", "unsure", "reported", "not_reported", "got", "seen", "typing",
+    "presence", "state", "reassigned", "error", "pong",
 )  # fmt: skip
+_EARLY = ("error", "pong", "refused", "not_reported")
 
 
 def _stay(state: State, ops: tuple[str, ...]) -> dict[str, State]:
@@ -67,16 +70,22 @@ TRANSITIONS: Final[dict[Side, dict[State, dict[str, State]]]] = {
         State.ATTACHING: _stay(State.ATTACHING, ("ping",)),
         State.REPLAYING: _stay(State.REPLAYING, _WHILE_ATTACHED),
         State.LIVE: _stay(State.LIVE, _WHILE_ATTACHED),
+        State.ATTACHING_TO_REPORT: _stay(State.ATTACHING_TO_REPORT, ("ping",)),
+        State.REPORTING: _stay(State.REPORTING, ("report", "ping")),
         # What was on its way when the channel closed is read and left alone.
         State.CLOSED: _stay(State.CLOSED, ("attach", *_WHILE_ATTACHED)),
     },
     Side.RELAY: {
         State.NEW: _stay(State.NEW, ("error",)) | {"closed": State.CLOSED},
-        State.ATTACHING: _stay(State.ATTACHING, ("error", "pong", "refused"))
+        State.ATTACHING: _stay(State.ATTACHING, _EARLY)
         | {"attached": State.REPLAYING, "closed": State.CLOSED},
         State.REPLAYING: _stay(State.REPLAYING, _PUSHES)
         | {"replayed": State.LIVE, "closed": State.CLOSED},
         State.LIVE: _stay(State.LIVE, _PUSHES) | {"closed": State.CLOSED},
+        State.ATTACHING_TO_REPORT: _stay(State.ATTACHING_TO_REPORT, _EARLY)
+        | {"attached": State.REPORTING, "closed": State.CLOSED},
+        State.REPORTING: _stay(State.REPORTING, ("replayed", "reported", *_EARLY))
+        | {"closed": State.CLOSED},
         State.CLOSED: {},
     },
 }
@@ -91,7 +100,8 @@ OPS: Final[dict[Side, frozenset[str]]] = {
 class Session:
     """The state of one connection, seen from `side`.
 
-    Call `send(op)` before an op goes out and `receive(op)` when one has come in.
+    Call `send(op)` before an op goes out and `receive(op)` when one has come in, and
+    `only_to_report` after an `attach` that asks for no more than that.
     """
 
     __slots__ = ("_ours", "_side", "_theirs", "state")
@@ -116,3 +126,8 @@ class Session:
             other = Side.APP if self._side is Side.RELAY else Side.RELAY
             raise RemoteProtocolError(op, unknown=op not in OPS[other])
         self.state = following
+
+    def only_to_report(self) -> None:
+        """Note that the `attach` before asked to report only: nothing else can follow."""
+        if self.state is State.ATTACHING:
+            self.state = State.ATTACHING_TO_REPORT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..core.bars import NO_BARS, Bars
 from ..core.body import Body, unpack_body
 from ..core.ids import Role
 from ..store.store import ROLE_OF, LogWriter, position
@@ -23,7 +24,7 @@ class Channel:
     """A channel as this node serves it: who is attached, and how to read and write its log."""
 
     __slots__ = (
-        "_data_key", "cipher", "connections", "deadline", "epoch", "got", "key_id",
+        "_data_key", "bars", "cipher", "connections", "deadline", "epoch", "got", "key_id",
         "key_present", "locations", "online", "place", "screening", "seen", "state", "told",
         "trip", "without_log", "writer",
     )  # fmt: skip
@@ -35,6 +36,8 @@ class Channel:
         self.state = state
         self.deadline = deadline
         self.connections: dict[Role, Connection] = {}
+        #: What the parties are stopped from.
+        self.bars = NO_BARS
         #: The other nodes at which a party of this channel is attached.
         self.locations: dict[Role, str] = {}
         self.online: dict[Role, bool] = {}
@@ -60,6 +63,11 @@ class Channel:
         self.got.clear()
         self.seen.clear()
         self.told.clear()
+
+    def learn_bars(self, raw: bytes) -> None:
+        """Note the bars as the store has them; it may have none."""
+        if raw and raw != self.bars.raw:
+            self.bars = Bars(raw)
 
     def entry(
         self, entry_id: bytes, sender: str, post_id: str, sealed: bytes, tags: ReportTags

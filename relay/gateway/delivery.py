@@ -61,10 +61,11 @@ def change_state(channel: Channel, state: str, deadline: int) -> None:
 
 
 def hand_over(node: Node, connection: Connection, entry: Entry) -> None:
-    """Send an entry to a connection, if it is meant for its party."""
-    role = connection.role
-    assert role is not None
-    if entry.addressed_to(role):
+    """Send an entry to a connection, if it is meant for its party and was not refused."""
+    role, channel = connection.role, connection.channel
+    assert role is not None and channel is not None
+    refused = channel.bars.stops(entry.sender, time_ms(entry.id), entry.body.kind)
+    if entry.addressed_to(role) and not refused:
         node.counts.delivered += 1
         connection.send(entry.frame_for(role, connection.locale))
 
@@ -102,12 +103,15 @@ def _take_page(
     if not node.may_deliver():
         node.hold(partial(_take_page, node, channel, connection, epoch, after, reply))
         return
-    if not isinstance(reply, list):
+    if not isinstance(reply, list) or not isinstance(reply[0], list):
         # The store is away. The app resumes where it was when it is back.
         node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
         return
+    page, bars = reply
+    # As of the moment when the page was read: of what it holds nothing shows that was refused.
+    channel.learn_bars(bars or b"")
     last = after
-    for entry_id, fields in reply:
+    for entry_id, fields in page:
         if time_ms(entry_id) >= channel.deadline:
             node.spawn(_read_past_deadline(node, channel, connection, last))
             return
@@ -128,10 +132,10 @@ def _take_page(
             log.error("an entry of a log cannot be read")
             continue
         hand_over(node, connection, entry)
-    if len(reply) == _PAGE:
+    if len(page) == _PAGE:
         _read(node, channel, connection, last)
         return
-    if not reply and connection.known_n > connection.n:
+    if not page and connection.known_n > connection.n:
         node.spawn(_resume_if_open(node, connection))
         return
     _finish(node, channel, connection)

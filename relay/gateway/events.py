@@ -51,6 +51,18 @@ def close_channel(node: Node, channel: Channel, reason: str, undelivered: Undeli
     channel.connections.clear()
 
 
+def bar(node: Node, channel: Channel, bars: bytes, undelivered: Undelivered) -> None:
+    """Note who is stopped from what; who is barred altogether sees a closed channel."""
+    channel.learn_bars(bars)
+    now_ms = node.now_ms()
+    for role, connection in tuple(channel.connections.items()):
+        if channel.bars.shuts_out(role.letter, now_ms):
+            lost = _never_arrived(channel, role, undelivered)
+            connection.send(Closed(CloseReason.CLOSED, lost))
+            leave(node, channel, connection, CloseCode.CHANNEL_CLOSED)
+            set_online(channel, role, False, None)
+
+
 def reassign_channel(
     node: Node,
     channel: Channel,
@@ -155,6 +167,7 @@ def conform(node: Node, channel: Channel, epoch: int, glance: Glance) -> None:
         return
     change_state(channel, glance.state, glance.deadline)
     channel.screening.follow(glance.rules)
+    bar(node, channel, glance.bars, glance.undelivered)
     for role in Role:
         seat = glance.seats[role]
         here = channel.connections.get(role)
@@ -190,15 +203,18 @@ def take_control(node: Node, payload: bytes) -> None:
     if channel is None:
         return
     op = news["op"]
-    if op in ("closed", "reassigned"):
+    if op in ("closed", "reassigned", "bars"):
         undelivered: Undelivered = {ROLE_OF[role]: pairs(news[role]) for role in "dc"}
     if op == "closed":
         close_channel(node, channel, news["reason"], undelivered)
     elif op == "reassigned" and news["epoch"] == channel.epoch + 1:
         stays = channel.connections.get(ROLE_OF[news["role"]].peer)
         reassign_channel(node, channel, news["epoch"], stays, news["alias"], undelivered)
+        channel.learn_bars(news["bars"].encode())
     elif op == "state":
         change_state(channel, news["state"], news["deadline"])
+    elif op == "bars":
+        bar(node, channel, news["bars"].encode(), undelivered)
     elif op == "rules":
         channel.screening.rules_changed()
     elif op == "revoked":

@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 _RETRY_MS: Final = 500
 #: Later the same post may be taken.
 _RETRIED: Final = frozenset({RefusedCode.STORE_AWAY, RefusedCode.KEY_AWAY, RefusedCode.GUARD_AWAY})
+#: What a party is told that is stopped from writing, or from everything.
+_STOPPED: Final = {"text": RefusedCode.MUTED, "all": RefusedCode.CLOSED}
+_STOPS: Final = {b"muted": RefusedCode.MUTED, b"barred": RefusedCode.CLOSED}
 #: A condition that no log meets: it only asks whether a post is there.
 _NEVER: Final = After(0, "", "")
 
@@ -49,6 +52,7 @@ _EXPLAINED: Final = {
     RefusedCode.GUARD_AWAY: "The message was not stored because it cannot be checked; try again, "
     "or send a quick reply.",
     RefusedCode.BLOCKED: "The message was not sent: this trip does not let through what it holds.",
+    RefusedCode.MUTED: "You may not write in this trip for now; quick replies still pass.",
     RefusedCode.CLOSED: "The channel is closed.",
     RefusedCode.REASSIGNED: "Another party is on this trip now; the message was not sent to it.",
 }
@@ -67,6 +71,9 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
         kind, frame.text, frame.lat, frame.lon, node.limits.text_bytes, frame.key
     )
     retry_ms = 0
+    stopped = channel.bars.stops(role.letter, node.now_ms(), kind)
+    if refusal is None and stopped and not frame.again:
+        refusal = _STOPPED[stopped]
     if refusal is None and (frame.epoch or 1) != channel.epoch:
         # It was written for the party that sat opposite then; without an epoch nobody can tell.
         refusal = RefusedCode.REASSIGNED
@@ -185,6 +192,7 @@ class Pending:
                 channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
                 sealed=self._sealed, again=self.again, after=after,
                 masked=self.verdict is not None and self.verdict.trace.masked,
+                quick=self.body.kind == "quick",
                 callback=self.stored_on_condition,
             )  # fmt: skip
         else:
@@ -195,7 +203,8 @@ class Pending:
         """Answer with what an earlier try has stored."""
         self.node.store.post_soon(
             self.channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
-            sealed=b"", again=True, masked=False, after=_NEVER, callback=self._looked_up,
+            sealed=b"", again=True, masked=False, quick=False, after=_NEVER,
+            callback=self._looked_up,
         )  # fmt: skip
 
     def _looked_up(self, reply: Any) -> None:
@@ -209,19 +218,22 @@ class Pending:
         elif reply[0] == b"moved":
             # The store has lost it since.
             self._screening.begin_anew(self)
+        elif reply[0] in _STOPS:
+            self.refuse(_STOPS[reply[0]])
         else:
             self.find_out_why()
 
     def stored(self, reply: Any) -> None:
-        """Take the store's answer to a blind try: `[entry id or None, n, deadline]`."""
+        """Take the store's answer to a blind try: `[entry id or None, n, [deadline, bars]]`."""
         if not isinstance(reply, list):
             self._failed(reply)
         elif not self.node.may_deliver():
             self.node.hold(partial(self.stored, reply))
         else:
-            entry_id, n, deadline = reply
+            entry_id, n, (deadline, bars) = reply
             if isinstance(entry_id, bytes) and deadline and time_ms(entry_id) < int(deadline):
                 self._screening.stored(self, entry_id, n)
+                self.channel.learn_bars(bars or b"")
                 self._accept(entry_id, n)
             elif isinstance(entry_id, hiredis.ReplyError):
                 self._not_stored(RefusedCode.STORE_AWAY)
@@ -248,6 +260,8 @@ class Pending:
             self._screening.lost(self)
             if reply[0] == b"moved":
                 self._screening.judge_again(self)
+            elif reply[0] in _STOPS:
+                self.refuse(_STOPS[reply[0]])
             else:
                 self.find_out_why()
 
@@ -263,8 +277,15 @@ class Pending:
     def _accept(self, entry_id: bytes, n: int) -> None:
         """Acknowledge to the sender and deliver to the peer."""
         node, channel, role, body = self.node, self.channel, self._role, self.body
-        node.counts.accepted += 1
         entry = channel.entry_of(entry_id, role.letter, self.id, body, node.tags)
+        stopped = channel.bars.stops(role.letter, time_ms(entry_id), body.kind)
+        if stopped:
+            # It lies in the log, and is shown to nobody: the bar was there before it.
+            self._refuse(_STOPPED[stopped])
+            if channel.epoch == self._epoch and n:
+                deliver(node, channel, entry, n, self._connection)
+            return
+        node.counts.accepted += 1
         self._answer(self._accepted(entry.tag_in(self._connection.locale), entry_id))
         if channel.epoch != self._epoch or n == 0:
             return
@@ -317,6 +338,10 @@ class Pending:
     def _findings(self) -> list[Found]:
         assert self.verdict is not None
         found = []
+        classes = sorted({finding.finding_class for finding in self.verdict.findings})
+        self.node.store.found_soon(
+            self.channel.trip, self._role, epoch=self._epoch, classes=classes
+        )
         for finding in self.verdict.findings:
             self.node.counts.findings[finding.finding_class, self.verdict.action] += 1
             found.append(Found(finding.finding_class, finding.rule, finding.length))

@@ -7,7 +7,7 @@ none is repeated by this module, because only its caller knows whether that is s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +21,9 @@ from .pipe import Pipe, checked
 from .scripts import Script
 
 ROLE_OF: Final = {"d": Role.DRIVER, "c": Role.CUSTOMER}
+
+_MULTI: Final = pack("MULTI")
+_EXEC: Final = pack("EXEC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class PartyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """`outcome`: opened, repeated, changed or is_closed."""
+    """`outcome`: opened, repeated, changed, raced or is_closed."""
 
     outcome: str
     epoch: int = 0
@@ -87,6 +90,23 @@ class Attachment:
     lost: list[str]
     undelivered: list[str]
     locale: str
+    bars: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOnly:
+    """Who may report. `until`: the end of the report window in ms, 0 while the channel is open.
+
+    `epoch` is the last one in which the party sat there.
+    """
+
+    role: Role
+    party: str
+    epoch: int
+    until: int
+    state: str
+    peer_alias: str
+    locale: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +134,7 @@ class Glance:
     seats: dict[Role, Seat | None]
     undelivered: dict[Role, list[tuple[str, str]]]
     rules: int
+    bars: bytes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -176,6 +197,11 @@ def time_ms(entry_id: bytes) -> int:
     return int(entry_id.partition(b"-")[0])
 
 
+def batched(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """The pairs of a flat reply, such as WITHSCORES and HGETALL give."""
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
 def pairs(raw: str | bytes | None) -> list[tuple[str, str]]:
     """(id, position) of undelivered messages, as the scripts write them."""
     return msgspec.json.decode(raw, type=list[tuple[str, str]]) if raw else []
@@ -203,16 +229,18 @@ def _glance(n: int, r: list[bytes | None]) -> Glance:
         seats={Role.DRIVER: Seat.parse(r[6]), Role.CUSTOMER: Seat.parse(r[7])},
         undelivered={Role.DRIVER: pairs(r[8]), Role.CUSTOMER: pairs(r[9])},
         rules=int(r[14] or 0),
+        bars=r[15] or b"[]",
     )
 
 
 class LogWriter:
-    """Packs the posts to one log: MULTI, XADD, XLEN, HGET deadline, EXEC.
+    """Packs the posts to one log: MULTI, XADD, XLEN, HMGET deadline bars, EXEC.
 
     NOMKSTREAM makes the log's existence the permission. The deadline comes back in the same
     transaction, so that an entry at or after it counts as refused by the store's own clock, even
-    before any node has swept. The reply to look at comes after `SKIP` others and is
-    `[entry id or None, n, deadline]`.
+    before any node has swept; so do the bars, and what a party that is barred has written counts as
+    refused too. The reply to look at comes after `SKIP` others and is
+    `[entry id or None, n, [deadline, bars]]`.
     """
 
     __slots__ = ("_head", "_tail")
@@ -226,7 +254,9 @@ class LogWriter:
             b"$10\r\nNOMKSTREAM\r\n$1\r\n*\r\n$1\r\ni\r\n" % (len(log), log)
         )
         self._tail = (
-            pack("XLEN", log) + pack("HGET", keys.trip(trip), "deadline") + b"*1\r\n$4\r\nEXEC\r\n"
+            pack("XLEN", log)
+            + pack("HMGET", keys.trip(trip), "deadline", "bars")
+            + b"*1\r\n$4\r\nEXEC\r\n"
         )
 
     def command(self, post_id: str, sender: bytes, sealed: bytes) -> bytes:
@@ -245,7 +275,8 @@ class Store:
 
     # --- scripts ----------------------------------------------------------------------------------
 
-    async def _run(self, script: Script, key: str, *args: str | bytes | int) -> Any:
+    async def run(self, script: Script, key: str, *args: str | bytes | int) -> Any:
+        """Run a script on the keys that share `key`'s slot."""
         reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
             # The store was restarted or failed over. Nothing ran, so running it now is safe.
@@ -271,26 +302,38 @@ class Store:
         policy: bytes,
         allow: bytes,
         messages_key: bytes,
+        bars: bytes,
+        mark: bytes,
         driver: PartyRecord,
         customer: PartyRecord,
     ) -> Opened:
+        """Open a channel; `bars` as `core.bars` writes them, `mark` as `ask_mark` found it."""
         fields: list[str | bytes | int] = [
             "retention_s", retention_s, "report_window_s", report_window_s,
             "policy", policy, "allow", allow, "allow_ever", allow, "messages_key", messages_key,
+            "bars", bars,
         ]  # fmt: skip
         for letter, party in (("d", driver), ("c", customer)):
             fields += [
                 f"{letter}.party", party.party, f"{letter}.alias", party.alias,
                 f"{letter}.locale", party.locale, f"{letter}.phone", party.phone,
             ]  # fmt: skip
-        reply = await self._run(
+        reply = await self.run(
             scripts.OPEN, keys.trip(trip), trip, requested_at, max_duration_s, longest_trip_s,
-            driver.token_digest, customer.token_digest, token_ttl_s, *fields,
+            driver.token_digest, customer.token_digest, token_ttl_s, mark, *fields,
         )  # fmt: skip
         return Opened(reply[0].decode(), *reply[1:])
 
+    def ask_mark(self, trip: str) -> asyncio.Future[Any]:
+        """Ask for what changes whenever a party that may come into this trip is sanctioned.
+
+        To be asked before the sanctions are read: `open` and `reassign` then tell if it has
+        changed. The future gets a raw reply.
+        """
+        return self.pipe.call_raw(pack("GET", keys.sanctioned(trip)))
+
     async def end(self, trip: str, *, grace_s: int, detail: str) -> Ended:
-        state, closed, deadline = await self._run(
+        state, closed, deadline = await self.run(
             scripts.END, keys.trip(trip), trip, grace_s, detail
         )
         return Ended(
@@ -298,12 +341,20 @@ class Store:
         )
 
     async def reassign(
-        self, trip: str, role: Role, *, epoch: int, party: PartyRecord, token_ttl_s: int
+        self,
+        trip: str,
+        role: Role,
+        *,
+        epoch: int,
+        party: PartyRecord,
+        token_ttl_s: int,
+        bars: bytes,
+        mark: bytes,
     ) -> tuple[str, int]:
         """Give (outcome, epoch); outcomes are those of scripts/reassign.lua."""
-        reply = await self._run(
+        reply = await self.run(
             scripts.REASSIGN, keys.trip(trip), trip, role.letter, epoch, party.party, party.alias,
-            party.locale, party.phone, party.token_digest, token_ttl_s,
+            party.locale, party.phone, party.token_digest, token_ttl_s, bars, mark,
         )  # fmt: skip
         return reply[0].decode(), reply[1] if len(reply) > 1 else 0
 
@@ -311,7 +362,7 @@ class Store:
         self, trip: str, role: Role, *, party: str, digest: str, token_ttl_s: int, revoke: bool
     ) -> str:
         """Give the outcome: ok, party, no_trip or is_closed."""
-        reply = await self._run(
+        reply = await self.run(
             scripts.TOKEN, keys.trip(trip), trip, role.letter, party, digest, token_ttl_s,
             int(revoke),
         )  # fmt: skip
@@ -335,7 +386,7 @@ class Store:
     ) -> str:
         """Give the outcome: ok, past, ceiling, no_trip, is_ending or is_closed; or raced, if
         something was allowed since `allowed_ever` gave `allowed_before`."""
-        reply = await self._run(
+        reply = await self.run(
             scripts.CHANGE, keys.trip(trip), trip, deadline or "", allow or "", policy or "",
             allow_ever, allowed_before,
         )  # fmt: skip
@@ -355,7 +406,7 @@ class Store:
         after: str,
         pending: Sequence[str],
     ) -> Attachment | NotAttached:
-        r = await self._run(
+        r = await self.run(
             scripts.ATTACH, keys.trip(trip), trip, digest, node, connection, device, attempt,
             epoch, after, *pending,
         )  # fmt: skip
@@ -384,13 +435,31 @@ class Store:
             lost=[post_id.decode() for post_id in r[17]],
             undelivered=[post_id for post_id, _ in pairs(r[18])],
             locale=r[19].decode(),
+            bars=r[20],
+        )
+
+    async def report_only(self, trip: str, *, digest: str) -> ReportOnly | NotAttached:
+        """Say who may report with this token; nobody is seated."""
+        r = await self.run(scripts.REPORT_ONLY, keys.trip(trip), trip, digest)
+        outcome = r[0].decode()
+        if outcome == "is_closed":
+            lost = tuple(post_id for post_id, _ in pairs(r[3]))
+            return NotAttached(outcome, ROLE_OF[r[1].decode()], r[2].decode(), lost)
+        if outcome != "report_only":
+            return NotAttached(outcome)
+        return ReportOnly(
+            role=ROLE_OF[r[1].decode()],
+            party=r[2].decode(),
+            epoch=r[3],
+            until=r[4],
+            state=r[5].decode(),
+            peer_alias=r[6].decode(),
+            locale=r[7].decode(),
         )
 
     async def detach(self, trip: str, role: Role, *, node: str, connection: str) -> Seat | None:
         """Free the seat if it is this connection's; give the peer's seat then, if it has one."""
-        reply = await self._run(
-            scripts.DETACH, keys.trip(trip), trip, role.letter, node, connection
-        )
+        reply = await self.run(scripts.DETACH, keys.trip(trip), trip, role.letter, node, connection)
         return Seat.parse(reply)
 
     def receipt_soon(self, trip: str, role: Role, *, epoch: int, got: str, seen: str) -> None:
@@ -413,7 +482,7 @@ class Store:
     ) -> tuple[str, bytes, int]:
         """Store a message unless its id is there already, and tell every node; give (outcome,
         entry id, n)."""
-        reply = await self._run(
+        reply = await self.run(
             scripts.POST, keys.trip(trip), trip, epoch, sender, post_id, sealed, "tell", "again",
             *_conditions(masked, after),
         )  # fmt: skip
@@ -431,13 +500,18 @@ class Store:
         sealed: bytes,
         again: bool,
         masked: bool,
+        quick: bool,
         after: After | None,
         callback: Callable[[Any], None],
     ) -> None:
         """A post under conditions, see scripts/post.lua. Sent now, in line with those that have
         none; `callback` gets the raw reply. The scripts are loaded at every connection, so NOSCRIPT
         is an error like another."""
-        conditions = (["again"] if again else []) + _conditions(masked, after)
+        conditions = [
+            *(["quick"] if quick else []),
+            *(["again"] if again else []),
+            *_conditions(masked, after),
+        ]
         self.pipe.send(
             pack(
                 "EVALSHA", scripts.POST.sha, 1, keys.trip(trip), trip, epoch, sender, post_id,
@@ -446,9 +520,16 @@ class Store:
             callback,
         )  # fmt: skip
 
+    def found_soon(self, trip: str, role: Role, *, epoch: int, classes: Sequence[str]) -> None:
+        """Count what the guard found in a post, for the operators."""
+        self.pipe.send(
+            pack("EVALSHA", scripts.FOUND.sha, 1, keys.trip(trip), trip, role.letter, epoch,
+                 *classes)
+        )  # fmt: skip
+
     async def sweep(self, partition: int, at_most: int) -> int:
         """Do what is due in a partition; give how much that was."""
-        done: int = await self._run(scripts.SWEEP, keys.due(partition), at_most)
+        done: int = await self.run(scripts.SWEEP, keys.due(partition), at_most)
         return done
 
     # --- reads ------------------------------------------------------------------------------------
@@ -456,9 +537,12 @@ class Store:
     def read_log(
         self, trip: str, epoch: int, after: bytes | str, count: int, callback: Callable[[Any], None]
     ) -> None:
-        """Ask for up to `count` entries after a position; `callback` gets the raw reply."""
+        """Ask for up to `count` entries after a position and the bars that hold for them;
+        `callback` gets the raw reply, `[entries, bars]`."""
         start = b"(" + (after.encode() if isinstance(after, str) else after) if after else b"-"
-        self.pipe.send(pack("XRANGE", keys.log(trip, epoch), start, "+", "COUNT", count), callback)
+        page = pack("XRANGE", keys.log(trip, epoch), start, "+", "COUNT", count)
+        bars = pack("HGET", keys.trip(trip), "bars")
+        self.pipe.send(_MULTI + page + bars + _EXEC, callback, skip=3)
 
     async def log_page(self, trip: str, epoch: int, after: bytes, count: int) -> list[Any]:
         """Up to `count` entries after a position, as the store gives them."""
@@ -495,7 +579,7 @@ class Store:
             pack(
                 "HMGET", keys.trip(trip), "state", "epoch", "deadline", "reason", "d.alias",
                 "c.alias", "d.seat", "c.seat", "d.undelivered", "c.undelivered",
-                "d.got", "c.got", "d.seen", "c.seen", "rules",
+                "d.got", "c.got", "d.seen", "c.seen", "rules", "bars",
             ),
             both,
         )  # fmt: skip
@@ -568,10 +652,20 @@ class Store:
             parties=parties,
         )
 
-    async def open_trips(self, partition: int, after: str, count: int) -> list[str]:
-        """Names of open channels in a partition, in order, after a name ('' from the start)."""
-        start = f"({after}" if after else "-"
-        reply = await self.pipe.call(
-            "ZRANGE", keys.open_index(partition), start, "+", "BYLEX", "LIMIT", 0, count
-        )
-        return [name.decode() for name in reply]
+    async def open_trips(
+        self, partition: int, after: tuple[int, str], count: int
+    ) -> list[tuple[int, str]]:
+        """(opened, name) of open channels in a partition, the oldest first, after one of them."""
+        found: list[tuple[int, str]] = []
+        offset = 0
+        while len(found) < count:
+            reply = await self.pipe.call(
+                "ZRANGE", keys.open_index(partition), after[0], "+inf", "BYSCORE",
+                "LIMIT", offset, count, "WITHSCORES",
+            )  # fmt: skip
+            page = [(int(at), name.decode()) for name, at in batched(reply)]
+            found += [one for one in page if one > after]
+            if len(page) < count:
+                break
+            offset += count
+        return found[:count]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from relay.core import codes
+from relay.core.casework import Category
 from relay.core.codes import CloseCode, advised_delay_ms, close_reason, may_reconnect
+from relay.core.frames import MAX_NOTE_CHARS, MAX_REPORTED
+from relay.store.reporting import LAST
 
 PROTOCOL = (Path(codes.__file__).parents[1] / "PROTOCOL.md").read_text()
 
@@ -34,6 +38,19 @@ def test_a_reason_fits_a_close_frame_and_gives_its_delay_back() -> None:
 def test_the_document_lists_every_code() -> None:
     for code in CloseCode:
         assert f"{code.value}" in PROTOCOL, code
-    for kind in (codes.RefusedCode, codes.ErrorCode, codes.CloseReason):
+    for kind in (codes.RefusedCode, codes.NotReportedCode, codes.ErrorCode, codes.CloseReason):
         for code in kind:
             assert f"`{code.value}`" in PROTOCOL, code
+
+
+def test_the_section_on_reports_is_the_code() -> None:
+    section = PROTOCOL.partition("\n## 15 ")[2].partition("\n## ")[0]
+    assert section
+    table = section.partition("| `not_reported.code` |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", "".join(rows))) == sorted(codes.NotReportedCode)
+    (said,) = [row for row in section.splitlines() if row.startswith("| `category` |")]
+    assert re.findall(r"`(\w+)`", said)[1:] == list(Category)
+    assert f"up to {MAX_NOTE_CHARS:,} characters" in section
+    assert f"up to {MAX_REPORTED} |" in section
+    assert f"the last {LAST} messages" in section

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core import frames
+from relay.core.casework import Category
 from relay.core.frames import (
     FROM_APP_JSON,
     FROM_APP_MSGPACK,
@@ -26,6 +27,9 @@ BOTH = pytest.mark.parametrize(
     ("codec", "pack"), [(FROM_APP_MSGPACK, msgpack.packb), (FROM_APP_JSON, lambda v: json.dumps(v).encode())]
 )  # fmt: skip
 PLANTED = "081234567890"
+ITEM = {
+    "epoch": 1, "pos": "1795312003117-0000", "id": "m1", "from": "peer", "text": "x", "tag": "t",
+}  # fmt: skip
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)
@@ -36,7 +40,8 @@ values = st.recursive(
 ops = st.sampled_from(["attach", "post", "got", "seen", "typing", "report", "ping", "", "x"])
 names = st.sampled_from(
     ["token", "id", "kind", "text", "lat", "lon", "again", "pos", "on", "after", "pending",
-     "device", "attempt", "epoch", "app", "kinds", "category", "other"]
+     "device", "attempt", "epoch", "app", "kinds", "category", "note", "block", "items", "from",
+     "tag", "report_only", "other"]
 )  # fmt: skip
 maps = st.builds(
     lambda op, rest: {"op": op, **rest}, ops | values, st.dictionaries(names, values, max_size=6)
@@ -47,7 +52,7 @@ def outcome(codec: frames.Codec, data: bytes) -> tuple[str, Any]:
     try:
         frame = codec.decode(data)
     except BadField as error:
-        return "BadField", (str(error).split(":")[0], error.post_id)
+        return "BadField", (str(error).split(":")[0], error.frame_id)
     except (BadFrame, UnknownOp) as error:
         return type(error).__name__, None
     return "frame", msgspec.to_builtins(frame)
@@ -97,6 +102,9 @@ def test_a_length_that_lies_is_no_frame() -> None:
         {"op": "attach", "token": "x", "pending": [PLANTED, "+" + PLANTED]},
         {"op": PLANTED},
         {"op": "got", "pos": PLANTED},
+        {"op": "report", "id": "a", "category": PLANTED},
+        {"op": "report", "id": "a", "category": "other", "note": [PLANTED]},
+        {"op": "report", "id": "a", "category": "other", "items": [{"pos": PLANTED}]},
         {PLANTED: PLANTED},
     ],
 )
@@ -112,11 +120,44 @@ def test_an_error_repeats_nothing(codec: frames.Codec, pack: Any, frame: dict[st
 def test_a_post_that_can_be_answered_is(codec: frames.Codec, pack: Any) -> None:
     with pytest.raises(BadField) as caught:
         codec.decode(pack({"op": "post", "id": "a-1", "text": 5}))
-    assert caught.value.post_id == "a-1"
+    assert caught.value.frame_id == "a-1"
     assert "`text`" in str(caught.value)
     with pytest.raises(BadField) as caught:
         codec.decode(pack({"op": "post", "id": "not an id", "text": "x"}))
-    assert caught.value.post_id is None
+    assert caught.value.frame_id is None
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"category": "rudeness"}, "category"),
+        ({}, "category"),
+        ({"category": "threat", "note": "x" * (frames.MAX_NOTE_CHARS + 1)}, "note"),
+        ({"category": "threat", "items": [ITEM] * (frames.MAX_REPORTED + 1)}, "items"),
+        ({"category": "threat", "items": [ITEM | {"from": "driver"}]}, "items"),
+        ({"category": "threat", "items": [ITEM | {"epoch": 0}]}, "items"),
+        ({"category": "threat", "items": [ITEM | {"pos": "1-1"}]}, "items"),
+    ],
+)
+def test_a_report_that_can_be_answered_is(
+    codec: frames.Codec, pack: Any, fields: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(BadField) as caught:
+        codec.decode(pack({"op": "report", "id": "r-1", **fields}))
+    assert (caught.value.op, caught.value.frame_id) == ("report", "r-1")
+    assert f"`{field}`" in str(caught.value)
+    assert codec.decode(pack({"op": "report", "id": "r-1", "category": "threat", "items": [ITEM]}))
+
+
+def test_half_a_character_in_a_report_is_no_reason_to_lose_the_app() -> None:
+    for codec, data in (
+        (FROM_APP_JSON, b'{"op":"report","id":"r","category":"other","note":"\\ud83d"}'),
+        (FROM_APP_MSGPACK, b"\x83\xa2op\xa6report\xa2id\xa1r\xa4note\xa3\xed\xa0\xbd"),
+    ):
+        with pytest.raises(BadField) as caught:
+            codec.decode(data)
+        assert (caught.value.op, caught.value.frame_id) == ("report", "r")
 
 
 @BOTH
@@ -130,6 +171,8 @@ def test_every_frame_to_the_app_reads_the_same_in_both_encodings() -> None:
         frames.Accepted("a", "1-1", 5, "t"),
         frames.Refused("a", "too_many", "m", 5),
         frames.Closed("ended", ["a"]),
+        frames.Reported("r"),
+        frames.NotReported("r", "too_many", "m", 5),
         frames.Presence(False),
         frames.Attached(
             "t", "driver", 1, "open", 5, frames.Peer("Budi", False), [],
@@ -143,10 +186,13 @@ def test_every_frame_to_the_app_reads_the_same_in_both_encodings() -> None:
 
 
 def test_no_frame_prints_what_a_person_wrote_or_a_token() -> None:
+    item = frames.ReportedItem(1, "1-1", "a", "peer", PLANTED, PLANTED)
     for frame in (
         frames.Post("a", text=PLANTED),
         frames.Message("1-1", "a", "peer", 5, "text", PLANTED, "t"),
         frames.Attach(PLANTED),
+        frames.Report("r", Category.OTHER, PLANTED, items=[item]),
+        item,
     ):
         assert PLANTED not in repr(frame)
         assert PLANTED not in str(frame)

@@ -52,6 +52,36 @@ def test_no_message_before_a_token_was_shown_and_none_after_the_end() -> None:
             ended.send(op)
 
 
+def test_who_attached_to_report_says_and_hears_nothing_else() -> None:
+    app, relay = Session(Side.APP), Session(Side.RELAY)
+    app.send("attach")
+    relay.receive("attach")
+    for end in (app, relay):
+        end.only_to_report()
+        assert end.state is State.ATTACHING_TO_REPORT
+    with pytest.raises(RemoteProtocolError):
+        relay.receive("report")
+    for op in ("attached", "replayed"):
+        relay.send(op)
+        app.receive(op)
+    assert (app.state, relay.state) == (State.REPORTING, State.REPORTING)
+    for op in OPS[Side.APP]:
+        if op in ("report", "ping"):
+            relay.receive(op)
+        else:
+            with pytest.raises(RemoteProtocolError):
+                relay.receive(op)
+    for op in ("message", "got", "typing", "presence", "state", "reassigned"):
+        with pytest.raises(LocalProtocolError):
+            relay.send(op)
+    # Later it is too late to ask for it.
+    live = Session(Side.RELAY)
+    live.receive("attach")
+    live.send("attached")
+    live.only_to_report()
+    assert live.state is State.REPLAYING
+
+
 said = st.lists(
     st.tuples(st.sampled_from(Side), st.sampled_from(sorted(OPS[Side.APP] | OPS[Side.RELAY]))),
     max_size=40,
@@ -68,9 +98,9 @@ def cut(data: bytes, at: list[int], opcode: int) -> list[tuple[int, bool, bytes]
     ]
 
 
-@given(said, st.lists(st.integers(0, 60), max_size=6), st.booleans())
+@given(said, st.lists(st.integers(0, 60), max_size=6), st.booleans(), st.booleans())
 def test_two_machines_joined_agree_under_any_split(
-    turns: list[tuple[Side, str]], at: list[int], is_text: bool
+    turns: list[tuple[Side, str]], at: list[int], is_text: bool, to_report: bool
 ) -> None:
     """What one may say the other may hear; both are in the same state after each frame."""
     ends = {side: Session(side) for side in Side}
@@ -93,4 +123,7 @@ def test_two_machines_joined_agree_under_any_split(
             assert came == [data]
             heard = json.loads(came[0]) if is_text else msgpack.unpackb(came[0])
             ends[other].receive(heard["op"])
+            if heard["op"] == "attach" and to_report:
+                for end in ends.values():
+                    end.only_to_report()
         assert ends[Side.APP].state is ends[Side.RELAY].state

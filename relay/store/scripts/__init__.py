@@ -14,6 +14,11 @@ from ...core.lifecycle import TABLE
 
 #: How long a closed trip's tombstone keeps a late or repeated `open` from opening it again.
 TOMBSTONE_S: Final = 7 * 24 * 3600
+#: How long a case's record stays after its evidence is destroyed.
+CASE_RECORD_S: Final = 30 * 24 * 3600
+#: Steps of a channel's timeline that are kept, and a partition's events that wait to be read.
+MAX_TIMELINE: Final = 300
+MAX_EVENTS: Final = 10_000
 
 
 def _moves() -> str:
@@ -31,7 +36,10 @@ class Script:
 
     def __init__(self, name: str) -> None:
         folder = files(__name__)
-        head = f"{_moves()}local TOMBSTONE_MS = {TOMBSTONE_S * 1000}\n"
+        head = (
+            f"{_moves()}local TOMBSTONE_MS, CASE_RECORD_MS, MAX_LINE, MAX_EVENTS = "
+            f"{TOMBSTONE_S * 1000}, {CASE_RECORD_S * 1000}, {MAX_TIMELINE}, {MAX_EVENTS}\n"
+        )
         self.name = name
         self.text = (
             head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
@@ -49,5 +57,31 @@ DETACH: Final = Script("detach")
 RECEIPT: Final = Script("receipt")
 POST: Final = Script("post")
 SWEEP: Final = Script("sweep")
+CLOSE: Final = Script("close")
+BAR: Final = Script("bar")
+HOLD: Final = Script("hold")
+FOUND: Final = Script("found")
+REPORT_ONLY: Final = Script("report_only")
+REPORT: Final = Script("report")
+PARTY_SANCTION: Final = Script("partysanction")
+PARTY_TRIP: Final = Script("partytrip")
+PARTY_ERASE: Final = Script("partyerase")
+CASE: Final = Script("case")
+CASE_NOTE: Final = Script("case_note")
+CASE_WIDE: Final = Script("case_wide")
+CASE_LIST: Final = Script("case_list")
+CASE_NOTICE: Final = Script("case_notice")
+CASE_NOTICES: Final = Script("case_notices")
+CASE_WATCH: Final = Script("case_watch")
+CASE_ALARM: Final = Script("case_alarm")
+AUDIT_APPEND: Final = Script("audit_append")
+OPERATOR: Final = Script("operator")
+SIGNIN: Final = Script("signin")
 
-ALL: Final = (OPEN, END, REASSIGN, TOKEN, CHANGE, ATTACH, DETACH, RECEIPT, POST, SWEEP)
+ALL: Final = (
+    OPERATOR, SIGNIN,
+    CASE, CASE_NOTE, CASE_WIDE, CASE_LIST, CASE_NOTICE, CASE_NOTICES, CASE_WATCH, CASE_ALARM,
+    PARTY_SANCTION, PARTY_TRIP, PARTY_ERASE,
+    OPEN, END, REASSIGN, TOKEN, CHANGE, ATTACH, DETACH, RECEIPT, POST, SWEEP, CLOSE, BAR, HOLD,
+    FOUND, REPORT_ONLY, REPORT,
+)  # fmt: skip

@@ -7,33 +7,24 @@
 --   {attached, role, epoch, state, deadline, messages_key, n, head, own alias, peer alias,
 --    peer seat or '', peer got or '', peer seen or '', own got or '', replaced seat or '',
 --    ms since the party's last attach or -1, position after which to replay, lost ids,
---    own undelivered JSON of the epoch before, own locale}
+--    own undelivered JSON of the epoch before, own locale, bars JSON}
 local trip, digest, node, conn, device, attempt = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local now = now_ms()
 local state = state_of(trip, now)
 
-local role
-for _, candidate in ipairs(ROLES) do
-  for known, expires in string.gmatch(get(trip, candidate .. '.tokens') or '', '(%S+)=(%d+)') do
-    if known == digest then
-      if state ~= 'closed' and tonumber(expires) <= now then return { 'expired' } end
-      role = candidate
-    end
-  end
-end
-if not role then
-  local gone_tokens, gone_role, gone_undelivered = get(trip, 'gone.tokens', 'gone.role', 'gone.undelivered')
-  for known in string.gmatch(gone_tokens or '', '(%S+)=%d+') do
-    if known == digest then return { 'gone', gone_role, 'reassigned', gone_undelivered } end
-  end
-  return { 'token' }
-end
+local role, gone = holder(trip, digest, state, now)
+if not role then return { gone } end
+if gone then return { 'gone', role, 'reassigned', (get(trip, 'gone.undelivered')) } end
 local peer = PEER[role]
 
 local _, refusal = step(state, 'attach')
 if refusal then
   local reason, lost = get(trip, 'reason', role .. '.undelivered')
   return { 'is_closed', role, reason, lost or '[]' }
+end
+if barred(trip, role, now) == 'all' then
+  -- To this party it is closed, in the words of any channel that an operator closed.
+  return { 'is_closed', role, 'closed', (get(trip, role .. '.undelivered')) or '[]' }
 end
 
 local seat, attached, epoch, deadline, messages_key, alias, peer_alias, peer_seat, peer_got, peer_seen, got, undelivered_before, locale =
@@ -43,6 +34,7 @@ if seat and device ~= '' then
   local seat_device, seat_attempt = string.match(seat, '^%S+ %S+ (%S*) (%d+)$')
   if seat_device == device and tonumber(seat_attempt) > attempt then return { 'older' } end
 end
+note(trip, now, seat and 'taken_over' or 'attached', role)
 redis.call('HSET', KEYS[1], role .. '.seat', node .. ' ' .. conn .. ' ' .. device .. ' ' .. int(attempt),
   role .. '.attached', int(now))
 
@@ -70,4 +62,5 @@ end
 local head = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
 return { 'attached', role, tonumber(epoch), state, tonumber(deadline), messages_key or '',
   redis.call('XLEN', log), head[1], alias, peer_alias, peer_seat or '', peer_got or '', peer_seen or '', got or '',
-  seat or '', attached and (now - tonumber(attached)) or -1, after, lost, undelivered_before or '[]', locale or '' }
+  seat or '', attached and (now - tonumber(attached)) or -1, after, lost, undelivered_before or '[]', locale or '',
+  (get(trip, 'bars')) or '[]' }

@@ -12,6 +12,7 @@ if deadline ~= '' then
   if tonumber(deadline) > tonumber((get(trip, 'ceiling'))) then return { 'ceiling' } end
   redis.call('HSET', KEYS[1], 'deadline', deadline)
   redis.call('ZADD', TAG .. ':due', deadline, 'close:' .. trip)
+  note(trip, now, 'deadline', '', deadline)
   tell({ op = 'state', trip = trip, state = 'open', deadline = tonumber(deadline) })
 end
 if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'allow', ARGV[3], 'allow_ever', ARGV[5]) end

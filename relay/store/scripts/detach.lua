@@ -6,4 +6,5 @@ local seat, peer_seat = get(trip, role .. '.seat', PEER[role] .. '.seat')
 local mine = ARGV[3] .. ' ' .. ARGV[4] .. ' '
 if not seat or string.sub(seat, 1, #mine) ~= mine then return nil end
 redis.call('HDEL', KEYS[1], role .. '.seat')
+note(trip, now_ms(), 'dropped', role)
 return peer_seat or ''

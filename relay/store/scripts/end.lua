@@ -18,6 +18,7 @@ elseif following == 'grace' then
   redis.call('HDEL', KEYS[1], 'detail')  -- frees first, so that it works in a store that is full
   redis.call('HSET', KEYS[1], 'state', 'grace', 'deadline', deadline, 'detail', detail)
   redis.call('ZADD', TAG .. ':due', deadline, 'close:' .. trip)
+  note(trip, now, 'grace', '', deadline)
   tell({ op = 'state', trip = trip, state = 'grace', deadline = tonumber(deadline) })
 end
 local closed, deadline = get(trip, 'closed', 'deadline')

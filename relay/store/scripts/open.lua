@@ -1,13 +1,14 @@
 -- Opens a channel, or repeats an opening for the same parties.
 -- ARGV: trip, requested_ms, max_duration_s, longest_trip_s,
---       driver's token digest, customer's token digest, token_ttl_s, then field, value, ...
---       of the record, d.party and c.party among them.
--- Returns {outcome, epoch, deadline}; outcome: opened | repeated | changed | is_closed.
+--       driver's token digest, customer's token digest, token_ttl_s, the mark of sanctions as it was
+--       read, then field, value, ... of the record, d.party and c.party among them.
+-- Returns {outcome, epoch, deadline}; outcome: opened | repeated | changed | raced | is_closed.
+if (redis.call('GET', sanctioned_key(ARGV[1])) or '') ~= ARGV[8] then return { 'raced' } end
 local trip, requested, duration_s, longest_s = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
 local expires = int(now + tonumber(ARGV[7]) * 1000)
 local fields = {}
-for i = 8, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
+for i = 9, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
 
 local state = state_of(trip, now)
 local following, refusal = step(state, 'open')
@@ -30,8 +31,10 @@ local deadline = int(now + duration_s * 1000)
 redis.call('HSET', KEYS[1], 'state', following, 'epoch', '1', 'requested', int(requested),
   'opened', int(now), 'deadline', deadline, 'ceiling', int(now + longest_s * 1000), 'd.since', '1', 'c.since', '1',
   'd.tokens', ARGV[5] .. '=' .. expires, 'c.tokens', ARGV[6] .. '=' .. expires,
-  unpack(ARGV, 8))
+  'e1.d', fields['d.party'], 'e1.c', fields['c.party'],
+  unpack(ARGV, 9))
 redis.call('XADD', log_key(trip, 1), '*', 'i', '', 'o', '')
 redis.call('ZADD', TAG .. ':due', deadline, 'close:' .. trip)
-redis.call('ZADD', TAG .. ':open', '0', trip)
+redis.call('ZADD', TAG .. ':open', int(now), trip)
+note(trip, now, 'opened')
 return { 'opened', 1, tonumber(deadline) }

@@ -4,12 +4,17 @@
 -- The trip's record:
 --   state, reason (as the parties are told), detail (as the platform gave it), epoch,
 --   requested, opened, deadline, ceiling, closed (ms), retention_s, report_window_s, policy, allow, allow_ever (all that was ever allowed), rules (how often these changed),
---   messages (how many the retired logs held), messages_key (wrapped), and for each role, here d. for the driver:
+--   messages (how many the retired logs held), messages_key (wrapped), hold (until when its messages are
+--   kept for the law), bars (JSON: {letter, 'text' or 'all', from_ms, until_ms, source}, ...), findings (how many),
+--   e1.d, e1.c, e2.d, ... (who sat there in each epoch), report.<party>.<id> (the case it became),
+--   reported.<party> (when it reported),
+--   and for each role, here d. for the driver:
 --   d.party d.alias d.locale d.phone (sealed) d.since (the epoch it came in) d.tokens ("digest=expiry ..."), d.seat
 --   ("node conn device attempt"), d.attached (ms of the last attach), d.got d.seen (positions),
 --   d.masks (how many messages had digits taken out in this epoch), d.masks_before (in those before),
---   d.undelivered (JSON, of the last epoch that ended); of the party replaced last: gone.tokens,
---   gone.role, gone.undelivered; of all that were replaced: gone.masks
+--   d.undelivered (JSON, of the last epoch that ended), d.f.<class> (findings of the guard in its posts);
+--   of the party replaced last: gone.tokens, gone.role, gone.party, gone.epoch, gone.undelivered; of all
+--   that were replaced: gone.masks
 
 local ROLES = { 'd', 'c' }
 local PEER = { d = 'c', c = 'd' }
@@ -25,10 +30,24 @@ local function int(n) return string.format('%d', n) end
 
 local function trip_key(trip) return TAG .. ':trip:' .. trip end
 local function log_key(trip, epoch) return TAG .. ':log:' .. trip .. ':' .. epoch end
+local function sanctioned_key(trip) return TAG .. ':sanctioned:' .. trip end
 local function kept_key(trip, epoch) return TAG .. ':kept:' .. trip .. ':' .. epoch end
 
 local function get(trip, ...)
   return unpack(redis.call('HMGET', trip_key(trip), ...))
+end
+
+local function line_key(trip) return TAG .. ':line:' .. trip end
+
+-- What happened to a channel, for the operators: never what was said.
+local function note(trip, now, kind, role, detail)
+  local length = redis.call('RPUSH', line_key(trip), int(now) .. ' ' .. kind .. ' ' .. (role or '') .. ' ' .. (detail or ''))
+  if length > MAX_LINE then redis.call('LTRIM', line_key(trip), -MAX_LINE, -1) end
+end
+
+-- Tells the platform something, in the same step in which it comes about.
+local function emit(event)
+  redis.call('XADD', TAG .. ':events', 'MAXLEN', '~', MAX_EVENTS, '*', 'e', cjson.encode(event))
 end
 
 local function tell(message)
@@ -61,12 +80,97 @@ end
 -- An empty Lua table is an object to cjson; a list of pairs must stay a list.
 local function list(t) return #t > 0 and cjson.encode(t) or '[]' end
 
+local function bars_of(trip) return cjson.decode((get(trip, 'bars')) or '[]') end
+
+-- What of a party's is stopped now: nil, 'text' (quick replies pass), or 'all'.
+local function barred(trip, role, now)
+  local stopped
+  for _, bar in ipairs(bars_of(trip)) do
+    if bar[1] == role and bar[3] <= now and now < bar[4] and stopped ~= 'all' then stopped = bar[2] end
+  end
+  return stopped
+end
+
+local function set_bars(trip, bars)
+  redis.call('HSET', trip_key(trip), 'bars', list(bars))
+  local d_lost, c_lost = get(trip, 'd.undelivered', 'c.undelivered')
+  tell({ op = 'bars', trip = trip, bars = list(bars), d = d_lost or '[]', c = c_lost or '[]' })
+end
+
+-- Stops what a party writes ('text') or the party altogether ('all'), who then sees a closed channel.
+-- `source` is on whose account: the same one again changes only the end.
+local function bar(trip, role, kind, until_ms, now, source)
+  local bars, known = bars_of(trip), nil
+  for _, one in ipairs(bars) do
+    if one[1] == role and one[5] == source and now < one[4] then known = one end
+  end
+  if known then
+    known[4] = until_ms
+  else
+    -- From the next millisecond on: what is in the log with this one's time was taken.
+    bars[#bars + 1] = { role, kind, now + 1, until_ms, source }
+    if kind == 'all' then
+      local epoch, peer_got = get(trip, 'epoch', PEER[role] .. '.got')
+      redis.call('HDEL', trip_key(trip), role .. '.seat')
+      redis.call('HSET', trip_key(trip), role .. '.undelivered', list(undelivered(trip, epoch, role, peer_got or nil)))
+    end
+    note(trip, now, 'barred', role, kind)
+  end
+  set_bars(trip, bars)
+end
+
+-- The role of the party whose token this is, or nil and why not; for the party that was replaced last,
+-- its role and true.
+local function holder(trip, digest, state, now)
+  for _, candidate in ipairs(ROLES) do
+    for known, expires in string.gmatch(get(trip, candidate .. '.tokens') or '', '(%S+)=(%d+)') do
+      if known == digest then
+        if state ~= 'closed' and tonumber(expires) <= now then return nil, 'expired' end
+        return candidate, false
+      end
+    end
+  end
+  local gone_tokens, gone_role = get(trip, 'gone.tokens', 'gone.role')
+  for known in string.gmatch(gone_tokens or '', '(%S+)=%d+') do
+    if known == digest then return gone_role, true end
+  end
+  return nil, 'token'
+end
+
+-- Until when the law holds a trip's messages; 0 if it does not.
+local function held_until(trip) return tonumber((get(trip, 'hold'))) or 0 end
+
+-- For how long the messages of a trip are still to be kept, were it closed at `closed`.
+local function kept_ms(trip, closed, now)
+  local retention_ms = (tonumber((get(trip, 'retention_s'))) or 0) * 1000
+  return math.max(closed + retention_ms, held_until(trip)) - now
+end
+
+-- A case's evidence is destroyed when its time is over, and its record some time after that.
+local function case_due(case, now)
+  local key = TAG .. ':case:' .. case
+  local evidence_until, record_until, trip = unpack(redis.call('HMGET', key, 'evidence_until', 'record_until', 'trip'))
+  if not evidence_until then return end
+  if record_until and now >= tonumber(record_until) then
+    redis.call('DEL', key)
+    redis.call('ZREM', TAG .. ':cases', case)
+    redis.call('ZREM', TAG .. ':cases_done', case)
+  elseif held_until(trip) > now then
+    redis.call('ZADD', TAG .. ':due', int(held_until(trip)), 'case:' .. case)
+  else
+    redis.call('HDEL', key, 'evidence')
+    record_until = int(now + CASE_RECORD_MS)
+    redis.call('HSET', key, 'record_until', record_until)
+    redis.call('ZADD', TAG .. ':due', record_until, 'case:' .. case)
+  end
+end
+
 -- Takes the log of an epoch out of reach of posts: kept for its retention, or destroyed. Gives how
 -- many messages the trip has had.
-local function retire_log(trip, epoch, retention_s)
+local function retire_log(trip, epoch, now)
   local messages = math.max(0, redis.call('XLEN', log_key(trip, epoch)) - 1)
     + (tonumber((get(trip, 'messages'))) or 0)
-  if retention_s > 0 then
+  if kept_ms(trip, now, now) > 0 then
     if redis.call('EXISTS', log_key(trip, epoch)) == 1 then
       redis.call('RENAME', log_key(trip, epoch), kept_key(trip, epoch))
     end
@@ -78,28 +182,27 @@ end
 
 -- The one way a channel closes. It frees before it writes, so it works in a store that is full.
 local function close(trip, reason, detail, now)
-  local epoch, retention_s, window_s, d_got, c_got =
-    get(trip, 'epoch', 'retention_s', 'report_window_s', 'd.got', 'c.got')
-  retention_s, window_s = tonumber(retention_s), tonumber(window_s)
+  local epoch, window_s, d_got, c_got = get(trip, 'epoch', 'report_window_s', 'd.got', 'c.got')
+  local keep_ms, window_ms = kept_ms(trip, now, now), tonumber(window_s) * 1000
   local lost = {
     d = undelivered(trip, epoch, 'd', c_got or nil),
     c = undelivered(trip, epoch, 'c', d_got or nil),
   }
   local key = trip_key(trip)
   redis.call('HDEL', key, 'd.phone', 'c.phone', 'd.seat', 'c.seat', 'allow')
-  local messages = retire_log(trip, epoch, retention_s)
+  local messages = retire_log(trip, epoch, now)
   redis.call('ZREM', TAG .. ':due', 'close:' .. trip)
   redis.call('ZREM', TAG .. ':open', trip)
-  if retention_s == 0 then
+  if keep_ms <= 0 then
     redis.call('HDEL', key, 'messages_key')
   else
-    redis.call('ZADD', TAG .. ':due', int(now + retention_s * 1000), 'messages:' .. trip)
+    redis.call('ZADD', TAG .. ':due', int(now + keep_ms), 'messages:' .. trip)
   end
-  redis.call('ZADD', TAG .. ':due',
-    int(now + math.max(retention_s, window_s) * 1000 + TOMBSTONE_MS), 'record:' .. trip)
+  redis.call('ZADD', TAG .. ':due', int(now + math.max(keep_ms, window_ms) + TOMBSTONE_MS), 'record:' .. trip)
   redis.call('HSET', key, 'state', 'closed', 'reason', reason, 'detail', detail,
     'closed', int(now), 'messages', messages,
     'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c))
+  note(trip, now, 'closed', '', reason)
   tell({ op = 'closed', trip = trip, reason = reason,
     d = list(lost.d), c = list(lost.c) })
 end

@@ -11,11 +11,16 @@ for _, member in ipairs(due) do
       redis.call('ZREM', KEYS[1], member)
       redis.call('ZREM', TAG .. ':open', trip)
     end
+  elseif what == 'case' then
+    redis.call('ZREM', KEYS[1], member)
+    case_due(trip, now)
+  elseif held_until(trip) > now then
+    redis.call('ZADD', KEYS[1], int(held_until(trip)), member)
   else
     local epochs = tonumber((get(trip, 'epoch'))) or 0
     for epoch = 1, epochs do redis.call('DEL', kept_key(trip, int(epoch))) end
     if what == 'record' then
-      redis.call('DEL', trip_key(trip))
+      redis.call('DEL', trip_key(trip), line_key(trip))
     else
       redis.call('HDEL', trip_key(trip), 'messages_key')
     end

@@ -1,0 +1,26 @@
+-- Says who may report with this token, without seating anybody.
+-- ARGV: trip, token digest. Returns {refusal, ...} as attach.lua does, or
+--   {report_only, role, party, epoch, end of the report window or 0 while open, state, peer alias, locale}
+local trip, digest = ARGV[1], ARGV[2]
+local now = now_ms()
+local state = state_of(trip, now)
+local role, gone = holder(trip, digest, state, now)
+if not role then return { gone } end
+local closed, window_s, epoch, alias, locale, party, reason, lost = get(trip, 'closed', 'report_window_s', 'epoch',
+  PEER[role] .. '.alias', role .. '.locale', role .. '.party', 'reason', role .. '.undelivered')
+if gone then party, epoch, reason, lost = get(trip, 'gone.party', 'gone.epoch', 'reason', 'gone.undelivered') end
+local shut = state == 'closed' and tonumber(closed) or nil
+if not shut and not gone then
+  -- To a party that is barred the channel closed when that began, and nothing may tell it otherwise.
+  for _, one in ipairs(bars_of(trip)) do
+    if one[1] == role and one[2] == 'all' and now < one[4] then
+      shut, reason, state = math.min(shut or one[3], one[3]), 'closed', 'closed'
+    end
+  end
+end
+local until_ms = 0
+if shut then
+  until_ms = shut + (tonumber(window_s) or 0) * 1000
+  if now >= until_ms then return { 'is_closed', role, reason, lost or '[]' } end
+end
+return { 'report_only', role, party, tonumber(epoch), until_ms, state, alias or '', locale or '' }

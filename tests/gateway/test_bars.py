@@ -1,0 +1,127 @@
+"""A party that is stopped in its channel: muted, or barred altogether."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+
+from relay.core.ids import Role
+from relay.store.endpoint import Endpoint
+from relay.store.oversight import Oversight
+from relay.store.pipe import Pipe
+from relay.store.store import Store
+from tests.support.party import JSON, MSGPACK, Party
+from tests.support.relay import RelayProcess
+from tests.support.texts import numbered
+from tests.support.waiting import until
+
+HOUR_MS = 3_600_000
+
+
+@asynccontextmanager
+async def oversight_of(relay: RelayProcess) -> AsyncIterator[Oversight]:
+    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
+    await pipe.start()
+    try:
+        yield Oversight(Store(pipe))
+    finally:
+        await pipe.stop()
+
+
+def in_an_hour() -> int:
+    return int(time.time() * 1000) + HOUR_MS
+
+
+@pytest.mark.parametrize("protocol", [MSGPACK, JSON])
+async def test_who_is_muted_writes_quick_replies_only(relay: RelayProcess, protocol: str) -> None:
+    tokens = await relay.open_trip(f"mute-{protocol[-4:]}")
+    driver = await Party.attach(relay.gateway_url, tokens["driver"], protocol)
+    customer = await Party.attach(relay.gateway_url, tokens["customer"], protocol)
+    async with oversight_of(relay) as oversight:
+        trip = driver.attached["trip"]
+        outcome = await oversight.bar(trip, Role.DRIVER, "drv-1", "text", in_an_hour(), source="s1")
+        assert outcome == "ok"
+        name = await driver.post(numbered(1))
+        refused = await driver.hear("refused", id=name)
+        assert refused["code"] == "muted" and "retry_after_ms" not in refused
+        await driver.say("post", id="place", kind="location", lat=-6.2, lon=106.8, epoch=1)
+        assert (await driver.hear("refused", id="place"))["code"] == "muted"
+        await driver.say("post", id="quick", kind="quick", key="arrived", epoch=1)
+        await driver.hear("accepted", id="quick")
+        await customer.accepted(numbered(2))
+        # Another connection of the same party is no way round it.
+        again = await Party.attach(relay.gateway_url, tokens["driver"], protocol)
+        assert (await again.hear("refused", id=await again.post(numbered(3))))["code"] == "muted"
+        assert await oversight.bar(trip, Role.DRIVER, "drv-1", "text", 0, source="s1") == "ok"
+        await until(lambda: _can_post(again), "the mute is lifted")
+        await customer.hear("message", kind="text")
+        assert not any(numbered(n) in customer.texts() for n in (1, 3))
+
+
+async def _can_post(party: Party) -> bool:
+    name = await party.post(numbered(9))
+    while True:
+        for frame in party.heard:
+            if frame["op"] in ("accepted", "refused") and frame["id"] == name:
+                return frame["op"] == "accepted"
+        await asyncio.sleep(0)
+
+
+async def test_who_is_barred_sees_a_closed_channel_and_the_peer_stays(relay: RelayProcess) -> None:
+    tokens = await relay.open_trip("barred")
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    customer = await Party.attach(relay.gateway_url, tokens["customer"])
+    async with oversight_of(relay) as oversight:
+        assert (
+            await oversight.bar("barred", Role.DRIVER, "drv-1", "all", in_an_hour(), source="s1")
+            == "ok"
+        )
+    assert (await driver.hear("closed", within_s=1))["reason"] == "closed"
+    assert await driver.closed(within_s=3) == 4500
+    await customer.hear("presence", online=False)
+    await customer.accepted(numbered(1))
+    late = await Party.connect(relay.gateway_url)
+    await late.say("attach", token=tokens["driver"])
+    assert (await late.hear("closed"))["reason"] == "closed"
+    assert await late.closed() == 4500
+
+
+def answered(party: Party, name: str) -> bool:
+    return any(
+        frame["id"] == name for frame in party.heard if frame["op"] in ("accepted", "refused")
+    )
+
+
+async def test_a_post_on_its_way_when_the_bar_comes_is_refused_or_was_before_it(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    """The sender's node hears of the bar from the store's own answer: whatever is accepted came
+    before the bar in the log, and what came after it reaches nobody, over either node."""
+    here, there = two_nodes
+    async with oversight_of(here) as oversight:
+        for round_number in range(20):
+            trip = f"race-{round_number}"
+            tokens = await here.open_trip(trip)
+            driver = await Party.attach(here.gateway_url, tokens["driver"])
+            customer = await Party.attach(there.gateway_url, tokens["customer"])
+            names = [await driver.post(numbered(n)) for n in range(round_number % 5)]
+            barring = asyncio.create_task(
+                oversight.bar(trip, Role.DRIVER, "drv-1", "text", in_an_hour(), source="s1")
+            )
+            names += [await driver.post(numbered(n)) for n in range(20, 40)]
+            assert await barring == "ok"
+            for name in names:
+                await until(partial(answered, driver, name), "each post is answered")
+            accepted = [frame["id"] for frame in driver.all("accepted")]
+            assert accepted == names[: len(accepted)], "nothing is accepted after a refusal"
+            if accepted:
+                await customer.hear("message", id=accepted[-1])
+            again = await Party.attach(there.gateway_url, tokens["customer"])
+            assert [f["id"] for f in again.all("message")] == accepted
+            await again.drop()
+            await driver.drop()
