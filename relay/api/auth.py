@@ -4,6 +4,9 @@ A key is `relay_<id>_<secret>` in the header `Authorization: Bearer ...` (RFC 67
 keeps its hash, so whoever reads the store cannot call. Each node remembers a key that it has
 looked up for a few seconds, so that a call costs no round trip for it: **a revoked key therefore
 works for up to that long** (`ApiKeys(lifetime_s=...)`), and no longer.
+
+A key for operators is one person's, and is good only while that operator may do what it is for: no
+act is nobody's.
 """
 
 from __future__ import annotations
@@ -12,14 +15,16 @@ import asyncio
 import hmac
 from collections.abc import Callable, Collection
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
 from msgspec import Struct
 
+from ..core.casework import StaffScope
 from ..store.endpoint import StoreError
-from ..store.keys import APIKEYS
+from ..store.keys import APIKEYS, OPERATORS
+from ..store.operators import decoded
 from ..store.pipe import Pipe
 from ..vault.tokens import API_KEY_BYTES, ApiKey, BadToken, new_api_key, parse_api_key
 from .problems import Code, Problem
@@ -37,14 +42,20 @@ class KeyScope(StrEnum):
     SUPERVISOR = "supervisor"
     METRICS = "metrics"
 
+    @property
+    def staff(self) -> StaffScope | None:
+        """The scope that an operator needs to have such a key; None if it is nobody's."""
+        return StaffScope(self.value) if self in (KeyScope.AGENT, KeyScope.SUPERVISOR) else None
+
 
 class StoredKey(Struct):
-    """A key as the store keeps it; `created_at` in milliseconds."""
+    """A key as the store keeps it; `created_at` in milliseconds, `operator` whose it is."""
 
     hash: str
     scope: KeyScope
     note: str
     created_at: int
+    operator: str = ""
 
     def __repr__(self) -> str:
         return f"StoredKey({self.scope}, ****)"
@@ -57,6 +68,15 @@ class ListedKey(Struct):
     scope: KeyScope
     note: str
     created_at: int
+    operator: str
+
+
+class Caller(NamedTuple):
+    """Who calls: what the key is for, whose it is (empty for a platform's), its public id."""
+
+    scope: KeyScope
+    operator: str
+    key_id: str
 
 
 _decode: Final = msgspec.json.Decoder(StoredKey).decode
@@ -69,17 +89,36 @@ async def new_key(
     note: str,
     now_ms: int,
     random_bytes: Callable[[int], bytes],
+    operator: str = "",
 ) -> str:
     """Make a key and give it, the only time that anybody can. Raises `StoreError`, `ValueError`."""
-    if len(note) > MAX_NOTE_CHARACTERS:
-        raise ValueError(f"A note has at most {MAX_NOTE_CHARACTERS} characters; no key was made.")
+    while True:
+        text = await draw_key(pipe, random_bytes)
+        if await keep_key(pipe, text, scope, note=note, now_ms=now_ms, operator=operator):
+            return text
+
+
+async def draw_key(pipe: Pipe, random_bytes: Callable[[int], bytes]) -> str:
+    """A key that nobody can call with before it is kept; its id is free. Raises `StoreError`."""
     while True:
         text = new_api_key(random_bytes(API_KEY_BYTES))
-        key = parse_api_key(text)
-        stored = msgspec.json.encode(StoredKey(key.digest, scope, note, now_ms))
-        # Ids are short, so two may be the same: the one that is there stays as it is.
-        if await pipe.call("HSETNX", APIKEYS, key.id, stored):
+        # Ids are short, so two may be the same.
+        if not await pipe.call("HEXISTS", APIKEYS, parse_api_key(text).id):
             return text
+
+
+async def keep_key(
+    pipe: Pipe, text: str, scope: KeyScope, *, note: str, now_ms: int, operator: str = ""
+) -> bool:
+    """From now on this key is good; False if its id was taken meanwhile.
+
+    Raises `StoreError`, `ValueError`.
+    """
+    if len(note) > MAX_NOTE_CHARACTERS:
+        raise ValueError(f"A note has at most {MAX_NOTE_CHARACTERS} characters; no key was made.")
+    key = parse_api_key(text)
+    stored = msgspec.json.encode(StoredKey(key.digest, scope, note, now_ms, operator))
+    return bool(await pipe.call("HSETNX", APIKEYS, key.id, stored))
 
 
 async def list_keys(pipe: Pipe) -> list[ListedKey]:
@@ -88,8 +127,17 @@ async def list_keys(pipe: Pipe) -> list[ListedKey]:
     listed = []
     for key_id, raw in zip(flat[::2], flat[1::2], strict=True):
         if stored := _stored(raw):
-            listed.append(ListedKey(key_id.decode(), stored.scope, stored.note, stored.created_at))
+            listed.append(
+                ListedKey(
+                    key_id.decode(), stored.scope, stored.note, stored.created_at, stored.operator
+                )
+            )
     return sorted(listed, key=lambda key: (key.created_at, key.id))
+
+
+async def has_key(pipe: Pipe, key_id: str) -> bool:
+    """Whether there is a key of that id. Raises `StoreError`."""
+    return bool(await pipe.call("HEXISTS", APIKEYS, key_id))
 
 
 async def revoke_key(pipe: Pipe, key_id: str) -> bool:
@@ -103,12 +151,12 @@ class ApiKeys:
     def __init__(self, pipe: Pipe, *, lifetime_s: float) -> None:
         self._pipe = pipe
         self._lifetime_s = lifetime_s
-        self._seen: dict[str, tuple[StoredKey, float]] = {}
+        self._seen: dict[str, tuple[_Key, float]] = {}
 
     async def check(
         self, header: bytes | None, scopes: Collection[KeyScope], *, survives_outage: bool = False
-    ) -> None:
-        """Return if the header holds a key of one of the scopes.
+    ) -> Caller:
+        """Who calls, if the header holds a key of one of the scopes.
 
         With `survives_outage` a key that was good when the store was last heard is believed while
         the store is away: nobody can revoke one then, and the metrics of an outage are needed
@@ -123,9 +171,17 @@ class ApiKeys:
             key = parse_api_key(text.strip().decode("ascii", "replace"))
         except BadToken:
             raise _unauthorized('Bearer error="invalid_token"') from None
-        stored = await self._look_up(key, survives_outage)
-        if stored is None or not hmac.compare_digest(stored.hash, key.digest):
+        found = await self._look_up(key, survives_outage)
+        if found is None or not hmac.compare_digest(found.stored.hash, key.digest):
             raise _unauthorized('Bearer error="invalid_token"')
+        stored = found.stored
+        if not found.is_covered:
+            raise Problem(
+                Code.FORBIDDEN,
+                "The API key is for operators, but belongs to none who may work with it, so "
+                "nothing was done. `relay apikey new --operator` makes one for a person.",
+                headers={"www-authenticate": 'Bearer error="insufficient_scope"'},
+            )
         if stored.scope not in scopes:
             allowed = " or ".join(scopes)
             raise Problem(
@@ -134,8 +190,9 @@ class ApiKeys:
                 "was done. `relay apikey new` makes one.",
                 headers={"www-authenticate": 'Bearer error="insufficient_scope"'},
             )
+        return Caller(stored.scope, stored.operator, key.id)
 
-    async def _look_up(self, key: ApiKey, survives_outage: bool) -> StoredKey | None:
+    async def _look_up(self, key: ApiKey, survives_outage: bool) -> _Key | None:
         # The time before the question: an answer may be old when it arrives, never the reverse.
         now_s = asyncio.get_running_loop().time()
         seen = self._seen.get(key.id)
@@ -143,16 +200,35 @@ class ApiKeys:
             return seen[0]
         try:
             raw = await self._pipe.call("HGET", APIKEYS, key.id)
+            stored = _stored(raw) if raw is not None else None
+            found = _Key(stored, await self._is_covered(stored)) if stored is not None else None
         except StoreError:
             if survives_outage and seen is not None:
                 return seen[0]
             raise
-        stored = _stored(raw) if raw is not None else None
-        if stored is None:
+        if found is None:
             self._seen.pop(key.id, None)
         else:
-            self._seen[key.id] = stored, now_s
-        return stored
+            self._seen[key.id] = found, now_s
+        return found
+
+    async def _is_covered(self, stored: StoredKey) -> bool:
+        """Whether the operator whose key this is may do what it is for; of others there is none."""
+        needed = stored.scope.staff
+        if needed is None:
+            return True
+        raw = await self._pipe.call("HGET", OPERATORS, stored.operator) if stored.operator else None
+        if raw is None:
+            return False
+        operator = decoded(raw)
+        return operator.disabled_at is None and operator.covers(needed)
+
+
+class _Key(NamedTuple):
+    """A key as it was looked up, and whether its operator may work with it."""
+
+    stored: StoredKey
+    is_covered: bool
 
 
 def _stored(raw: bytes) -> StoredKey | None:
