@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from .gateway.gateway import Gateway
+from .ops.watch import Watch
 
 #: A metric's values by its label values, with blanks between; "" where it has no label.
 Snapshot = dict[str, dict[str, float]]
@@ -37,6 +38,8 @@ _LABELLED: Final = {
     "refused": ("Posts refused.", "code"),
     "closed": ("Connections closed by the relay.", "code"),
     "findings": ("What the guard found in posts, by class and what was done.", "class action"),
+    "alarms": ("Operators who opened more than is usual, by what.", "kind"),
+    "reports": ("Reports taken, repeated ones included.", "category"),
 }
 _GAUGES: Final = {
     "connections": "Connections open now.",
@@ -46,7 +49,7 @@ _GAUGES: Final = {
 }
 
 
-def snapshot_of(gateway: Gateway) -> Snapshot:
+def snapshot_of(gateway: Gateway, watch: Watch) -> Snapshot:
     """What one worker has counted so far."""
     counts, node = gateway.node.counts, gateway.node
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -59,6 +62,8 @@ def snapshot_of(gateway: Gateway) -> Snapshot:
     found["findings"] = {
         f"{kind} {action}": float(n) for (kind, action), n in counts.findings.items()
     }
+    found["alarms"] = {kind: float(n) for kind, n in watch.alarms_total.items()}
+    found["reports"] = {str(category): float(n) for category, n in counts.reports.items()}
     found["connections"] = {"": float(len(node.connections))}
     found["channels"] = {"": float(len(node.channels))}
     found["memory_bytes"] = {"": float(_resident_bytes())}

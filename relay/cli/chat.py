@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,11 +17,15 @@ from ..client import (
     Channel,
     ChannelClosed,
     ChannelState,
+    ConnectionChanged,
     Delivery,
+    Event,
     HandedBack,
     Message,
     OutboxFull,
     PostRefused,
+    Reassigned,
+    ReportRefused,
     connect,
 )
 from .chat_input import (
@@ -29,6 +34,7 @@ from .chat_input import (
     Place,
     Quick,
     Quit,
+    ReportPeer,
     Say,
     Wrong,
     command_of,
@@ -49,6 +55,9 @@ _GIVE_UP_S: Final = 20.0
 _LAST_WORDS_S: Final = 2.0
 _LOOK_S: Final = 0.5
 _TYPING_AGAIN_S: Final = 3.0
+
+#: A report takes so many of the last messages of the other party with it.
+_REPORTED: Final = 5
 
 #: An end that is nobody's fault.
 _ORDERLY: Final = frozenset({"ended", "expired", "closed", "reassigned", "left"})
@@ -87,7 +96,8 @@ def chat(
     ✓ the relay has it, ✓✓ the other phone has it, then that it was seen; below it, what the other
     side sees if the relay took something out. `/loc LAT LON [LABEL]` posts a place, `/quick` lists
     the quick replies and `/quick KEY` posts one, which the other side reads in its own language;
-    `/quit` or Ctrl-D leaves.
+    `/report CATEGORY [NOTE]` reports what the other side wrote last to the operators (threat,
+    harassment, asked_contact, otp_fraud, payment_outside or other); `/quit` or Ctrl-D leaves.
 
     In a pipe each line of input is posted and each event is one line. At the end of the input it
     waits until all is accepted, then --linger-s for answers, and leaves with 0; with 1 if anything
@@ -124,6 +134,9 @@ class _Chat:
         self.channel = channel
         self._view = view
         self._deliveries: list[Delivery] = []
+        self._reports: set[asyncio.Task[None]] = set()
+        self._theirs: deque[Message] = deque(maxlen=_REPORTED)
+        self._caught_up = asyncio.Event()
         self.complaints = 0
         self._asked_to_leave = asyncio.Event()
 
@@ -136,6 +149,9 @@ class _Chat:
                 await self._post(self.channel.post_location(lat, lon, label or None))
             case Quick(key=key):
                 await self._post(self.channel.post_quick(key))
+            case ReportPeer(category=category, note=note):
+                # Other lines need not wait until the relay has answered.
+                self._reports.add(asyncio.create_task(self._report(category, note)))
             case ListQuick():
                 self._view.list_quick_replies()
             case Wrong(text=text):
@@ -153,6 +169,16 @@ class _Chat:
             self._deliveries.append(delivery)
             self._view.posted(delivery.post)
 
+    async def _report(self, category: str, note: str) -> None:
+        await self._caught_up.wait()  # what is meant may be on its way
+        messages = tuple(self._theirs)
+        try:
+            await self.channel.report(category, note=note, messages=messages)
+        except (ValueError, ReportRefused, ChannelClosed) as error:
+            self._complain(f"not reported: {error}")
+        else:
+            self._view.reported(len(messages))
+
     def _complain(self, text: str) -> None:
         self.complaints += 1
         self._view.complain(text)
@@ -161,8 +187,20 @@ class _Chat:
         """Show what comes until the channel is over."""
         async for event in self.channel:
             self._view.show(event)
+            self._note(event)
             if isinstance(event, Message) and event.sender != "you":
                 await self.channel.seen(event)
+
+        self._caught_up.set()
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Message(sender="peer"):
+                self._theirs.append(event)
+            case Reassigned():
+                self._theirs.clear()
+            case ConnectionChanged(state=ChannelState.ATTACHED):
+                self._caught_up.set()
 
     async def all_answered(self) -> int:
         """Wait until it is known what became of every post; give how many were not accepted."""
@@ -174,6 +212,8 @@ class _Chat:
                 await delivery.accepted()
             except (PostRefused, HandedBack, ChannelClosed):
                 refused += 1
+        if self._reports:
+            await asyncio.wait(self._reports)
         return refused
 
     @contextlib.asynccontextmanager
@@ -188,8 +228,12 @@ class _Chat:
             try:
                 yield showing, leaving
             finally:
+                if self._reports and not leaving.done():
+                    await asyncio.wait(self._reports, timeout=_LAST_WORDS_S)
                 await _ended(leaving)
                 await _ended(showing)
+                for reporting in self._reports:
+                    await _ended(reporting)
 
     async def went_well(self) -> bool:
         """Say what was not accepted. To be asked when the channel has been left."""

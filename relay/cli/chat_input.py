@@ -36,6 +36,13 @@ class ListQuick(NamedTuple):
     """Show which quick replies there are."""
 
 
+class ReportPeer(NamedTuple):
+    """Report the other party to the operators, with what it wrote last."""
+
+    category: str
+    note: str
+
+
 class Quit(NamedTuple):
     """Leave."""
 
@@ -46,7 +53,7 @@ class Wrong(NamedTuple):
     text: str
 
 
-Command: TypeAlias = Say | Place | Quick | ListQuick | Quit | Wrong
+Command: TypeAlias = Say | Place | Quick | ListQuick | ReportPeer | Quit | Wrong
 
 
 def command_of(line: str) -> Command | None:
@@ -65,14 +72,16 @@ def command_of(line: str) -> Command | None:
             return ListQuick()
         case "/quick", [key]:
             return Quick(key)
+        case "/report", [category, *note]:
+            return ReportPeer(category, " ".join(note))
         case "/loc", [lat, lon, *label]:
             try:
                 return Place(float(lat), float(lon), " ".join(label))
             except ValueError:
                 pass
     return Wrong(
-        "the commands are /loc LAT LON [LABEL], /quick [KEY] and /quit; begin with // to post a "
-        "text that begins with a slash"
+        "the commands are /loc LAT LON [LABEL], /quick [KEY], /report CATEGORY [NOTE] and /quit; "
+        "begin with // to post a text that begins with a slash"
     )
 
 

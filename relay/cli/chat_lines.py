@@ -59,6 +59,9 @@ class View(Protocol):
     def list_quick_replies(self) -> None:
         """Show which quick replies there are."""
 
+    def reported(self, messages: int) -> None:
+        """Show that a report was taken, with so many messages."""
+
     def complain(self, text: str) -> None:
         """Show why something that was typed was not done."""
 
@@ -81,6 +84,9 @@ class PlainLines:
     def list_quick_replies(self) -> None:
         for line in quick_replies():
             self._write(f"-- {line}")
+
+    def reported(self, messages: int) -> None:
+        self._write(f"-- {was_reported(messages)}")
 
     def complain(self, text: str) -> None:
         self._write(f"✗ {visible(text)}")
@@ -137,6 +143,9 @@ class JsonLines:
             "quick_replies", {"replies": {k: text["en"] for k, text in QUICK_REPLIES.items()}}
         )
 
+    def reported(self, messages: int) -> None:
+        self._put("reported", {"messages": messages})
+
     def complain(self, text: str) -> None:
         self._put("not_done", {"message": text})
 
@@ -148,6 +157,11 @@ def quick_replies() -> list[str]:
     """A line for each quick reply: the command, and what it says in English."""
     width = max(map(len, QUICK_REPLIES))
     return [f"/quick {key:{width}}  {texts['en']}" for key, texts in QUICK_REPLIES.items()]
+
+
+def was_reported(messages: int) -> str:
+    """That the operators have a report now."""
+    return f"reported with {count_of(messages, 'message')}; the other party is not told"
 
 
 def notice(event: Event, alias: str) -> str:

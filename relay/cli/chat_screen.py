@@ -37,7 +37,7 @@ from ..client import (
     Typing,
 )
 from .chat_input import LineEditor
-from .chat_lines import notice, quick_replies
+from .chat_lines import notice, quick_replies, was_reported
 from .chat_posts import Mark, OwnPost, OwnPosts, text_of
 from .words import clock, duration, lines_of, visible
 
@@ -217,6 +217,10 @@ class Screen:
 
     def list_quick_replies(self) -> None:
         self._entries += [_Aside(line) for line in quick_replies()]
+        self.changed()
+
+    def reported(self, messages: int) -> None:
+        self._entries.append(_Aside(was_reported(messages)))
         self.changed()
 
     def complain(self, text: str) -> None:

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 
+from ..core.casework import Category
 from ..core.phrases import QUICK_REPLIES
 from .channel import Channel
-from .connection import TokenSource
+from .connection import Token, TokenSource
 from .delivery import Delivery
 from .errors import (
     AttachRefused,
@@ -31,6 +33,7 @@ from .errors import (
     OutboxFull,
     PostRefused,
     RelayError,
+    ReportRefused,
     StorageError,
 )
 from .events import (
@@ -52,6 +55,8 @@ from .events import (
     StateChanged,
     Typing,
 )
+from .reporting import send_report
+from .reports import report_frame
 from .storage import FileStorage, MemoryStorage, Storage
 from .wire import check_url
 
@@ -60,6 +65,7 @@ __all__ = [
     "Accepted",
     "AttachRefused",
     "Attached",
+    "Category",
     "Channel",
     "ChannelClosed",
     "ChannelState",
@@ -82,11 +88,13 @@ __all__ = [
     "Reassigned",
     "Refused",
     "RelayError",
+    "ReportRefused",
     "StateChanged",
     "Storage",
     "StorageError",
     "Typing",
     "connect",
+    "report",
 ]
 
 
@@ -138,3 +146,27 @@ def connect(
         tls=tls,
         rng=rng,
     )
+
+
+async def report(
+    url: str,
+    token: TokenSource,
+    category: Category | str,
+    *,
+    note: str = "",
+    messages: Sequence[Message] = (),
+    block: bool = False,
+    report_id: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    rng: Callable[[], float] = random.random,
+) -> None:
+    """Report the other party of a trip without a channel: after the close, or beside one.
+
+    `messages` are as the channel gave them, kept by the app. `report_id` makes it the same report
+    if an app that was killed sends it again (a random id if left out). The rest is as in `connect`
+    and `Channel.report`, also what it raises: `ReportRefused`, `AttachRefused`, `ValueError`. It
+    tries until the relay has answered; bound it with `asyncio.timeout`.
+    """
+    check_url(url)
+    frame = report_frame(report_id or str(uuid.uuid4()), category, note, messages, block=block)
+    await send_report(url, Token(token), frame, tls=tls, rng=rng)

@@ -8,16 +8,19 @@ import secrets
 import ssl
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
+from ..core.casework import Category
 from .connection import Token, TokenSource
 from .conversation import Conversation
 from .delivery import Deliveries, Delivery
-from .errors import AttachRefused, ChannelClosed, StorageError
+from .errors import AttachRefused, ChannelClosed, ReportRefused, StorageError
 from .events import Attached, ChannelState, Closed, ConnectionChanged, Event, Message, Post
 from .link import Link
+from .reporting import send_report
+from .reports import Answer, report_frame
 from .state import SavedState
 from .storage import Storage
 
@@ -63,6 +66,8 @@ class Channel:
         self._state = ChannelState.CONNECTING
         self._attached: Attached | None = None
         self._deliveries = Deliveries()
+        #: None in place of an answer tells that the channel is over.
+        self._reports: set[asyncio.Future[Answer | None]] = set()
         self._events: deque[Event] = deque()
         self._last: Event | None = None  # handed out, and not known to be processed
         self._failure: BaseException | None = None
@@ -170,6 +175,50 @@ class Channel:
         conversation, link = self._entered()
         conversation.typing(on)
         link.wake()
+
+    async def report(
+        self,
+        category: Category | str,
+        *,
+        note: str = "",
+        messages: Sequence[Message] = (),
+        block: bool = False,
+    ) -> None:
+        """Report the other party to the operators of the service; it is not told.
+
+        `messages` are those that are meant, as they came, all of one `epoch`; without any it is the
+        last ones. With `block` this party hears no more of the other, who sees a closed channel.
+
+        Returns when the relay has taken it, however long that takes, also if the channel closes
+        meanwhile or is closed already: then it goes by a connection of its own. Raises
+        `ReportRefused`; `AttachRefused` if the time for reports is over; `ValueError`, with nothing
+        of what was given, for what no relay can take.
+        """
+        frame = report_frame(str(uuid.uuid4()), category, note, messages, block=block)
+        conversation, link = self._entered()
+        self._raise_failure()
+        reports = conversation.ledger.reports
+        if not self._over:
+            answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+
+            def settle(answer: Answer) -> None:
+                if not answered.done():
+                    answered.set_result(answer)
+
+            self._reports.add(answered)
+            reports.add(frame, settle)
+            link.wake()
+            try:
+                answer = await answered
+            finally:
+                self._reports.discard(answered)
+                reports.withdraw(frame["id"])
+            if answer is not None:
+                if answer.code:
+                    raise ReportRefused(answer.code, answer.message)
+                return
+            self._raise_failure()
+        await send_report(self._url, self._token, frame, tls=self._tls, rng=self._rng)
 
     def __aiter__(self) -> Self:
         return self
@@ -290,6 +339,9 @@ class Channel:
         self._state = ChannelState.CLOSED
         self._came.set()
         self._decided.set()
+        for answered in self._reports:
+            if not answered.done():
+                answered.set_result(None)
 
     async def __aexit__(
         self,

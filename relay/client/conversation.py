@@ -108,6 +108,7 @@ class Conversation:
         self._session = None
         self._typing = None
         self.ledger.outbox.dropped()
+        self.ledger.reports.dropped()
 
     def stop(self, reason: str, code: int | None) -> Closed:
         """End for good without a `closed` frame."""
@@ -124,10 +125,10 @@ class Conversation:
         if self._session is None or not self.is_attached:
             return []
         frames = self.signals(now_s) if now_s >= self._signal_at_s else []
-        posts = self.ledger.outbox.due(now_s)
-        for frame in posts:
+        more = self.ledger.outbox.due(now_s) + self.ledger.reports.due(now_s)
+        for frame in more:
             self._session.send(frame["op"])
-        return frames + posts
+        return frames + more
 
     def signals(self, now_s: float) -> list[Frame]:
         """Receipts and `typing`, without regard to their pace."""
@@ -153,7 +154,7 @@ class Conversation:
             return self._opened_s + ATTACH_TIMEOUT_S
         if not self.is_attached:
             return None
-        times = [self.ledger.outbox.due_at_s()]
+        times = [self.ledger.outbox.due_at_s(), self.ledger.reports.due_at_s()]
         if self.ledger.inbox.is_due or self._typing is False:
             times.append(self._signal_at_s)
         elif self._typing:
@@ -166,4 +167,4 @@ class Conversation:
             return False
         if self._session.state is State.ATTACHING:
             return now_s >= self._opened_s + ATTACH_TIMEOUT_S
-        return self.ledger.outbox.unanswered(now_s)
+        return self.ledger.outbox.unanswered(now_s) or self.ledger.reports.unanswered(now_s)

@@ -56,6 +56,14 @@ class PostRefused(RelayError):
         self.findings = findings
 
 
+class ReportRefused(RelayError):
+    """The relay will not take this report; this is final."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"The report was not taken ({code}): {message}")
+        self.code = code
+
+
 class HandedBack(RelayError):
     """The party opposite changed before this post was delivered; it reaches nobody."""
 

@@ -26,6 +26,7 @@ from .events import (
 from .frames import Frame, field, optional, strings
 from .inbox import Inbox, key_of
 from .outbox import Outbox
+from .reports import Reports
 from .state import Refusal, SavedPost, SavedState
 
 
@@ -49,6 +50,7 @@ class Ledger:
         self.epoch = saved.epoch
         self.inbox = Inbox(saved.after, saved.seen, saved.known)
         self.outbox = Outbox([item for item in saved.outbox if not item.refused], in_flight)
+        self.reports = Reports()
         self.closed: Closed | None = None
         self.changed = True
         """Whether there is something new to save."""
@@ -222,6 +224,10 @@ class Ledger:
         self.outbox.put_off(field(frame, "id", str), after_ms, now_s, unsure=True)
         return []
 
+    def on_report_answered(self, frame: Frame, now_s: float) -> list[Event]:
+        self.reports.answer(frame, now_s)
+        return []
+
     def on_got(self, frame: Frame, _now_s: float) -> list[Event]:
         return self._confirm(field(frame, "pos", str))
 
@@ -298,6 +304,8 @@ READERS: Final[dict[str, _Reader]] = {
     "accepted": Ledger.on_accepted,
     "refused": Ledger.on_refused,
     "unsure": Ledger.on_unsure,
+    "reported": Ledger.on_report_answered,
+    "not_reported": Ledger.on_report_answered,
     "got": Ledger.on_got,
     "seen": Ledger.on_seen,
     "reassigned": Ledger.on_reassigned,

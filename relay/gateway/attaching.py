@@ -6,13 +6,13 @@ import structlog
 
 from ..core.bucket import Bucket
 from ..core.codes import CloseCode
-from ..core.frames import Attach, Attached, Closed, Limits, Peer, Reassigned
+from ..core.frames import Attach, Attached, Closed, Limits, Peer, Reassigned, Replayed
 from ..core.ids import Role
 from ..store.endpoint import StoreError
 from ..store.store import Attachment, NotAttached, Seat
 from ..vault.envelope import Unreadable, unwrap, wrapping_key_id
 from ..vault.ring import KeyUnavailable
-from ..vault.tokens import BadToken, parse_party_token
+from ..vault.tokens import BadToken, PartyToken, parse_party_token
 from .channel import Channel
 from .connection import Connection
 from .delivery import replay
@@ -37,6 +37,9 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     except BadToken:
         node.close(connection, CloseCode.BAD_TOKEN)
         return
+    if frame.report_only:
+        await _attach_to_report(node, connection, token)
+        return
     seated: Attachment | NotAttached | None = None
     channel: Channel | None
     try:
@@ -47,11 +50,7 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
                 epoch=frame.epoch or 0, after=frame.after or "", pending=frame.pending or (),
             )  # fmt: skip
             if isinstance(seated, NotAttached):
-                if seated.why in _ENDS:
-                    connection.send(Closed(seated.reason, list(seated.undelivered)))
-                    node.close(connection, _ENDS[seated.why])
-                else:
-                    node.close(connection, _REFUSALS[seated.why])
+                _turn_away(node, connection, seated)
                 return
             channel = await _channel_of(node, token.trip, seated)
             if channel is not None:
@@ -72,6 +71,35 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     replay(node, channel, connection, seated.after)
     # News between the script and this line found no connection to tell.
     await look_at(node, channel)
+
+
+def _turn_away(node: Node, connection: Connection, found: NotAttached) -> None:
+    if found.why in _ENDS:
+        connection.send(Closed(found.reason, list(found.undelivered)))
+        node.close(connection, _ENDS[found.why])
+    else:
+        node.close(connection, _REFUSALS[found.why])
+
+
+async def _attach_to_report(node: Node, connection: Connection, token: PartyToken) -> None:
+    """Let a party report, also after the close or a reassignment: nobody is seated, told or cut."""
+    try:
+        found = await node.store.report_only(token.trip, digest=token.digest)
+    except StoreError as error:
+        log.warning("attach_failed", error=type(error).__name__)
+        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+        return
+    if isinstance(found, NotAttached):
+        _turn_away(node, connection, found)
+        return
+    connection.reporter = token
+    connection.send(
+        Attached(
+            token.trip, found.role.value, found.epoch, "report_only", found.until,
+            Peer(found.peer_alias, False), [], _limits(node),
+        )
+    )  # fmt: skip
+    connection.send(Replayed())
 
 
 async def _channel_of(node: Node, trip: str, seated: Attachment) -> Channel | None:
@@ -102,6 +130,7 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
             ["taken_over", channel.trip, role.letter, seated.replaced.connection],
         )
     node.channels[channel.trip] = channel
+    channel.learn_bars(seated.bars)
     channel.connections[role] = connection
     connection.channel, connection.role, connection.locale = channel, role, seated.locale
     connection.n = connection.known_n = seated.n
@@ -129,7 +158,7 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
 
 
 def _attached(node: Node, channel: Channel, seated: Attachment) -> Attached:
-    role, limits = seated.role, node.limits
+    role = seated.role
     peer = Peer(
         seated.peer_alias,
         channel.online.get(role.peer, False),
@@ -139,8 +168,15 @@ def _attached(node: Node, channel: Channel, seated: Attachment) -> Attached:
     return Attached(
         channel.trip, role.value, channel.epoch,
         "grace" if channel.state == "grace" else "open", channel.deadline, peer, seated.lost,
-        Limits(limits.ping_s, limits.text_bytes, limits.posts_per_s, int(limits.posts_burst),
-               limits.in_flight),
+        _limits(node),
+    )  # fmt: skip
+
+
+def _limits(node: Node) -> Limits:
+    limits = node.limits
+    return Limits(
+        limits.ping_s, limits.text_bytes, limits.posts_per_s, int(limits.posts_burst),
+        limits.in_flight,
     )  # fmt: skip
 
 

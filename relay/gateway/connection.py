@@ -14,7 +14,14 @@ import structlog
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from ..core.bucket import Bucket
-from ..core.codes import CloseCode, ErrorCode, RefusedCode, close_reason, may_be_sent
+from ..core.codes import (
+    CloseCode,
+    ErrorCode,
+    NotReportedCode,
+    RefusedCode,
+    close_reason,
+    may_be_sent,
+)
 from ..core.frames import (
     MAX_FRAME_BYTES,
     OP_OF,
@@ -23,6 +30,7 @@ from ..core.frames import (
     Codec,
     Error,
     Frame,
+    NotReported,
     Refused,
     UnknownOp,
 )
@@ -32,6 +40,7 @@ from ..core.websocket import Assembler, FrameError
 from .limits import CLOSE_TIMEOUT_S, MAX_UNREAD_BYTES
 
 if TYPE_CHECKING:
+    from ..vault.tokens import PartyToken
     from .channel import Channel
 
 log = structlog.get_logger(__name__)
@@ -39,6 +48,7 @@ log = structlog.get_logger(__name__)
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 _PING, _CLOSE = WSMsgType.PING, WSMsgType.CLOSE
 _OPCODES: Final = {_CONTINUATION: 0, _TEXT: 1, _BINARY: 2}
+_TAKES_REPORTS: Final = frozenset({State.REPLAYING, State.LIVE, State.REPORTING})
 
 #: A connection that goes on being refused for its frames is not an app but a flood.
 _MAX_COMPLAINTS: Final = 200
@@ -67,14 +77,16 @@ class Connection(WSListener):
 
     `channel` and `role` are set while it holds its party's seat. `n` and `head` tell up to which
     entry of the log it has been served, `known_n` how many there are to its knowledge.
-    `resume_from` is where reading goes on once the app has room for more.
+    `resume_from` is where reading goes on once the app has room for more. `reporter` is set while
+    it is attached for reports only, and holds no seat; `reporting` while one is being taken.
     """
 
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
         "_gate", "_kind", "_loop", "_max_frames", "_transport", "acknowledged", "answers",
         "catching_up", "channel", "frames", "head", "heard_s", "id", "known_n", "locale", "n",
-        "opened_s", "pinged_s", "replayed", "resume_from", "role", "session",
+        "opened_s", "pinged_s", "replayed", "reporter", "reporting", "resume_from", "role",
+        "session",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +124,8 @@ class Connection(WSListener):
         self.catching_up = False
         self.replayed = False
         self.resume_from: bytes | str | None = None
+        self.reporter: PartyToken | None = None
+        self.reporting = False
         self.acknowledged: set[bytes] = set()
         self.opened_s = self.heard_s = self._loop.time()
         self.pinged_s = 0.0
@@ -180,6 +194,8 @@ class Connection(WSListener):
                 self.complain(ErrorCode.TOO_MANY, "Too many frames; slow down or be cut off.")
                 return
             self.session.receive(op)
+            if op == "attach" and frame.report_only:
+                self.session.only_to_report()
         except BadFrame:
             self.close(CloseCode.BAD_FRAME)
         except UnknownOp:
@@ -187,13 +203,22 @@ class Connection(WSListener):
                 ErrorCode.UNKNOWN_OP, "The relay knows no such op; the frame was ignored."
             )
         except BadField as error:
-            if error.post_id is not None and self.channel is not None:
-                self.refuse_at_once(error.post_id, RefusedCode.MALFORMED, str(error))
+            is_report = error.op == "report" and self.session.state in _TAKES_REPORTS
+            if error.frame_id is not None and is_report:
+                self.not_reported(error.frame_id, NotReportedCode.MALFORMED, str(error))
+            elif error.frame_id is not None and error.op == "post" and self.channel is not None:
+                self.refuse_at_once(error.frame_id, RefusedCode.MALFORMED, str(error))
             else:
                 self.complain(ErrorCode.BAD_FIELD, str(error))
         except RemoteProtocolError as error:
-            if op == "post" and self.session.state is not State.NEW:
+            if op == "post" and self.session.state is State.REPORTING:
+                words = "This connection is for reports only."
+                self.refuse_at_once(frame.id, RefusedCode.NOT_ATTACHED, words)
+            elif op == "post" and self.session.state is not State.NEW:
                 self.refuse_at_once(frame.id, RefusedCode.NOT_ATTACHED, "Wait for `attached`.", 200)
+            elif op == "report" and self.session.state is not State.NEW:
+                words = "Wait for `attached`."
+                self.not_reported(frame.id, NotReportedCode.NOT_ATTACHED, words, 200)
             else:
                 self.complain(ErrorCode.OUT_OF_TURN, f"{error}; the frame was ignored.")
         else:
@@ -255,12 +280,25 @@ class Connection(WSListener):
         ) > _MAX_REFUSALS:  # fmt: skip
             self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
 
+    def not_reported(
+        self, report_id: str, code: NotReportedCode, message: str, retry_after_ms: int = 0
+    ) -> None:
+        """Say that a report was not taken; cut off who goes on sending such."""
+        if not self._is_fed_up():
+            self.send(NotReported(report_id, code, message, retry_after_ms))
+
+    def _is_fed_up(self) -> bool:
+        self._complaints += 1
+        if self._complaints <= _MAX_COMPLAINTS:
+            return False
+        self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
+        return True
+
     def complain(self, code: ErrorCode, message: str) -> None:
         """Say that a frame was not acted on; cut off who goes on sending such."""
-        self._complaints += 1
-        if self._complaints > _MAX_COMPLAINTS:
-            self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
-        elif self.session.state is not State.CLOSED:
+        if self._is_fed_up():
+            return
+        if self.session.state is not State.CLOSED:
             self.send(Error(code, message))
             if self.session.state is State.NEW:
                 # Nobody has shown a token yet, and this is not how one begins.

@@ -11,7 +11,7 @@ class Counts:
     __slots__ = (
         "accepted", "attached", "closed", "delivered", "detached", "findings", "gaps",
         "published", "receipts",
-        "refused", "suspensions", "swept", "unsure",
+        "refused", "reports", "suspensions", "swept", "unsure",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -29,3 +29,5 @@ class Counts:
         self.closed: Counter[str] = Counter()
         #: By the guard's class and what was done about it.
         self.findings: Counter[tuple[str, str]] = Counter()
+        #: By category; one that was sent again counts again.
+        self.reports: Counter[str] = Counter()

@@ -7,6 +7,7 @@ timer for a single one.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import re
 import socket
@@ -41,17 +42,20 @@ from ..core.frames import (
     Ping,
     Pong,
     Post,
+    Report,
     Seen,
     Typing,
 )
 from ..core.session import State
 from ..keyfile import LiveRing
+from ..ops.reports import Reports
 from ..store import keys
 from ..store.endpoint import Endpoint, StoreError, pack
 from ..store.pipe import checked
+from ..store.reporting import ReportRecords
 from ..store.store import Store
 from ..store.subscriber import Subscriber
-from . import attaching, delivery, events, posting, receipts
+from . import attaching, delivery, events, posting, receipts, reporting
 from .connection import Connection
 from .limits import (
     ATTACH_TIMEOUT_S,
@@ -93,6 +97,13 @@ class Gateway:
         limits: Limits,
     ) -> None:
         self.node = Node(identity, store, ring, limits)
+        self.reports = Reports(
+            ReportRecords(store),
+            ring=self.node.keys,
+            now_ms=self.node.now_ms,
+            random_bytes=os.urandom,
+            evidence_retention_s=limits.evidence_retention_s,
+        )
         self._names = count(1)
         self._subscriber = Subscriber(
             endpoint,
@@ -110,6 +121,7 @@ class Gateway:
             Got: lambda c, f: receipts.note(self.node, c, f, seen=False),
             Seen: lambda c, f: receipts.note(self.node, c, f, seen=True),
             Typing: self._typing,
+            Report: lambda c, f: reporting.report(self.node, self.reports, c, f),
             Ping: lambda c, f: c.send(Pong()),
             Attach: lambda c, f: self.node.spawn(attaching.attach(self.node, c, f)),
         }

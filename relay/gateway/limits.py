@@ -27,6 +27,8 @@ class Limits:
     frames_per_s: float = 50.0
     in_flight: int = 16
     channel_messages: int = 2000
+    #: How long what a party reports is kept.
+    evidence_retention_s: int = 180 * 86400
 
     @property
     def posts_burst(self) -> float:

@@ -1,0 +1,248 @@
+"""Reports from the parties: what can be proven of one, and the case that it becomes.
+
+A report brings the messages that the reporter's app has kept, each with the tag that it came with.
+The tag proves the text, the sender and the place, also when the log is long destroyed; while the
+log is there, what it holds around the reported messages goes with them. All of it is sealed as the
+evidence of a case, in the one step that makes the case, so there is never half a report.
+
+Nobody is told but the platform. What the reported party can see is the same as without a report,
+unless the reporter has asked for the two to be parted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
+import structlog
+
+from ..core.body import MAX_TEXT_CHARS, problem_with, unpack_body
+from ..core.casework import URGENCY, Proof
+from ..core.codes import NotReportedCode
+from ..core.frames import Report, ReportedItem
+from ..core.ids import Role
+from ..store.endpoint import StoreError
+from ..store.reporting import Found, NewCase, ReportRecords, Settled, case_name
+from ..store.store import ROLE_OF, position, time_ms
+from ..vault.binding import Sender
+from ..vault.envelope import NONCE_BYTES, MessageCipher, Unreadable, unwrap
+from ..vault.evidence import seal_evidence
+from ..vault.ring import KeyRing, KeyUnavailable, Purpose
+from ..vault.tags import channel_place, verify_tag
+from .evidence_document import EvidenceDocument, EvidenceItem, EvidenceMessage, Side
+
+log = structlog.get_logger(__name__)
+
+_MAX_NOTE_BYTES: Final = 4 * MAX_TEXT_CHARS
+_NAMES_TRIED: Final = 5
+
+_CODES: Final = {
+    "too_many": NotReportedCode.TOO_MANY,
+    "is_closed": NotReportedCode.CLOSED,
+    "no_trip": NotReportedCode.CLOSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who reports: the party that sits or sat in this role in this epoch, and its language."""
+
+    trip: str
+    role: Role
+    epoch: int
+    locale: str
+
+
+class NotTaken(NamedTuple):
+    """A report of which nothing is stored; with `wait_ms` the same one may be sent again."""
+
+    code: NotReportedCode
+    wait_ms: int = 0
+
+
+class _Logged(NamedTuple):
+    """A message that the log still holds, in the reporter's language."""
+
+    pos: str
+    id: str
+    sender: Sender
+    kind: str
+    text: str
+
+
+class Reports:
+    """Takes reports. `ring` gives the key ring of the moment, `now_ms` the store's time,
+    `random_bytes(n)` n random bytes."""
+
+    def __init__(
+        self,
+        records: ReportRecords,
+        *,
+        ring: Callable[[], KeyRing],
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        evidence_retention_s: int,
+    ) -> None:
+        self._records = records
+        self._ring = ring
+        self._now_ms = now_ms
+        self._random_bytes = random_bytes
+        self._evidence_s = evidence_retention_s
+
+    async def take(self, by: Reporter, report: Report) -> NotTaken | None:
+        """Make a case of a report, or say why not; once, however often it is sent.
+
+        Raises `StoreError`, after which it may have been taken, and `KeyUnavailable`.
+        """
+        items = report.items or []
+        note = (report.note or "").strip()
+        if len({item.epoch for item in items}) > 1:
+            return NotTaken(NotReportedCode.MALFORMED)
+        if note and problem_with("text", note, None, None, _MAX_NOTE_BYTES) is not None:
+            return NotTaken(NotReportedCode.MALFORMED)
+        ring = self._ring()
+        key = ring.current(Purpose.EVIDENCE, self._now_ms())
+
+        epoch = items[0].epoch if items else by.epoch
+        found = await self._records.look(
+            by.trip, by.role, by.epoch, report.id, epoch, [item.pos for item in items]
+        )
+        if isinstance(found, Settled):
+            return _refusal(found)
+        logged = _opened(ring, by, found)
+        proofs = [_proof(ring, by, found, item, logged.get(item.pos)) for item in items]
+        document = _document(by, found, note, items, proofs, logged)
+        plaintext = msgspec.msgpack.encode(document)
+
+        for _ in range(_NAMES_TRIED):
+            name = case_name(by.trip, self._random_bytes(4))
+            case = NewCase(
+                name=name,
+                category=report.category,
+                urgency=URGENCY[report.category],
+                block=bool(report.block),
+                evidence_s=self._evidence_s,
+                items=len(items),
+                proven=proofs.count(Proof.PROVEN),
+                forged=proofs.count(Proof.FORGED),
+                sealed=seal_evidence(
+                    key, plaintext, case=name, nonce=self._random_bytes(NONCE_BYTES)
+                ),
+            )
+            filed = await self._records.file(
+                by.trip, by.role, by.epoch, report.id, found.epoch, case
+            )
+            if filed.outcome != "clash":
+                return _refusal(filed)
+        raise StoreError("no name for a case was free")
+
+
+def _refusal(settled: Settled) -> NotTaken | None:
+    if settled.outcome in ("taken", "reported"):
+        return None
+    return NotTaken(_CODES[settled.outcome], settled.wait_ms)
+
+
+def _opened(ring: KeyRing, by: Reporter, found: Found) -> dict[str, _Logged]:
+    """What the log still holds of it, by position. Nothing, if its key is destroyed."""
+    if not found.entries:
+        return {}
+    try:
+        data_key = unwrap(ring, found.messages_key, trip=by.trip)
+    except (KeyUnavailable, Unreadable) as error:
+        log.warning("reported_log_unreadable", error=type(error).__name__)
+        return {}
+    cipher = MessageCipher(data_key, trip=by.trip, epoch=found.epoch)
+    logged = {}
+    for entry_id, fields in sorted(found.entries, key=lambda entry: position(entry[0])):
+        post_id, letter = fields[1].decode(), fields[2].decode()
+        sender: Sender = ROLE_OF.get(letter) or "system"
+        try:
+            body = unpack_body(cipher.open(sender, post_id, fields[3]))
+        except (Unreadable, ValueError):
+            log.error("an entry of a log cannot be read")
+            continue
+        at = time_ms(entry_id)
+        if at >= found.deadline or found.bars.stops(letter, at, body.kind):
+            continue  # refused, whatever lies there
+        pos = position(entry_id)
+        logged[pos] = _Logged(pos, post_id, sender, body.kind, body.text_in(by.locale))
+    return logged
+
+
+def _proof(
+    ring: KeyRing, by: Reporter, found: Found, item: ReportedItem, logged: _Logged | None
+) -> Proof:
+    """What can be told of a message as the reporter's app sent it.
+
+    A tag that is wrong is not made good by the log: whoever sends one has altered something.
+    """
+    if item.epoch != found.epoch:
+        return Proof.FORGED  # the reporter had no part in that pairing
+    sender = _sender(by, item)
+    if item.tag is not None:
+        place = channel_place(by.trip, item.epoch)
+        try:
+            genuine = verify_tag(ring, item.tag, place, item.pos, item.id, sender, item.text)
+        except KeyUnavailable:
+            pass
+        else:
+            return Proof.PROVEN if genuine else Proof.FORGED
+    if logged is None:
+        return Proof.UNKNOWN
+    same = (logged.id, logged.sender, logged.text) == (item.id, sender, item.text)
+    return Proof.PROVEN if same else Proof.FORGED
+
+
+def _document(
+    by: Reporter,
+    found: Found,
+    note: str,
+    items: Sequence[ReportedItem],
+    proofs: Sequence[Proof],
+    logged: dict[str, _Logged],
+) -> EvidenceDocument:
+    reported = {item.pos for item in items}
+    return EvidenceDocument(
+        note=note,
+        items=[
+            EvidenceItem(
+                epoch=item.epoch,
+                pos=item.pos,
+                id=item.id,
+                sender=_side(by, _sender(by, item)),
+                at=int(item.pos.partition("-")[0]),
+                text=item.text,
+                proof=proof,
+                kind=logged[item.pos].kind if item.pos in logged else "",
+            )
+            for item, proof in zip(items, proofs, strict=True)
+        ],
+        window=[
+            EvidenceMessage(
+                epoch=found.epoch,
+                pos=one.pos,
+                id=one.id,
+                sender=_side(by, one.sender),
+                at=int(one.pos.partition("-")[0]),
+                kind=one.kind,
+                text=one.text,
+                reported=one.pos in reported,
+            )
+            for one in logged.values()
+        ],
+    )
+
+
+def _sender(by: Reporter, item: ReportedItem) -> Sender:
+    if item.sender == "system":
+        return "system"
+    return by.role if item.sender == "you" else by.role.peer
+
+
+def _side(by: Reporter, sender: Sender) -> Side:
+    if sender == "system":
+        return "system"
+    return "reporter" if sender is by.role else "reported"
