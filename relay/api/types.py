@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ..core.body import MAX_TEXT_CHARS
+from ..core.caselife import Answer as ReportAnswer
 from ..core.codes import CloseReason
 from ..core.frames import MAX_TEXT_BYTES
 from ..core.ids import PARTY_ID, POST_ID, TRIP_ID
@@ -18,6 +19,7 @@ from ..core.ids import PARTY_ID, POST_ID, TRIP_ID
 LONGEST_GRACE_S: Final = 3600
 DEFAULT_DURATION_S: Final = 4 * 3600
 LIST_LIMIT: Final = 200
+EVENT_LIMIT: Final = 500
 
 _AS_ID: Final = (
     "1 to 64 characters of A-Z a-z 0-9 _ . : ~ -, of which the first is a letter or a digit."
@@ -315,6 +317,28 @@ class ListQuery(Struct, forbid_unknown_fields=True):
     ] = 50
 
 
+class EventsQuery(Struct, forbid_unknown_fields=True):
+    """How many events to give."""
+
+    limit: Annotated[
+        int,
+        Meta(ge=1, le=EVENT_LIMIT, description=f"how many events at most, 1 to {EVENT_LIMIT}."),
+    ] = 100
+
+
+class AcknowledgeEvents(Struct, forbid_unknown_fields=True):
+    """Which events have arrived."""
+
+    ids: Annotated[
+        list[Annotated[str, Meta(max_length=64, description="the `id` of an event.")]],
+        Meta(
+            max_length=EVENT_LIMIT,
+            description=f"the `id` of each event that has arrived, at most {EVENT_LIMIT}.",
+            examples=[["17-1732258800000-0"]],
+        ),
+    ]
+
+
 # --- what the calls give --------------------------------------------------------------------------
 
 Token = Annotated[
@@ -427,6 +451,62 @@ class SystemMessage(Struct):
     id: str
     pos: Annotated[str, Meta(description="its place in the log.")]
     at: AtMs
+
+
+EventFields = Annotated[
+    dict[str, Any],
+    Meta(
+        description="`id`, `kind` and `at` (ms), and by kind: "
+        "`channel.closed` {trip, detail}: an operator closed it, `detail` says why; "
+        "`report.received` {case, trip, category, priority, alarm, party, reported}: a party "
+        "reported the other, with `alarm` look at once; "
+        "`case.answered` {case, trip, party, outcome, answer}: what to tell the party that "
+        "reported; `answer` is one of " + ", ".join(ReportAnswer) + "; "
+        "`evidence.read` {trip, party, purposes, read_on}: tell the party that staff read messages "
+        "of that trip, for which purposes, first on which day; "
+        "`sanction.imposed`, `sanction.lifted` {sanction, party, sanction_kind, reason, "
+        "imposed_at, until?, case?, other?}: outside the relay it is the platform that acts on it; "
+        "`watch.alarm` {operator, alarm, count, party}: a member of staff opens unusually much; "
+        "`audit.checkpoint`: keep it, it proves later what the audit log held; "
+        "`privacy.*` {party, ...}. Pass over a kind that you do not know. None holds a text or a "
+        "number.",
+        examples=[
+            {
+                "id": "17-1767225600000-0",
+                "kind": "case.answered",
+                "at": 1767225600000,
+                "case": "c17-0a1b2c3d",
+                "trip": "trip-7f3a",
+                "party": "rider-7",
+                "outcome": "upheld",
+                "answer": "action_taken",
+            }
+        ],
+        extra_json_schema={
+            "required": ["id", "kind", "at"],
+            "properties": {
+                "id": {"type": "string"},
+                "kind": {"type": "string"},
+                "at": {"type": "integer"},
+            },
+        },
+    ),
+]
+
+
+class EventList(Struct):
+    """What has happened and is not acknowledged, the oldest first."""
+
+    events: list[EventFields]
+    more: Annotated[
+        bool, Meta(description="whether others wait; there may be fewer here than `limit` then.")
+    ]
+
+
+class EventsAcknowledged(Struct):
+    """How many events this call deleted."""
+
+    acknowledged: int
 
 
 class Alive(Struct):
