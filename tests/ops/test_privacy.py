@@ -1,0 +1,344 @@
+"""What a party may ask of its data, within 3 x 24 hours, and what nobody learns by it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from relay.core.casework import SanctionKind, SanctionReason
+from relay.core.ids import Role
+from relay.ops.actor import Actor
+from relay.ops.audit import Audit
+from relay.ops.holds import Holds
+from relay.ops.privacy import LIMIT_MS, Privacy, Wish
+from relay.ops.refusals import OpsCode, Refused
+from relay.ops.sanctions import Sanctions
+from relay.store import keys
+from relay.store.audit import AuditLog
+from relay.store.cases import CaseRecords
+from relay.store.endpoint import StoreError
+from relay.store.events import Events
+from relay.store.oversight import Oversight
+from relay.store.parties import Parties
+from relay.store.store import Store
+from relay.vault.ring import KeyRing
+
+from .channels import PHONES, a_case, open_channel, say
+from .conftest import Clock
+
+HOUR_MS = 3_600_000
+
+Make = Callable[..., Actor]
+
+
+class Office:
+    """The services that a test of this needs, on one store."""
+
+    def __init__(self, store: Store, ring: KeyRing, clock: Clock) -> None:
+        self.store, self.ring, self.clock = store, ring, clock
+        self.parties = Parties(store, longest_record_s=30 * 86400)
+        self.audit = Audit(AuditLog(store), ring=lambda: ring, now_ms=clock)
+        cases, events = CaseRecords(store), Events(store)
+        self.sanctions = Sanctions(
+            store, self.parties, cases, self.audit, events, ring=lambda: ring, now_ms=clock,
+            random_bytes=os.urandom,
+        )  # fmt: skip
+        self.holds = Holds(
+            store, self.parties, self.audit, ring=lambda: ring, now_ms=clock,
+            random_bytes=os.urandom, longest_hold_s=30 * 86400,
+        )  # fmt: skip
+        self.privacy = Privacy(
+            store, self.parties, cases, self.audit, events, now_ms=clock, random_bytes=os.urandom
+        )
+
+    async def open(
+        self, trip: str, driver: str = "drv-1", customer: str = "cus-1", **terms: Any
+    ) -> None:
+        outcome = await open_channel(
+            self.store, self.ring, self.clock.now_ms, trip, driver, customer,
+            sanctions=self.sanctions, **terms,
+        )  # fmt: skip
+        assert outcome == "opened"
+
+    async def end(self, trip: str) -> None:
+        await self.store.end(trip, grace_s=0, detail="")
+
+    async def record(self, trip: str) -> dict[bytes, bytes]:
+        flat = await self.store.pipe.call("HGETALL", keys.trip(trip))
+        return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+@pytest.fixture
+def office(store: Store, ring: KeyRing, clock: Clock) -> Office:
+    return Office(store, ring, clock)
+
+
+@pytest.fixture
+def host(actor: Make) -> Actor:
+    return actor("host:root", "supervisor", "host")
+
+
+async def refused(act: object, code: OpsCode, field: str = "") -> None:
+    with pytest.raises(Refused) as caught:
+        await act  # type: ignore[misc]
+    assert (caught.value.code, caught.value.field) == (code, field)
+
+
+# --- export ---------------------------------------------------------------------------------------
+
+
+async def test_an_export_tells_a_party_what_is_held_of_it(office: Office, host: Actor) -> None:
+    await office.open("t-1")
+    await say(office.store, office.ring, "t-1", Role.DRIVER, "halo", "m1")
+    await say(office.store, office.ring, "t-1", Role.DRIVER, "lagi", "m2")
+    await say(office.store, office.ring, "t-1", Role.CUSTOMER, "ya", "m1")
+    await office.store.pipe.call("HSET", keys.trip("t-1"), "d.f.phone", 2, "c.f.account", 1)
+    await office.open("t-2", customer="cus-2")
+    await office.end("t-2")
+    await office.open("t-3", driver="drv-2")
+    found = await office.privacy.export(host, "drv-1")
+    json.dumps(found)
+    trips = {trip["trip"]: trip for trip in found["trips"]}
+    assert set(trips) == {"t-1", "t-2"}
+    first = trips["t-1"]
+    assert (first["role"], first["state"], first["messages_kept"]) == ("driver", "open", 2)
+    assert (first["alias"], first["locale"]) == ("Alias-driver", "id")
+    assert first["findings"] == {"phone": 2}
+    assert first["number_held"] is True
+    assert (trips["t-2"]["state"], trips["t-2"]["number_held"]) == ("closed", False)
+    assert trips["t-2"]["closed_at"] >= trips["t-2"]["opened_at"] > 0
+    assert found["number_held"] is True
+    assert found["requests"][0]["wish"] == "export"
+
+
+async def test_an_export_holds_nothing_of_anybody_else(
+    office: Office, host: Actor, actor: Make
+) -> None:
+    """Not the other party, no number, no text, no operator, and nothing of a report against it."""
+    await office.open("t-1")
+    await say(office.store, office.ring, "t-1", Role.DRIVER, "mysecrettext", "m1")
+    case = await a_case(office.store, "cus-1", "drv-1")
+    agent, boss = actor("budi"), actor("ayu", "supervisor")
+    await office.audit.record(agent, "evidence.read", case=case, party="drv-1", trip="t-1")
+    await office.sanctions.impose(
+        agent, "drv-1", SanctionKind.MUTE, SanctionReason.HARASSMENT, hours=1, case=case,
+        note="as the customer said",
+    )  # fmt: skip
+    await office.sanctions.impose(
+        boss, "drv-1", SanctionKind.NEVER_PAIR, SanctionReason.SAFETY, other="cus-1"
+    )
+    found = await office.privacy.export(host, "drv-1")
+    text = json.dumps(found)
+    hidden = [
+        "cus-1", "Alias-customer", "mysecrettext", case, "budi", "ayu", "host:root", "evidence.read",
+        "as the customer said", *PHONES.values(), *(phone[3:] for phone in PHONES.values()),
+    ]  # fmt: skip
+    assert [one for one in hidden if one in text] == []
+    assert found["reports"] == []
+    assert {one["kind"] for one in found["sanctions"]} == {"mute", "never_pair"}
+    assert "sanction.impose" in {one["act"] for one in found["audit"]}
+
+    reporter = await office.privacy.export(host, "cus-1")
+    assert [one["case"] for one in reporter["reports"]] == [case]
+    assert reporter["reports"][0]["category"] == "harassment"
+    assert "drv-1" not in json.dumps(reporter)
+    assert reporter["sanctions"] == []
+
+
+async def test_a_party_that_was_replaced_hears_of_its_own_time_alone(
+    office: Office, host: Actor
+) -> None:
+    await office.open("t-1")
+    await say(office.store, office.ring, "t-1", Role.DRIVER, "halo", "m1")
+    await office.parties.joined("drv-2", "t-1")
+    record = await office.record("t-1")
+    await office.store.pipe.call(
+        "HSET", keys.trip("t-1"), "epoch", 2, "e2.d", "drv-2", "e2.c", "cus-1", "d.party", "drv-2",
+        "gone.party", "drv-1", "gone.epoch", 1,
+    )  # fmt: skip
+    assert record[b"e1.d"] == b"drv-1"
+    (old,) = (await office.privacy.export(host, "drv-1"))["trips"]
+    assert (old["first_epoch"], old["last_epoch"], old["messages_kept"]) == (1, 1, 1)
+    assert (old["alias"], old["number_held"], old["findings"]) == (None, False, {})
+    (new,) = (await office.privacy.export(host, "drv-2"))["trips"]
+    assert (new["first_epoch"], new["last_epoch"], new["messages_kept"]) == (2, 2, 0)
+
+
+# --- erase ----------------------------------------------------------------------------------------
+
+
+async def test_what_is_erased_is_gone_and_what_stays_is_named(office: Office, host: Actor) -> None:
+    store = office.store
+    for trip in ("closed", "held", "case", "done", "open"):
+        await office.open(trip)
+        await say(store, office.ring, trip, Role.DRIVER, "halo", "m1")
+        if trip != "open":
+            await office.end(trip)
+    await office.holds.place(host, "held", office.clock.now_ms + HOUR_MS, "a court")
+    await a_case(store, "cus-1", "drv-1", "case")
+    await a_case(store, "drv-1", "cus-1", "done", state="closed")
+    found = await office.privacy.erase(host, "drv-1")
+    assert (found["complete"], found["trips_erased"]) == (False, 2)
+    assert {what: stays["count"] for what, stays in found["stays"].items()} == {
+        "open": 1, "held": 1, "case": 1,
+    }  # fmt: skip
+    oversight = Oversight(store)
+    for trip in ("closed", "done"):
+        record = await office.record(trip)
+        assert not any(b"drv-1" in part for item in record.items() for part in item)
+        assert record[b"d.party"] == record[b"e1.d"] == b"-"
+        assert record[b"c.party"] == b"cus-1"
+        assert {b"d.alias", b"d.tokens", b"messages_key"}.isdisjoint(record)
+        assert await oversight.read_kept(trip, 1, 10) == []
+        assert await oversight.timeline(trip) == []
+    for trip in ("held", "case", "open"):
+        assert (await office.record(trip))[b"d.party"] == b"drv-1"
+        assert len(await oversight.read_kept(trip, 1, 10)) == 2
+    assert sorted(await office.parties.trips("drv-1")) == ["case", "held", "open"]
+
+    await office.holds.release(host, "held", "the court has it")
+    await store.pipe.call("ZREM", keys.cases(keys.partition("case")), *await _cases(store, "case"))
+    await office.end("open")
+    again = await office.privacy.erase(host, "drv-1")
+    assert (again["complete"], again["trips_erased"], again["stays"]) == (True, 3, {})
+    assert await office.parties.trips("drv-1") == []
+    (request,) = await office.privacy.requests()
+    assert request.done_at is not None
+    assert (await office.privacy.export(host, "drv-1"))["trips"] == []
+    # For the other party the trip is what it was, but for what was said there.
+    assert [one["trip"] for one in (await office.privacy.export(host, "cus-1"))["trips"]]
+
+
+async def _cases(store: Store, trip: str) -> list[bytes]:
+    cases: list[bytes] = await store.pipe.call("ZRANGE", keys.cases(keys.partition(trip)), 0, -1)
+    return cases
+
+
+async def test_who_erases_himself_can_still_be_reported_in_the_window(
+    office: Office, host: Actor
+) -> None:
+    await office.open("t-1", report_window_s=3600)
+    await say(office.store, office.ring, "t-1", Role.DRIVER, "halo", "m1")
+    await office.end("t-1")
+    found = await office.privacy.erase(host, "drv-1")
+    assert (found["complete"], set(found["stays"])) == (False, {"window"})
+    record = await office.record("t-1")
+    assert record[b"d.party"] == b"drv-1"
+    assert {b"d.alias", b"messages_key"}.isdisjoint(record)
+    await office.store.pipe.call("HSET", keys.trip("t-1"), "closed", 1)
+    assert (await office.privacy.erase(host, "drv-1"))["complete"] is True
+    assert (await office.record("t-1"))[b"d.party"] == b"-"
+
+
+async def test_an_erasure_is_no_way_out_of_a_sanction(office: Office, host: Actor) -> None:
+    impose = office.sanctions.impose
+    await impose(host, "drv-1", SanctionKind.WARN, SanctionReason.HARASSMENT)
+    stop = await impose(host, "drv-1", SanctionKind.SUSPEND, SanctionReason.THREAT)
+    found = await office.privacy.erase(host, "drv-1")
+    assert (found["sanctions_erased"], found["stays"]["sanctions"]["count"]) == (1, 1)
+    assert await office.sanctions.of("drv-1") == [stop]
+    assert await office.sanctions.listed() == [stop]
+    assert (await office.sanctions.standing(["drv-1", "cus-1"])).refusal == "suspended"
+
+
+# --- restrict -------------------------------------------------------------------------------------
+
+
+async def test_a_restricted_party_gets_no_channel_until_that_ends(
+    office: Office, host: Actor
+) -> None:
+    await office.privacy.restrict(host, "cus-1", on=True)
+    since = await office.parties.restricted("cus-1")
+    assert since == office.clock.now_ms
+    assert (await office.sanctions.standing(["drv-1", "cus-1"])).refusal == "restricted"
+    office.clock.advance(1000)
+    await office.privacy.restrict(host, "cus-1", on=True)
+    assert await office.parties.restricted("cus-1") == since
+    assert (await office.privacy.export(host, "cus-1"))["restricted_since"] == since
+    await office.privacy.restrict(host, "cus-1", on=False)
+    assert (await office.sanctions.standing(["drv-1", "cus-1"])).refusal == ""
+    page = await Events(office.store).waiting(10)
+    assert [event["kind"] for event in page.events] == [
+        "privacy.restricted", "privacy.restricted", "privacy.unrestricted",
+    ]  # fmt: skip
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+async def test_a_request_has_3_times_24_hours_from_when_it_was_received(
+    office: Office, host: Actor
+) -> None:
+    clock = office.clock
+    begun = clock.now_ms - HOUR_MS
+    asked = await office.privacy.request(host, "drv-1", Wish.EXPORT, received_at=begun)
+    assert (asked.due_at, LIMIT_MS) == (begun + 72 * HOUR_MS, 72 * HOUR_MS)
+    clock.advance(HOUR_MS)
+    assert await office.privacy.request(host, "drv-1", Wish.EXPORT) == asked
+    other = await office.privacy.request(host, "drv-1", Wish.ERASE)
+    assert await office.privacy.requests(open_only=True) == [asked, other]
+    clock.advance(71 * HOUR_MS)
+    await office.privacy.export(host, "drv-1")
+    await office.privacy.erase(host, "drv-1")
+    late, timely = await office.privacy.requests()
+    assert (late.id, timely.id) == (asked.id, other.id)
+    assert late.done_at == timely.done_at == clock.now_ms
+    assert late.outcome.endswith("; late")
+    assert "late" not in timely.outcome
+    assert await office.privacy.requests(open_only=True) == []
+
+
+async def test_every_request_and_outcome_is_in_the_audit_log(office: Office, host: Actor) -> None:
+    await office.privacy.export(host, "drv-1")
+    await office.privacy.erase(host, "drv-1")
+    await office.privacy.restrict(host, "drv-1", on=True)
+    entries = await office.audit.page(party="drv-1")
+    assert [(one.act, bool(one.outcome)) for one in reversed(entries)] == [
+        ("privacy.request", False), ("privacy.export", False), ("privacy.export", True),
+        ("privacy.request", False), ("privacy.erase", False), ("privacy.erase", True),
+        ("privacy.request", False), ("privacy.restrict", False), ("privacy.restrict", True),
+    ]  # fmt: skip
+    assert {(one.actor, one.via) for one in entries} == {("host:root", "host")}
+
+
+async def test_nothing_is_done_that_cannot_be_written_down(
+    office: Office, host: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.open("t-1")
+    await office.end("t-1")
+
+    async def away(*_: object, **__: object) -> int:
+        raise StoreError("away")
+
+    monkeypatch.setattr(office.audit, "record", away)
+    for act in (
+        office.privacy.export(host, "drv-1"),
+        office.privacy.erase(host, "drv-1"),
+        office.privacy.restrict(host, "drv-1", on=True),
+    ):
+        with pytest.raises(StoreError):
+            await act
+    assert (await office.record("t-1"))[b"d.party"] == b"drv-1"
+    assert await office.parties.restricted("drv-1") is None
+    assert await office.privacy.requests() == []
+
+
+async def test_who_may_and_what_cannot_be(office: Office, host: Actor, actor: Make) -> None:
+    privacy, agent = office.privacy, actor("budi")
+    for act in (
+        privacy.export(agent, "drv-1"), privacy.erase(agent, "drv-1"),
+        privacy.restrict(agent, "drv-1", on=True), privacy.request(agent, "drv-1", Wish.EXPORT),
+    ):  # fmt: skip
+        await refused(act, OpsCode.NOT_ALLOWED)
+    await refused(privacy.export(host, "no name"), OpsCode.INVALID, "party")
+    now_ms = office.clock.now_ms
+    for received in (now_ms + 1, now_ms - 366 * 24 * HOUR_MS):
+        await refused(
+            privacy.request(host, "drv-1", Wish.EXPORT, received_at=received),
+            OpsCode.INVALID,
+            "received",
+        )
