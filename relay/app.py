@@ -221,6 +221,7 @@ class Relay:
             ahead_ms=KEYS_AHEAD_MS,
             longest_trip_ms=self.settings.longest_trip_s * 1000,
             longest_retention_ms=self.settings.longest_retention_s * 1000,
+            longest_evidence_ms=self.settings.evidence_retention_s * 1000,
         )
         if change.made or change.destroyed:
             log.info("keys_renewed", made=len(change.made), destroyed=len(change.destroyed))

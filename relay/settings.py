@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from .api.limits import Limits as ApiLimits
 from .gateway.limits import Limits
+from .ops.limits import DeskLimits, WatchLimits
 from .store.endpoint import BadStoreUrl, Endpoint
 
 MAX_WORKERS: Final = 256
@@ -57,7 +58,14 @@ class Settings:
     token_ttl_s: int = _set(12 * 3600, "how long a party's token can be used to attach")
     longest_trip_s: int = _set(12 * 3600, "no channel stays open for longer")
     longest_retention_s: int = _set(7 * 86400, "no message is kept for longer after the close")
+    evidence_retention_s: int = _set(180 * 86400, "how long a case's evidence is kept")
     longest_report_window_s: int = _set(7 * 86400, "no party can report for longer after the close")
+    notice_delay_s: int = _set(86400, "how long parties are not told that evidence was read")
+    audit_checkpoint_s: int = _set(300, "how often the audit log's end is signed and sent out")
+    watch_cases_per_hour: int = _set(30, "cases an operator opens in an hour before it alarms")
+    watch_cases_per_day: int = _set(120, "and in a day")
+    watch_readings_per_hour: int = _set(20, "evidence an operator reads in an hour, likewise")
+    watch_same_party_per_week: int = _set(3, "evidence of one party an operator reads in a week")
     ping_s: float = _set(25.0, "a connection this quiet is pinged")
     pong_timeout_s: float = _set(10.0, "and closed if it stays silent this long after")
     text_bytes: int = _set(2000, "longest text of a message, in bytes of UTF-8")
@@ -115,6 +123,17 @@ class Settings:
     def limits(self) -> Limits:
         """What the gateway enforces."""
         return Limits(**{one.name: getattr(self, one.name) for one in fields(Limits)})
+
+    @property
+    def desk_limits(self) -> DeskLimits:
+        """What the operators' work is bound by."""
+        kept_s = max(self.longest_retention_s, self.longest_report_window_s)
+        return DeskLimits(
+            evidence_s=self.evidence_retention_s,
+            record_s=self.longest_trip_s + kept_s,
+            notice_delay_s=self.notice_delay_s,
+            watch=WatchLimits(**{one.name: getattr(self, one.name) for one in fields(WatchLimits)}),
+        )
 
     @property
     def api_limits(self) -> ApiLimits:

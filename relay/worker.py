@@ -24,9 +24,12 @@ import uvicorn
 
 from . import logs
 from .api.app import build
+from .console.routes import routes as console_pages
 from .gateway.gateway import Gateway
 from .keyfile import KeyFile, KeyFileError, LiveRing
 from .metrics import Snapshot, as_text, joined, snapshot_of
+from .ops.chores import Chores, keep_doing
+from .ops.desk import Desk, desk_of
 from .order import CANNOT_START, MAX_LINE_BYTES, Order, bound
 from .store.endpoint import Endpoint, StoreError
 from .store.pipe import Pipe
@@ -65,6 +68,7 @@ class Worker:
         self._numbers = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
         self._gateway: Gateway | None = None
+        self._desk: Desk | None = None
 
     async def run(self) -> None:
         """Serve until told to stop. Raises what keeps it from starting."""
@@ -89,13 +93,18 @@ class Worker:
         await pipe.start()
         gateway = self._gateway = Gateway(identity, store, endpoint, ring, settings.limits)
         await gateway.start(bound(settings.gateway, "gateway", shared=True))
+        desk = self._desk = desk_of(
+            store, ring=gateway.node.keys, now_ms=gateway.node.now_ms, random_bytes=os.urandom,
+            limits=settings.desk_limits,
+        )  # fmt: skip
         server = _Server(
             uvicorn.Config(
                 build(
                     store=store, ring=gateway.node.keys, limits=settings.api_limits,
                     now_ms=gateway.node.now_ms, random_bytes=os.urandom,
                     readiness=self._all_problems, metrics=self._all_metrics,
-                    gateway_url=settings.gateway_url,
+                    gateway_url=settings.gateway_url, desk=desk,
+                    pages=console_pages(desk, now_ms=gateway.node.now_ms),
                 ),
                 loop="none", http="httptools", ws="none", lifespan="off", access_log=False,
                 log_config=None, server_header=False, timeout_graceful_shutdown=5,
@@ -108,6 +117,7 @@ class Worker:
             sock=self._socket, limit=MAX_LINE_BYTES
         )
         reading = asyncio.create_task(self._read(reader), name="relay-socket")
+        chores = asyncio.create_task(keep_doing(self._chores(desk)), name="chores")
         while not server.started:
             await asyncio.sleep(0.005)
         # What is here for good is nothing that the garbage collector need look through, again and
@@ -125,7 +135,19 @@ class Worker:
         await gateway.stop()
         await pipe.stop()
         reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        chores.cancel()
+        await asyncio.gather(reading, chores, return_exceptions=True)
+
+    def _chores(self, desk: Desk) -> Chores:
+        every_s = self._order.settings.audit_checkpoint_s
+        return {
+            "sanctions": (5.0, desk.sanctions.finish),
+            "notices": (60.0, desk.notices.send_due),
+            "checkpoint": (
+                min(60.0, every_s / 4),
+                lambda: desk.audit.checkpoint_if_due(every_s, desk.events.emit),
+            ),
+        }
 
     async def _drain(self, gateway: Gateway, window_s: float) -> None:
         """Send the apps away over `window_s`, or all at once if the relay is dead."""
@@ -168,8 +190,8 @@ class Worker:
             self._writer.write(json.dumps(message).encode() + b"\n")
 
     def _snapshot(self) -> Snapshot:
-        assert self._gateway is not None
-        return snapshot_of(self._gateway)
+        assert self._gateway is not None and self._desk is not None
+        return snapshot_of(self._gateway, self._desk.watch)
 
     def _problems(self) -> list[str]:
         assert self._gateway is not None

@@ -6,16 +6,19 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
+from ..ops.desk import Desk
 from ..store.store import Store
 from ..vault.ring import KeyRing
 from .asyncapi import asyncapi
 from .auth import ApiKeys
 from .calls import Answer, Asked, Call, Resource, nothing_here
+from .events import PlatformEvents
 from .health import Health
 from .limits import Limits
 from .openapi import openapi
+from .ops import OpsCalls
 from .system_messages import SystemMessages
 from .trips import Trips
 
@@ -30,17 +33,21 @@ def build(
     readiness: Callable[[], Awaitable[Sequence[str]]],
     metrics: Callable[[], Awaitable[bytes]],
     gateway_url: str,
+    desk: Desk,
+    pages: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Make the API of one node.
 
     `ring` gives the key ring of the moment; `now_ms` the store's time in milliseconds; `readiness`
     what the workers wait for besides keys; `metrics` the text for Prometheus;
-    `gateway_url` is what the parties' apps are told. Run it with the server's access log off: a
-    path may hold a phone number.
+    `gateway_url` is what the parties' apps are told; `pages` are served beside the calls. Run it
+    with the server's access log off: a path may hold a phone number.
     """
     calls = [
         *Trips(
             store,
+            desk.sanctions,
+            desk.parties,
             ring=ring,
             limits=limits,
             now_ms=now_ms,
@@ -48,6 +55,8 @@ def build(
             gateway_url=gateway_url,
         ).calls(),
         *SystemMessages(store, ring=ring, now_ms=now_ms, random_bytes=random_bytes).calls(),
+        *PlatformEvents(desk.events).calls(),
+        *OpsCalls(desk).calls(),
         *Health(ring=ring, now_ms=now_ms, readiness=readiness, metrics=metrics).calls(),
     ]
     calls += _documents(calls, gateway_url)
@@ -55,7 +64,8 @@ def build(
     by_path: dict[str, list[Call]] = {}
     for call in calls:
         by_path.setdefault(call.path, []).append(call)
-    app = Starlette(routes=[Route(path, Resource(path, at, keys)) for path, at in by_path.items()])
+    resources = [Route(path, Resource(path, at, keys)) for path, at in by_path.items()]
+    app = Starlette(routes=[*resources, *pages])
     # A redirect would repeat the path, which may hold a phone number.
     app.router.redirect_slashes = False
     app.router.default = nothing_here

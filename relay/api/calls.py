@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -24,17 +24,21 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from ..core.ids import TRIP_ID, Role
+from ..ops.refusals import Refused
 from ..store.endpoint import NotSent, StoreError
 from ..store.pipe import StoreRefused
 from ..vault.ring import KeyUnavailable
 from . import problems
-from .auth import ApiKeys, KeyScope
+from .auth import ApiKeys, Caller, KeyScope
 from .fields import Fields
 from .problems import Code, Problem, no_trip, not_found
 
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 64 * 1024
+
+#: The media type of an answer that comes line by line.
+LINES: Final = "application/x-ndjson"
 
 #: How much of a body that is too large is still read, so that the caller gets to read why.
 _MAX_DISCARDED_BYTES: Final = 1024 * 1024
@@ -47,11 +51,17 @@ _is_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Asked(Generic[B]):
-    """A call as it came in: `body` is decoded and valid, `path` is not checked yet."""
+    """A call as it came in: `body` is decoded and valid, `path` is not checked yet.
+
+    `caller` is whose key it came with (None if the call needs none), `address` the host it came
+    from, as far as the relay can see.
+    """
 
     path: Mapping[str, str]
     query: Any
     body: B
+    caller: Caller | None = None
+    address: str = ""
 
     def trip(self) -> str:
         """The trip in the path. Raises `Problem`."""
@@ -69,10 +79,11 @@ class Asked(Generic[B]):
 
 
 class Answer(NamedTuple):
-    """What a call gives: a struct to be encoded, or bytes of `media_type` as they are."""
+    """What a call gives: a struct to be encoded, bytes of `media_type` as they are, or structs that
+    come one after the other and are sent as they come, each as a line of JSON (`LINES`)."""
 
     status: int
-    body: Struct | bytes
+    body: Struct | bytes | AsyncIterator[Struct]
     media_type: str = "application/json"
 
 
@@ -169,18 +180,23 @@ class Resource:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun_s = time.perf_counter()
+        more: AsyncIterator[bytes] | None = None
         try:
             status, body, media_type = await self._answer(scope, receive)
             extra = {}
-            if not isinstance(body, bytes):
+            if isinstance(body, AsyncIterator):
+                more = self._lines(body)
+                # What keeps it from beginning is answered as with every other call.
+                body = await anext(more, b"")
+            elif not isinstance(body, bytes):
                 body = _encode(body)
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001 - the caller is told, the log holds where
             problem = _problem_of(error, self._path)
             status, body, media_type = problem.status, problem.document(), problems.MEDIA_TYPE
-            extra = problem.headers
-        await respond(send, status, body, media_type, extra)
+            extra, more = problem.headers, None
+        await respond(send, status, body, media_type, extra, more)
         log.debug(
             "api_call",
             method=scope["method"] if scope["method"] in self._calls else "other",
@@ -199,28 +215,55 @@ class Resource:
                 headers={"allow": allowed},
             )
         headers = _headers(scope)
+        caller = None
         if call.scopes:
-            await self._keys.check(
+            caller = await self._keys.check(
                 headers.authorization, call.scopes, survives_outage=call.survives_outage
             )
         body = None
         if call.body is not None:
             body = call.decode_body(await _read(call, headers, receive))
         query = call.decode_query(scope["query_string"])
-        return await call.run(Asked(scope["path_params"], query, body))
+        client = scope.get("client")
+        address = client[0] if client else ""
+        return await call.run(Asked(scope["path_params"], query, body, caller, address))
+
+    async def _lines(self, structs: AsyncIterator[Struct]) -> AsyncIterator[bytes]:
+        """Each struct as a line; what goes wrong after the first is a problem as the last line."""
+        begun = False
+        try:
+            async for struct in structs:
+                yield _encode(struct) + b"\n"
+                begun = True
+        except Exception as error:
+            if not begun:
+                raise
+            yield _problem_of(error, self._path).document() + b"\n"
 
 
 async def respond(
-    send: Send, status: int, body: bytes, media_type: str, extra: Mapping[str, str]
+    send: Send,
+    status: int,
+    body: bytes,
+    media_type: str,
+    extra: Mapping[str, str],
+    more: AsyncIterator[bytes] | None = None,
 ) -> None:
-    """Send an answer. No answer is to be cached: most hold secrets or a state that changes."""
+    """Send an answer, and what comes `more` as it comes. No answer is to be cached: most hold
+    secrets or a state that changes."""
     headers = [
         (b"content-type", media_type.encode()),
-        (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
         *((name.encode(), value.encode()) for name, value in extra.items()),
     ]
+    if more is None:
+        headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
+    if more is not None:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        body = b""
+        async for part in more:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -306,6 +349,8 @@ def _problem_of(error: Exception, route: str) -> Problem:
     match error:
         case Problem():
             return error
+        case Refused():
+            return problems.of_refused(error, of_trip="{trip}" in route)
         case NotSent():
             return Problem(
                 Code.STORE_UNAVAILABLE,

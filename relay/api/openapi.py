@@ -10,24 +10,41 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from ..core.caselife import CASE_ID
 from ..core.ids import Role
 from . import problems
 from .auth import KeyScope
 from .calls import Call
 from .problems import MEANING, Code, ProblemDocument
-from .types import TripId
+from .types import PartyId, TripId
 
 _REF: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"\{([a-z]+)\}")
+
+#: What may stand in a path.
+_IN_PATH: Final[dict[str, dict[str, Any]]] = {
+    "trip": msgspec.json.schema(TripId),
+    "party": msgspec.json.schema(PartyId),
+    "role": {"type": "string", "enum": [role.value for role in Role]},
+    "case": {
+        "type": "string",
+        "pattern": rf"^{CASE_ID.pattern}\Z",
+        "description": "the case's id.",
+        "examples": ["c17-0a1b2c3d"],
+    },
+    "sanction": {"type": "string", "description": "the sanction's id."},
+    "alarm": {"type": "string", "description": "the alarm's id."},
+}
 
 _WITH_KEY: Final = (Code.UNAUTHORIZED, Code.FORBIDDEN, Code.STORE_UNAVAILABLE)
 _WITH_BODY: Final = (Code.MALFORMED, Code.TOO_LARGE, Code.MEDIA_TYPE, Code.INVALID)
 
 _INTRODUCTION: Final = """\
-The private side of the trip relay: the platform's backend opens and ends trips here. Phone \
-numbers go in and never come out. Every call can be repeated as it is when its answer was lost. \
-Times are milliseconds since 1970 (UTC). Errors are problem documents (RFC 9457); their `code` is \
-for programs.
+The private side of the trip relay: the platform's backend opens and ends trips here and hears of \
+what happens to them; operators work here with keys of their own, which never open evidence. Phone \
+numbers go in and never come out. Every call of the platform's can be repeated as it is when its \
+answer was lost; an operator's is answered `conflict` if it was done. Times are milliseconds since \
+1970 (UTC). Errors are problem documents (RFC 9457); their `code` is for programs.
 """
 
 
@@ -95,12 +112,8 @@ def _operation(call: Call) -> dict[str, Any]:
 
 
 def _path_parameters(call: Call) -> list[dict[str, Any]]:
-    schemas: dict[str, dict[str, Any]] = {
-        "trip": msgspec.json.schema(TripId),
-        "role": {"type": "string", "enum": [role.value for role in Role]},
-    }
     return [
-        {"name": name, "in": "path", "required": True, "schema": schemas[name]}
+        {"name": name, "in": "path", "required": True, "schema": _IN_PATH[name]}
         for name in _PARAMETER.findall(call.path)
     ]
 
@@ -146,9 +159,10 @@ def _codes(call: Call) -> dict[Code, None]:
         codes += _WITH_BODY
     if call.query is not None:
         codes.append(Code.INVALID)
-    if "{role}" in call.path:
+    named = set(_PARAMETER.findall(call.path))
+    if named - {"trip"}:
         codes.append(Code.NOT_FOUND)
-    if "{trip}" in call.path:
+    if "trip" in named:
         codes.append(Code.NO_TRIP)
     return dict.fromkeys(codes)
 

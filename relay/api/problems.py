@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ..core.lifecycle import Refusal
+from ..ops.refusals import Refused
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -27,6 +28,7 @@ class Code(StrEnum):
     MALFORMED = "malformed"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
+    NOT_ALLOWED = "not_allowed"
     NOT_FOUND = "not_found"
     NO_TRIP = "no_trip"
     METHOD = "method"
@@ -35,6 +37,11 @@ class Code(StrEnum):
     ENDING = "ending"
     PAIRED = "paired"
     PARTY = "party"
+    NEVER_PAIR = "never_pair"
+    SUSPENDED = "suspended"
+    RESTRICTED = "restricted"
+    CONFLICT = "conflict"
+    GONE = "gone"
     EPOCH = "epoch"
     TOO_LARGE = "too_large"
     MEDIA_TYPE = "media_type"
@@ -44,11 +51,14 @@ class Code(StrEnum):
     CONTACT_IN_FIELD = "contact_in_field"
     PAST = "past"
     CEILING = "ceiling"
+    LOCKED = "locked"
+    TOO_MANY = "too_many"
     INTERNAL = "internal"
     STORE_UNAVAILABLE = "store_unavailable"
     KEYS_UNAVAILABLE = "keys_unavailable"
     GUARD_UNAVAILABLE = "guard_unavailable"
     BUSY = "busy"
+    AUDIT_AWAY = "audit_away"
     NOT_READY = "not_ready"
 
 
@@ -57,6 +67,7 @@ MEANING: Final[dict[Code, tuple[int, str]]] = {
     Code.MALFORMED: (400, "The body is not JSON"),
     Code.UNAUTHORIZED: (401, "A valid API key is needed"),
     Code.FORBIDDEN: (403, "The API key has another scope"),
+    Code.NOT_ALLOWED: (403, "This person may not do that, or not this way"),
     Code.NOT_FOUND: (404, "There is nothing at this address"),
     Code.NO_TRIP: (404, "There is no such trip"),
     Code.METHOD: (405, "This address does not take that method"),
@@ -65,6 +76,11 @@ MEANING: Final[dict[Code, tuple[int, str]]] = {
     Code.ENDING: (409, "The trip has ended"),
     Code.PAIRED: (409, "That party already sits opposite"),
     Code.PARTY: (409, "Another party has this role now"),
+    Code.NEVER_PAIR: (409, "These two are never to be paired again"),
+    Code.SUSPENDED: (409, "A party is suspended"),
+    Code.RESTRICTED: (409, "A party's data may not be processed"),
+    Code.CONFLICT: (409, "Something else happened first"),
+    Code.GONE: (410, "It was destroyed on schedule"),
     Code.EPOCH: (412, "The parties have changed since"),
     Code.TOO_LARGE: (413, "The body is too large"),
     Code.MEDIA_TYPE: (415, "The body must be JSON"),
@@ -74,11 +90,14 @@ MEANING: Final[dict[Code, tuple[int, str]]] = {
     Code.CONTACT_IN_FIELD: (422, "A field that a party sees holds a contact"),
     Code.PAST: (422, "The deadline has passed already"),
     Code.CEILING: (422, "The deadline is too late"),
+    Code.LOCKED: (423, "Locked after too many failures"),
+    Code.TOO_MANY: (429, "Too many"),
     Code.INTERNAL: (500, "The relay failed"),
     Code.STORE_UNAVAILABLE: (503, "The store does not answer"),
     Code.KEYS_UNAVAILABLE: (503, "An encryption key is missing"),
     Code.GUARD_UNAVAILABLE: (503, "The guard failed"),
     Code.BUSY: (503, "The trip is changing just now"),
+    Code.AUDIT_AWAY: (503, "The audit log cannot be written"),
     Code.NOT_READY: (503, "This node is not ready"),
 }
 
@@ -175,3 +194,13 @@ def refused(refusal: str) -> Problem:
                 "The channel of this trip is closed for good, so nothing was changed. "
                 "A new trip needs a new id.",
             )
+
+
+def of_refused(refusal: Refused, *, of_trip: bool) -> Problem:
+    """The problem for an act that was not done; `of_trip` if the call names a trip."""
+    code, headers = Code(refusal.code), {}
+    if code is Code.NOT_FOUND and of_trip:
+        code = Code.NO_TRIP
+    if code is Code.NOT_ALLOWED:
+        headers = {"www-authenticate": 'Bearer error="insufficient_scope"'}
+    return Problem(code, refusal.detail, field=refusal.field or None, headers=headers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -22,7 +22,10 @@ from ..core.ids import TRIP_ID, Role
 from ..core.lifecycle import State
 from ..guard.names import MAX_NAME_DIGITS, holds_contact
 from ..guard.normalise import fold
+from ..ops.sanctions import Sanctions, Standing
 from ..store import keys
+from ..store.parties import Parties
+from ..store.pipe import checked
 from ..store.store import PartyRecord, PartyView, Store, TripView
 from ..vault.envelope import NONCE_BYTES, DataKey, wrap
 from ..vault.numbers import InvalidPhone, PhoneNumber, seal_number
@@ -55,6 +58,7 @@ from .types import (
 PLATFORM: Final = frozenset({KeyScope.PLATFORM})
 
 _FIRST_EPOCH: Final = 1
+_FROM_THE_START: Final = (0, "")
 _AHEAD_MS: Final = 5 * 60 * 1000
 _PARTITIONS_AT_ONCE: Final = 32
 _SWEPT_AT_ONCE: Final = 100
@@ -85,6 +89,8 @@ class Trips:
     def __init__(
         self,
         store: Store,
+        sanctions: Sanctions,
+        parties: Parties,
         *,
         ring: Callable[[], KeyRing],
         limits: Limits,
@@ -93,6 +99,8 @@ class Trips:
         gateway_url: str,
     ) -> None:
         self._store = store
+        self._sanctions = sanctions
+        self._parties = parties
         self._ring = ring
         self._limits = limits
         self._now_ms = now_ms
@@ -112,6 +120,7 @@ class Trips:
                 codes=(
                     Code.CHANGED, Code.CLOSED, Code.PHONE, Code.NUMBER_IN_FIELD,
                     Code.CONTACT_IN_FIELD, Code.KEYS_UNAVAILABLE, Code.GUARD_UNAVAILABLE,
+                    Code.SUSPENDED, Code.NEVER_PAIR, Code.RESTRICTED, Code.BUSY,
                 ),
             ),
             Call(
@@ -142,7 +151,8 @@ class Trips:
                 codes=(
                     Code.NO_TRIP, Code.EPOCH, Code.PAIRED, Code.ENDING, Code.CLOSED, Code.PHONE,
                     Code.NUMBER_IN_FIELD, Code.CONTACT_IN_FIELD, Code.KEYS_UNAVAILABLE,
-                    Code.GUARD_UNAVAILABLE,
+                    Code.GUARD_UNAVAILABLE, Code.SUSPENDED, Code.NEVER_PAIR, Code.RESTRICTED,
+                    Code.BUSY,
                 ),
             ),
             Call(
@@ -164,20 +174,28 @@ class Trips:
         customer = self._record(
             trip, _FIRST_EPOCH, Role.CUSTOMER, body.customer, customer_phone, "customer."
         )
-        opened = await self._store.open(
-            trip,
-            requested_at=body.requested_at,
-            max_duration_s=duration_s,
-            longest_trip_s=limits.longest_trip_s,
-            token_ttl_s=limits.token_ttl_s,
-            retention_s=body.retention_s,
-            report_window_s=body.report_window_s,
-            policy=_encode(body.policy),
-            allow=_encode(body.allow),
-            messages_key=self._fresh_messages_key(trip),
-            driver=driver.record,
-            customer=customer.record,
-        )
+        seats = {Role.DRIVER: body.driver.party_id, Role.CUSTOMER: body.customer.party_id}
+        messages_key = self._fresh_messages_key(trip)
+        for _ in range(_TRIES):
+            standing, mark = await self._standing(trip, seats)
+            opened = await self._store.open(
+                trip,
+                requested_at=body.requested_at,
+                max_duration_s=duration_s,
+                longest_trip_s=limits.longest_trip_s,
+                token_ttl_s=limits.token_ttl_s,
+                retention_s=body.retention_s,
+                report_window_s=body.report_window_s,
+                policy=_encode(body.policy),
+                allow=_encode(body.allow),
+                messages_key=messages_key,
+                bars=standing.bars(seats),
+                mark=mark,
+                driver=driver.record,
+                customer=customer.record,
+            )
+            if opened.outcome != "raced":
+                break
         state: str | None = State.OPEN
         match opened.outcome:
             case "opened":
@@ -185,6 +203,8 @@ class Trips:
             case "repeated":
                 # Rare, so that it may cost a question: the channel may be in its grace.
                 status, (state, _, _) = 200, await self._store.messages_key(trip)
+            case "raced":
+                raise _busy()
             case "changed":
                 raise Problem(
                     Code.CHANGED,
@@ -211,24 +231,26 @@ class Trips:
     async def list_open(self, asked: Asked[None]) -> Answer:
         query: ListQuery = asked.query
         first, after = _parse_cursor(query.cursor)
-        names: list[str] = []
+        places: list[tuple[int, str]] = []
         for start in range(first, keys.PARTITIONS, _PARTITIONS_AT_ONCE):
             group = range(start, min(start + _PARTITIONS_AT_ONCE, keys.PARTITIONS))
             pages = await asyncio.gather(*(
-                self._store.open_trips(number, after if number == first else "", query.limit + 1)
+                self._store.open_trips(
+                    number, after if number == first else _FROM_THE_START, query.limit + 1
+                )
                 for number in group
             ))  # fmt: skip
-            names += [name for page in pages for name in page]
-            if len(names) > query.limit:
+            places += [place for page in pages for place in page]
+            if len(places) > query.limit:
                 break
-        page = names[: query.limit]
-        views = await asyncio.gather(*(self._view(name) for name in page))
+        page = places[: query.limit]
+        views = await asyncio.gather(*(self._view(name) for _, name in page))
         return Answer(
             200,
             TripList(
                 # What has closed since it was listed is no longer open.
                 [_trip(view) for view in views if view is not None and view.state != State.CLOSED],
-                _cursor(page[-1]) if len(names) > len(page) else None,
+                _cursor(*page[-1]) if len(places) > len(page) else None,
             ),
         )
 
@@ -263,10 +285,7 @@ class Trips:
             case "ok":
                 return await self.get(Asked(asked.path, None, None))
             case "raced":
-                raise Problem(
-                    Code.BUSY,
-                    "Others change this trip just now, so nothing was changed. Repeat the call.",
-                )
+                raise _busy()
             case "past":
                 raise Problem(
                     Code.PAST,
@@ -304,15 +323,25 @@ class Trips:
             raise _number_in("trip")
         _check_absent(body, phone)
         party = self._record(trip, body.epoch + 1, role, body, phone, "")
-        outcome, epoch = await self._store.reassign(
-            trip, role, epoch=body.epoch, party=party.record, token_ttl_s=self._limits.token_ttl_s
-        )
+        (sitting,) = await self._parties.sittings([trip])
+        seats = sitting.parties | {role: body.party_id}
+        for _ in range(_TRIES):
+            standing, mark = await self._standing(trip, seats)
+            outcome, epoch = await self._store.reassign(
+                trip, role, epoch=body.epoch, party=party.record,
+                token_ttl_s=self._limits.token_ttl_s, bars=standing.bars({role: body.party_id}),
+                mark=mark,
+            )  # fmt: skip
+            if outcome != "raced":
+                break
         match outcome:
             case "reassigned" | "same":
                 return Answer(
                     200,
                     PartyAdmitted(trip, epoch, body.party_id, party.token, self._gateway_url),
                 )
+            case "raced":
+                raise _busy()
             case "epoch":
                 raise Problem(
                     Code.EPOCH,
@@ -353,6 +382,16 @@ class Trips:
                 )
             case _:
                 raise refused(outcome)
+
+    async def _standing(self, trip: str, seats: Mapping[Role, str]) -> tuple[Standing, bytes]:
+        """What these parties' sanctions mean for their channel, and the mark that says if it has
+        changed since. Raises `Problem` if they get none."""
+        mark = self._store.ask_mark(trip)  # first, and in the same round trip
+        standing = await self._sanctions.standing(list(seats.values()), trip=trip)
+        if standing.refusal:
+            refuse = _REFUSED[standing.refusal]
+            raise refuse()
+        return standing, checked(await mark) or b""
 
     def _check_open(self, body: OpenTrip) -> int:
         """Check what the types cannot; give the trip's duration in seconds. Raises `Problem`."""
@@ -510,18 +549,47 @@ def _trip(view: TripView) -> Trip:
     )
 
 
-def _cursor(last: str) -> str:
-    return base64.urlsafe_b64encode(last.encode()).rstrip(b"=").decode()
+def _busy() -> Problem:
+    return Problem(
+        Code.BUSY, "Others change this trip just now, so nothing was changed. Repeat the call."
+    )
 
 
-def _parse_cursor(cursor: str) -> tuple[int, str]:
-    """The partition where to go on, and after which name. Raises `Problem`."""
+#: Why two parties get no channel between them.
+_REFUSED: Final[dict[str, Callable[[], Problem]]] = {
+    "suspended": lambda: Problem(
+        Code.SUSPENDED,
+        "One of the parties is suspended by an operator, so the relay gives it no channel and "
+        "nothing was changed. The event `sanction.imposed` said which and until when.",
+    ),
+    "never_pair": lambda: Problem(
+        Code.NEVER_PAIR,
+        "An operator has decided that these two parties are never to share a channel again, so "
+        "nothing was changed. Give the trip to another driver.",
+    ),
+    "restricted": lambda: Problem(
+        Code.RESTRICTED,
+        "The processing of one party's data is restricted at its own request, so nothing was "
+        "changed. `relay privacy restrict --off` ends that.",
+    ),
+}
+
+
+def _cursor(opened_at: int, last: str) -> str:
+    place = f"{opened_at} {last}"
+    return base64.urlsafe_b64encode(place.encode()).rstrip(b"=").decode()
+
+
+def _parse_cursor(cursor: str) -> tuple[int, tuple[int, str]]:
+    """The partition where to go on, and after which opening and name. Raises `Problem`."""
     if not cursor:
-        return 0, ""
+        return 0, _FROM_THE_START
     try:
-        name = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+        place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
-        name = ""
-    if not TRIP_ID.fullmatch(name) or _cursor(name) != cursor:
+        place = ""
+    at, _, name = place.partition(" ")
+    is_time = at.isascii() and at.isdigit() and len(at) <= 13
+    if not is_time or not TRIP_ID.fullmatch(name) or _cursor(int(at), name) != cursor:
         raise invalid("cursor", "is none that this relay gave. Begin anew without it.")
-    return keys.partition(name), name
+    return keys.partition(name), (int(at), name)

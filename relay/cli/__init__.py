@@ -20,9 +20,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo.demo", "Run a whole relay in a temporary folder, to try it out."),
     "serve": ("serve.serve", "Serve apps and the platform until stopped."),
     "trip": ("trip.app", "Open, watch and end trips over the relay's HTTP API."),
+    "ops": ("ops.app", "Watch and close channels, work on cases: as an operator, over HTTP."),
     "chat": ("chat.chat", "Take part in a trip's channel from a terminal or a pipe."),
+    "operator": ("operator.app", "Add, reset, disable and list operators."),
     "apikey": ("apikey.app", "Make, list and revoke API keys."),
     "guard": ("guard.app", "Try the guard on messages: screen them, measure it, see why."),
+    "privacy": ("privacy.app", "Export, erase or restrict a party's data when it asks for that."),
+    "audit": ("audit.app", "Read, check and export the audit log."),
     "keyring": ("keyring.app", "Make, rotate, retire and list the keys that seal data."),
     "doctor": ("doctor.doctor", "Check what this relay depends on, and say what to do."),
 }

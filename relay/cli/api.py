@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -12,6 +14,7 @@ from .words import visible
 
 _TIMEOUT_S: Final = 15.0
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_MAX_LINE_BYTES: Final = 64 * 1024
 
 
 class ApiError(Exception):
@@ -41,6 +44,32 @@ class Api:
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Make a call and give the answer's JSON. Raises `ApiError`."""
+        with self._answering(method, path, body) as response:
+            status, answer = response.status, _json(response.read(_MAX_ANSWER_BYTES))
+        if 200 <= status < 300 and answer is not None:
+            return answer
+        raise ApiError(self._refusal(status, answer))
+
+    def lines(self, method: str, path: str, body: dict[str, Any]) -> Iterator[Any]:
+        """Make a call whose answer comes line by line, and give the JSON of each as it comes.
+
+        Raises `ApiError`; what a line has told before that is done.
+        """
+        with self._answering(method, path, body) as response:
+            if not 200 <= response.status < 300:
+                answer = _json(response.read(_MAX_ANSWER_BYTES))
+                raise ApiError(self._refusal(response.status, answer))
+            while line := response.readline(_MAX_LINE_BYTES):
+                answer = _json(line)
+                if not isinstance(answer, dict) or "code" in answer:
+                    raise ApiError(self._refusal(response.status, answer))
+                yield answer
+
+    @contextmanager
+    def _answering(
+        self, method: str, path: str, body: dict[str, Any] | None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The answer to a call, to be read while this lasts. Raises `ApiError`."""
         headers = {"Accept": "application/json"}
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -48,18 +77,6 @@ class Api:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body).encode()
-        status, raw = self._exchange(method, self._base + path, content, headers)
-        try:
-            answer = json.loads(raw)
-        except ValueError:
-            answer = None
-        if 200 <= status < 300 and answer is not None:
-            return answer
-        raise ApiError(self._refusal(status, answer))
-
-    def _exchange(
-        self, method: str, path: str, content: bytes | None, headers: dict[str, str]
-    ) -> tuple[int, bytes]:
         connection = self._connection()
         try:
             try:
@@ -70,9 +87,8 @@ class Api:
                     "Start one with `relay serve`, or name its API with --url or RELAY_URL."
                 ) from None
             try:
-                connection.request(method, path, content, headers)
-                answer = connection.getresponse()
-                return answer.status, answer.read(_MAX_ANSWER_BYTES)
+                connection.request(method, self._base + path, content, headers)
+                yield connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 raise ApiError(
                     f"{self._shown} took the call and did not answer ({_reason(error)}), so it may "
@@ -103,9 +119,22 @@ class Api:
         return visible(text)
 
 
+def _json(raw: bytes) -> Any:
+    """The JSON in an answer, None if it holds none."""
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
+
+
 def trip_path(trip: str, *more: str) -> str:
     """The path of a trip's call; whatever the id holds, it stays one segment."""
     return "/".join(["/v1/trips", quote(trip, safe=""), *more])
+
+
+def ops_path(*parts: str) -> str:
+    """The path of an operators' call; whatever a part holds, it stays one segment."""
+    return "/".join(["/v1/ops", *(quote(part, safe="") for part in parts)])
 
 
 def _reason(error: Exception) -> str:

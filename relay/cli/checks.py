@@ -154,7 +154,7 @@ def _keys(where: Settings) -> Iterator[Finding]:
             yield _warn("key ring", f"keys for {purpose} only for {duration(ahead_s)}", rotate)
         else:
             yield _ok("key ring", f"keys for {purpose} for {duration(ahead_s)}")
-    due = ring.due(now_ms, where.longest_trip_s * 1000, where.longest_retention_s * 1000)
+    due = ring.due(now_ms, *host.longest_ms(where))
     if due:
         yield _warn(
             "key ring",

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from .. import logs
+from ..core.casework import StaffScope
 from ..keyfile import VARIABLE, KeyFile, LiveRing
+from ..ops.actor import Actor
 from ..settings import Settings, SettingsError, load
+from ..store.data_folder import DataFolder
 from ..store.embedded import EmbeddedServer, EmbeddedServerError
 from ..store.endpoint import Endpoint, StoreError
 from ..store.pipe import Pipe
+from ..store.server_process import Answer, ping
 from ..vault.ring import KeyRing
 from .output import CANNOT_START, err, fail
 
@@ -84,6 +90,47 @@ def store_name(where: Settings) -> str:
     if where.redis:
         return f"the store at {Endpoint.parse(where.redis)}"
     return f"the embedded store in {where.folder}"
+
+
+async def running_store(where: Settings) -> str | None:
+    """The URL of a store that runs already and can be asked; None where there is none."""
+    if where.redis:
+        return where.redis
+    if not (where.folder / "relay.lock").exists():
+        return None
+    try:
+        with closing(DataFolder(where.folder)) as folder:
+            path = folder.socket_path()
+    except EmbeddedServerError:
+        return None
+    if path is None or await ping(path) is not Answer.READY:
+        return None
+    return f"unix://{quote(str(path))}"
+
+
+def person() -> Actor:
+    """Who runs this command, for the audit log: this machine's user, whatever the environment says.
+
+    Who is on the relay's host with its store and its keys may do what a supervisor may.
+    """
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = str(number)
+    return Actor(f"host:{name}", StaffScope.SUPERVISOR, "host")
+
+
+def longest_ms(where: Settings) -> tuple[int, int, int]:
+    """The longest trip, retention of messages and retention of evidence: how long keys are needed.
+
+    As `KeyRing.due` and `KeyRing.rows` take them.
+    """
+    return (
+        where.longest_trip_s * 1000,
+        where.longest_retention_s * 1000,
+        where.evidence_retention_s * 1000,
+    )
 
 
 def ring_is_in_environment(where: Settings) -> bool:

@@ -17,8 +17,9 @@ import typer
 
 from ..api.types import EndReason
 from ..core.ids import Role
-from .api import Api, ApiError, trip_path
-from .confidential import asked, secret, write_secret
+from .api import trip_path
+from .calling import api_of, called
+from .confidential import asked, write_secret
 from .options import DEFAULT_URL, ApiKeyFile, ApiUrl, AsJson, group
 from .output import MISUSED, err, fail, out, print_json
 from .words import count_of, duration, moment, visible
@@ -99,7 +100,7 @@ def open_(
     """
     if phones_stdin and file == Path("-"):
         fail("standard input holds either the body (--file -) or the phones", MISUSED)
-    api = _api(url, api_key_file)
+    api = api_of(url, api_key_file)
     body = _body_of(file)
     given = {
         "trip_id": trip,
@@ -114,7 +115,7 @@ def open_(
     for role, named in ((Role.DRIVER, driver), (Role.CUSTOMER, customer)):
         body[role] = _party(body.get(role), named, role, f"--{role}")
     _fill_phones([(body[role], role) for role in Role], phones_stdin, "--phones-stdin")
-    opened = _call(api, "POST", "/v1/trips", body)
+    opened = called(api, "POST", "/v1/trips", body)
     for role in Role:
         _put_token(opened[role], token_folder, opened["trip_id"], role)
     if as_json:
@@ -134,7 +135,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """See how a trip's channel stands: never a number, never a text."""
-    found = _call(_api(url, api_key_file), "GET", trip_path(trip))
+    found = called(api_of(url, api_key_file), "GET", trip_path(trip))
     if as_json:
         print_json(found)
         return
@@ -156,12 +157,12 @@ def list_(
     url: ApiUrl = DEFAULT_URL, api_key_file: ApiKeyFile = None, as_json: AsJson = False
 ) -> None:
     """List the trips whose channel is open."""
-    api = _api(url, api_key_file)
+    api = api_of(url, api_key_file)
     trips: list[Any] = []
     cursor: str | None = ""
     while cursor is not None:
         query = {"limit": str(_LIST_LIMIT)} | ({"cursor": cursor} if cursor else {})
-        page = _call(api, "GET", f"/v1/trips?{urlencode(query)}")
+        page = called(api, "GET", f"/v1/trips?{urlencode(query)}")
         cursor = page["cursor"]
         trips += page["trips"]
         if not as_json:
@@ -186,7 +187,7 @@ def end(
 ) -> None:
     """End a trip. With a grace of 0 nothing is accepted any more when this returns."""
     body = {"grace_s": grace_s, "reason": reason}
-    ended = _call(_api(url, api_key_file), "POST", trip_path(trip, "end"), body)
+    ended = called(api_of(url, api_key_file), "POST", trip_path(trip, "end"), body)
     if as_json:
         print_json(ended)
         return
@@ -223,14 +224,14 @@ def reassign(
     """
     if phone_stdin and file == Path("-"):
         fail("standard input holds either the body (--file -) or the phone", MISUSED)
-    api = _api(url, api_key_file)
+    api = api_of(url, api_key_file)
     body = _party(_body_of(file), party, role, "--party")
     if epoch is not None:
         body["epoch"] = epoch
     if "epoch" not in body:
         fail("say with --epoch which pairing is to change; `relay trip show` tells it", MISUSED)
     _fill_phones([(body, role)], phone_stdin, "--phone-stdin")
-    seated = _call(api, "PUT", trip_path(trip, "parties", role), body)
+    seated = called(api, "PUT", trip_path(trip, "parties", role), body)
     _put_token(seated, token_folder, seated["trip_id"], role)
     if as_json:
         print_json(seated)
@@ -257,7 +258,7 @@ def token(
     """Get a fresh token for a party's app."""
     body = {"party_id": party, "revoke": revoke}
     path = trip_path(trip, "parties", role, "token")
-    renewed = _call(_api(url, api_key_file), "POST", path, body)
+    renewed = called(api_of(url, api_key_file), "POST", path, body)
     _put_token(renewed, token_folder, renewed["trip_id"], role)
     if as_json:
         print_json(renewed)
@@ -265,26 +266,6 @@ def token(
     _say("trip", renewed["trip_id"])
     _say("gateway", renewed["gateway_url"])
     _say_token(role, renewed)
-
-
-# --- the call -------------------------------------------------------------------------------------
-
-
-def _api(url: str, key_file: Path | None) -> Api:
-    key = secret("API key", option="--api-key-file", file=key_file, variable="RELAY_API_KEY")
-    if not key.isascii() or not key.isprintable():
-        fail("the API key holds characters that no key has", MISUSED)
-    try:
-        return Api(url, key)
-    except ValueError as error:
-        fail(f"--url: {error}", MISUSED)
-
-
-def _call(api: Api, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    try:
-        return api.call(method, path, body)
-    except ApiError as error:
-        fail(str(error))
 
 
 # --- what goes in ---------------------------------------------------------------------------------

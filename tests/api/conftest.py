@@ -30,6 +30,8 @@ from relay.api import auth
 from relay.api.app import build
 from relay.api.problems import MEANING, ProblemDocument
 from relay.api.trips import Limits
+from relay.ops.desk import desk_of
+from relay.ops.limits import DeskLimits
 from relay.store import keys
 from relay.store.endpoint import Endpoint
 from relay.store.pipe import Pipe
@@ -208,13 +210,14 @@ class World:
         self.on_ring()
         return self.ring
 
-    async def new_key(self, scope: str, note: str = "") -> str:
+    async def new_key(self, scope: str, note: str = "", operator: str = "") -> str:
         key = await auth.new_key(
             self.store.pipe,
             auth.KeyScope(scope),
             note=note,
             now_ms=self.clock(),
             random_bytes=os.urandom,
+            operator=operator,
         )
         self.observed.secrets |= {key, key.split("_", 2)[2]}
         return key
@@ -299,6 +302,9 @@ class World:
                 "hash": ("HGETALL", key),
                 "stream": ("XRANGE", key, "-", "+"),
                 "zset": ("ZRANGE", key, "0", "-1", "WITHSCORES"),
+                "list": ("LRANGE", key, "0", "-1"),
+                "set": ("SMEMBERS", key),
+                "string": ("GETRANGE", key, "0", "-1"),
             }[kind.decode() if isinstance(kind, bytes) else kind]
             parts += [key, *_flat(await self.store.pipe.call(*read))]
         return b"\n".join(parts)
@@ -321,7 +327,11 @@ class World:
             readiness=self._readiness,
             metrics=self._metrics,
             gateway_url=GATEWAY_URL,
-        )
+            desk=desk_of(
+                self.store, ring=self.current_ring, now_ms=self.clock, random_bytes=os.urandom,
+                limits=DeskLimits(evidence_s=86400, record_s=86400, notice_delay_s=86400),
+            ),
+        )  # fmt: skip
         config = uvicorn.Config(
             app, host="127.0.0.1", port=0, lifespan="off", ws="none", log_config=None,
             access_log=False,

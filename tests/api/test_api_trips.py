@@ -350,7 +350,7 @@ async def test_a_passed_deadline_shows_as_closed_though_nobody_swept(world: Worl
     seen = await world.until(lambda: _closed(world, "t1"))
     assert (seen["reason"], seen["detail"]) == ("expired", "expired")
     assert seen["closed_at"] >= seen["deadline"]
-    assert await world.store.open_trips(keys.partition("t2"), "", 9) == ["t2"]
+    assert await world.store.open_trips(keys.partition("t2"), (0, ""), 9)
     assert (await world.call("GET", "/v1/trips")).json() == {"trips": [], "cursor": None}
 
 
@@ -710,7 +710,7 @@ def _reassign_at_once(world: World, epoch: int) -> None:
     world.store.pipe.send(
         pack(
             "EVALSHA", scripts.REASSIGN.sha, 1, keys.trip("t1"), "t1", "d", epoch,
-            f"driver-{epoch}", "Bu Sari", "id", b"sealed", "0" * 32, 3600,
+            f"driver-{epoch}", "Bu Sari", "id", b"sealed", "0" * 32, 3600, "[]", "",
         )
     )  # fmt: skip
 

@@ -14,10 +14,18 @@ from .commands import Quickly, python, relay_command
 
 GROUPS = {
     "trip": ("open", "show", "list", "end", "reassign", "token"),
+    "ops": (
+        "list", "show", "close", "cases", "case", "take", "note", "handover", "answer", "reopen",
+        "sanctions", "sanction", "lift", "appeal", "decide", "holds", "hold", "release", "audit",
+        "alarms", "acknowledge",
+    ),
     "apikey": ("new", "list", "revoke"),
+    "operator": ("add", "reset", "disable", "scope", "list"),
+    "audit": ("list", "verify", "export", "public-key"),
+    "privacy": ("export", "erase", "restrict", "request", "requests"),
     "guard": ("scan", "eval", "explain"),
     "keyring": ("new", "rotate", "retire", "list"),
-}
+}  # fmt: skip
 EVERY_COMMAND = [(name,) for name in COMMANDS] + [
     (group, name) for group, names in GROUPS.items() for name in names
 ]
@@ -81,6 +89,9 @@ async def test_a_wrong_call_is_told_from_a_refused_one(quickly: Quickly) -> None
         ("trip", "show"), ("apikey", "new"), ("apikey", "new", "--scope", "emperor"),
         ("trip", "end", "t", "--reason", "boredom"), ("trip", "end", "t", "--grace-s", "soon"),
         ("trip", "token", "t", "passenger", "--party", "p"), ("keyring", "new", "--days", "0"),
+        ("ops",), ("ops", "close", "t", "--note", "n"), ("ops", "cases", "--category", "boredom"),
+        ("ops", "close", "t", "--reason", "boredom", "--note", "n"),
+        ("ops", "sanction", "p", "exile", "--reason", "fraud", "--note", "n"),
     ]  # fmt: skip
     for words in wrong:
         done = await quickly(*words)
@@ -99,7 +110,7 @@ async def test_a_light_command_does_not_wait_for_the_server_s_libraries() -> Non
     done = await python(
         "import sys\n"
         "from relay.cli import app\n"
-        "for words in (['--help'], ['trip', 'open', '--help']):\n"
+        "for words in (['--help'], ['trip', 'open', '--help'], ['ops', 'close', '--help']):\n"
         "    app(words, standalone_mode=False)\n"
         "heavy = {'uvicorn', 'starlette', 'picows', 'redis', 'cryptography', 'phonenumbers'}\n"
         "print('LOADED', sorted(heavy & sys.modules.keys()))\n"
