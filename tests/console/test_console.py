@@ -1,0 +1,421 @@
+"""The operators' work in a real browser, on a real relay."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.async_api import Browser, Page, expect
+
+from relay.core.casework import StaffScope
+from relay.ops.actor import Actor
+from tests.console.staff import (
+    DESKTOP,
+    PHONE,
+    Person,
+    desk_on,
+    hire,
+    screenshots,
+    serious,
+)
+from tests.support.party import Party
+from tests.support.relay import RelayProcess
+from tests.support.waiting import until
+
+MARKUP = "<b>Budi</b><img src=x onerror=alert(1)>"
+NOTE = "He wrote <script>alert(1)</script> & more"
+THREAT = "awas kamu <i>nanti</i>"
+
+
+async def pair(relay: RelayProcess, trip: str, **changes: Any) -> tuple[Party, Party]:
+    """A trip with both parties attached."""
+    tokens = await relay.open_trip(trip, **changes)
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    customer = await Party.attach(relay.gateway_url, tokens["customer"])
+    return driver, customer
+
+
+async def reported(
+    relay: RelayProcess, trip: str, category: str = "threat", **changes: Any
+) -> tuple[Party, Party]:
+    """A trip whose customer has reported what the driver wrote."""
+    driver, customer = await pair(relay, trip, **changes)
+    await driver.accepted("saya di lobi")
+    await driver.accepted(THREAT)
+    await customer.accepted("jangan begitu")
+    (message,) = [frame for frame in await heard(customer, 2) if frame["text"] == THREAT]
+    item = {"epoch": 1, **{name: message[name] for name in ("pos", "id", "from", "text", "tag")}}
+    await customer.say("report", id="r1", category=category, note="dia mengancam", items=[item])
+    await customer.hear("reported", id="r1")
+    return driver, customer
+
+
+async def heard(party: Party, count: int) -> list[dict[str, Any]]:
+    """The messages of the peer's, once so many have come."""
+
+    def come() -> list[dict[str, Any]]:
+        found = [frame for frame in party.all("message") if frame["from"] == "peer"]
+        return found if len(found) >= count else []
+
+    found: list[dict[str, Any]] = await until(come, "the messages come")
+    return found
+
+
+async def case_of(relay: RelayProcess, trip: str) -> str:
+    """The id of the case that a trip's report became."""
+    async with relay.redis() as redis:
+        async for key in redis.scan_iter("{p*}:case:*", count=1000):
+            if (await redis.hget(key, "trip")) == trip.encode():
+                return key.decode().rpartition(":")[2]
+    raise AssertionError("no case")
+
+
+async def unfold(page: Page, text: str) -> None:
+    await page.locator("summary").filter(has_text=text).click()
+
+
+def row(page: Page, trip: str) -> Any:
+    return page.locator(f'tr[data-key="{trip}"]')
+
+
+# --- channels -------------------------------------------------------------------------------------
+
+
+async def test_an_agent_finds_a_channel_and_closes_it(relay: RelayProcess, dewi: Person) -> None:
+    party = {"party_id": "drv-find", "phone": "+6281234567890", "alias": MARKUP}
+    driver, customer = await pair(relay, "find-1", driver=party)
+    page = dewi.page
+    await dewi.go("/ops")
+    await page.get_by_label("Trip or party id").fill("drv-find")
+    await page.get_by_role("button", name="Show", exact=True).click()
+    await expect(page.get_by_text(MARKUP)).to_be_visible()  # as text, not as an element
+    await page.get_by_role("link", name="find-1").click()
+    await expect(page.get_by_text("online", exact=True)).to_have_count(2)
+
+    await page.get_by_role("link", name="Close by hand").click()
+    await expect(page.get_by_text("A close can't be undone")).to_be_visible()
+    await page.get_by_label("Harassment").check()
+    await page.get_by_label("Note").fill(NOTE)
+    await page.get_by_role("button", name="Close the channel now").click()
+    await expect(page.get_by_text("The channel is closed. Both were told")).to_be_visible()
+    await expect(page.get_by_text("the platform opens a new trip")).to_be_visible()
+    await expect(page.get_by_text("operator: Harassment")).to_be_visible()
+    for one in (driver, customer):
+        assert (await one.hear("closed", within_s=1.0))["reason"] == "closed"
+
+    await dewi.go("/ops/channels/find-1/close")  # what is closed has nothing to confirm
+    assert page.url.endswith("/ops/channels/find-1")
+
+
+async def test_the_list_keeps_itself_up_to_date(relay: RelayProcess, dewi: Person) -> None:
+    for number in range(30):
+        await relay.open_trip(f"live-{number:02}")
+    page = dewi.page
+    await dewi.go("/ops")
+    await row(page, "live-03").locator("input").check()
+    focused = row(page, "live-05").get_by_role("link", name="live-05")
+    await focused.focus()
+    await page.evaluate("scrollTo(0, 500)")
+    seen = row(page, "live-22")
+    top = (await seen.bounding_box() or {})["y"]
+    assert 0 < top < 800
+    await relay.open_trip("live-new")
+    await relay.end_trip("live-20")
+    await expect(row(page, "live-new")).to_be_attached()
+    await expect(row(page, "live-20")).not_to_be_attached()
+    assert await page.evaluate("document.activeElement.textContent") == "live-05"
+    await expect(row(page, "live-03").locator("input")).to_be_checked()
+    await expect(page.get_by_text("1 selected")).to_be_visible()
+    assert abs((await seen.bounding_box() or {})["y"] - top) < 2
+
+    # The row on which somebody stands goes away: the next one is his.
+    await relay.end_trip("live-05")
+    await expect(row(page, "live-05")).not_to_be_attached()
+    assert await page.evaluate("!!document.activeElement.closest('tr')")
+
+    await page.get_by_role("button", name="Pause updates").click()
+    await relay.end_trip("live-04")
+    await dewi.context.set_offline(True)
+    await expect(page.get_by_text("The relay does not answer")).to_be_visible(timeout=6000)
+    await dewi.context.set_offline(False)
+    await expect(page.get_by_text("The relay does not answer")).not_to_be_visible(timeout=6000)
+    await expect(row(page, "live-04")).to_be_attached()
+    await page.get_by_role("button", name="Pause updates").click()
+    await expect(row(page, "live-04")).not_to_be_attached()
+
+
+async def test_several_are_closed_with_progress(relay: RelayProcess, dewi: Person) -> None:
+    for number in range(60):
+        await relay.open_trip(f"many-{number:02}")
+    page = dewi.page
+    await dewi.go("/ops?rows=100")
+    await page.get_by_role("button", name="Select all shown").click()
+    await page.get_by_role("button", name="Close selected").click()
+    await expect(page.get_by_text("You may close 50 channels at once")).to_be_visible()
+
+    await dewi.go("/ops")
+    for number in (57, 58, 59):
+        await row(page, f"many-{number}").locator("input").check()
+    await relay.end_trip("many-58")
+    await page.get_by_role("button", name="Close selected").click()
+    await page.get_by_label("Technical").check()
+    await page.get_by_label("Note").fill("the map was down")
+    await page.get_by_role("button", name="Close 3 channels now").click()
+    await expect(page.get_by_text("Done. Closed: 2. Closed before: 1.")).to_be_visible()
+    assert await page.locator("progress").evaluate("bar => bar.value") == 3
+    for number in (57, 59):
+        assert (await relay.call("GET", f"/v1/trips/many-{number}")).json()["state"] == "closed"
+
+
+# --- cases ----------------------------------------------------------------------------------------
+
+
+async def test_a_case_is_worked_and_a_second_person_allows_more(
+    relay: RelayProcess, dewi: Person, rani: Person
+) -> None:
+    page, second = dewi.page, rani.page
+    await dewi.go("/ops/account")
+    await rani.go("/ops/account")
+    driver, _ = await reported(relay, "case-1")
+    # Whatever page they are on, it says so at once.
+    await expect(page.get_by_text("threats that nobody has taken up: 1")).to_be_visible()
+    await expect(second.get_by_text("threats that nobody has taken up: 1")).to_be_visible()
+
+    await page.get_by_role("link", name="Open the most urgent").click()
+    await expect(page.get_by_text("Only the person who has the case")).to_be_visible()
+    await page.get_by_role("button", name="Take this case").click()
+    await expect(page.get_by_text("The case is yours.")).to_be_visible()
+    await expect(page.get_by_text("threats that nobody has taken up")).not_to_be_visible()
+    case = page.url.partition("?")[0].rpartition("/")[2]
+
+    await page.get_by_label("Why do you read it?").select_option("assess_report")
+    await page.get_by_role("button", name="Read the evidence").click()
+    await expect(page.get_by_text("dia mengancam")).to_be_visible()
+    meant = page.locator("li.meant")
+    await expect(meant.get_by_text(THREAT)).to_be_visible()
+    await expect(page.get_by_text("proven", exact=True)).to_be_visible()
+    await expect(page.get_by_text("saya di lobi")).to_be_visible()
+
+    await page.get_by_role("link", name="Back to the case").click()
+    await unfold(page, "Ask to read more")
+    await page.locator("#widen-note").fill("it may have begun earlier")
+    await page.get_by_role("button", name="Ask to read more").click()
+    await expect(page.get_by_text("Asked. A supervisor has ten minutes")).to_be_visible()
+    await expect(page.get_by_role("button", name="Allow it")).to_have_count(0)  # not one's own
+    await rani.go(f"/ops/cases/{case}")
+    await expect(second.get_by_text("it may have begun earlier")).to_be_visible()
+    await second.get_by_role("button", name="Allow it for ten minutes").click()
+    await expect(second.get_by_text("Allowed for ten minutes.")).to_be_visible()
+    await expect(second.get_by_role("button", name="Read the whole")).to_have_count(0)
+    await page.reload()
+    await page.get_by_role("button", name="Read the whole conversation").click()
+    await expect(page.get_by_text("jangan begitu")).to_be_visible()
+    await page.get_by_role("link", name="Back to the case").click()
+
+    await unfold(page, "Impose a sanction")
+    await page.get_by_label("Sanction", exact=True).select_option("mute")
+    await page.get_by_label("Hours").fill("24")
+    await page.get_by_role("button", name="Impose a sanction").click()
+    await expect(page.get_by_text("The sanction is in force.")).to_be_visible()
+    await expect(page.get_by_text("Mute", exact=True)).to_be_visible()
+    assert (await refusal(driver))["code"] == "muted"
+
+    await dewi.go(f"/ops/cases/{case}")
+    await unfold(page, "Close the case")
+    await page.get_by_label("Upheld").first.check()
+    await page.get_by_role("button", name="Close the case").click()
+    await expect(page.get_by_text("The case is closed; the platform")).to_be_visible()
+
+    await rani.go(f"/ops/audit?case={case}")
+    acts = await second.locator("td[data-label=Act]").all_inner_texts()
+    assert [act.strip() for act in acts] == [
+        "closed a case", "imposed a sanction", "read the whole conversation",
+        "allowed reading more", "asked to read more", "read evidence", "assigned a case",
+    ]  # fmt: skip
+    await second.get_by_role("button", name="Verify the log").click()
+    await expect(second.get_by_text("The log is whole")).to_be_visible()
+    async with second.expect_download() as download:
+        await second.get_by_role("button", name="Export").click()
+    assert (await (await download.value).path()).read_bytes().count(b"\n") > 10
+
+
+async def refusal(party: Party) -> dict[str, Any]:
+    """What becomes of a post that may not be."""
+    return await party.hear("refused", id=await party.post("kamu di mana?"))
+
+
+async def test_the_main_flow_by_keyboard_alone(relay: RelayProcess, browser: Browser) -> None:
+    await relay.open_trip("keys-1")
+    person = await hire(relay, browser, "kiki", StaffScope.AGENT)
+    page = person.page
+    press = page.keyboard.press
+
+    async def enter(where: str) -> None:
+        """Press Enter, which leads there."""
+        await press("Enter")
+        await page.wait_for_url(re.compile(where))
+
+    async def to(name: str) -> None:
+        """Go on with the Tab key until there."""
+        for _ in range(80):
+            await press("Tab")
+            if await page.evaluate(_NAME) == name:
+                # What has the focus can be seen to have it.
+                assert await page.evaluate(_OUTLINE) != "none", name
+                return
+        raise AssertionError(f"{name} cannot be reached")
+
+    await person.go("/ops")
+    await press("Tab")
+    assert await page.evaluate(_NAME) == "Skip to the content"
+    await press("Enter")
+    await press("/")
+    await page.keyboard.type("keys-1")
+    await enter("search=keys-1")
+    await expect(row(page, "keys-1")).to_be_visible()
+    await to("keys-1")
+    await enter("channels/keys-1$")
+    await to("Close by hand …")
+    await enter("/close$")
+    await to("Somebody's safety")
+    await press("ArrowDown")
+    await press("Space")
+    await to("Note")
+    await page.keyboard.type("by keyboard alone")
+    await to("Close the channel now")
+    await press("Enter")
+    await expect(page.get_by_text("The channel is closed. Both were told")).to_be_visible()
+    await expect(page.get_by_text("operator: Harassment")).to_be_visible()
+    await to("Person kiki")
+    await enter("/account$")
+    await to("Sign out")
+    await press("Enter")
+    await expect(page.get_by_text("You are signed out.")).to_be_visible()
+    await person.leave()
+
+
+_NAME = """() => {
+  const one = document.activeElement;
+  return (one.labels?.[0]?.innerText ?? one.innerText ?? "").trim();
+}"""
+_OUTLINE = "() => getComputedStyle(document.activeElement).outlineStyle"
+
+
+# --- how it looks ---------------------------------------------------------------------------------
+
+
+async def test_every_page_in_both_schemes_and_widths(
+    relay: RelayProcess, rani: Person, browser: Browser
+) -> None:
+    """axe finds nothing serious, nothing scrolls sideways; screenshots for people to look at."""
+    long_id = "trip-" + "x" * 50
+    await reported(relay, long_id, driver={"party_id": "drv-" + "y" * 50,
+                   "phone": "+6281234567890", "alias": MARKUP})  # fmt: skip
+    await reported(relay, "look-2", "harassment")
+    await reported(relay, "look-3", "asked_contact")
+    case = await case_of(relay, long_id)
+    page = rani.page
+    await rani.go(f"/ops/cases/{case}")
+    await page.get_by_role("button", name="Take this case").click()
+    await rani.go(f"/ops/channels/{long_id}")
+    await unfold(page, "Place a hold")
+    await page.locator("#hold-note").fill("asked for by the police, with a paper of the court")
+    await page.get_by_role("button", name="Place a hold").click()
+    await rani.go(f"/ops/parties/drv-{'y' * 50}")
+    await unfold(page, "Impose a sanction")
+    await page.locator("#sanction-note").fill("he was told twice before")
+    await page.get_by_role("button", name="Impose a sanction").click()
+
+    async def read() -> None:
+        await rani.go(f"/ops/cases/{case}")
+        await page.get_by_role("button", name="Read the evidence").click()
+
+    found = []
+    for name, path in {
+        "channels": "/ops", "channels-none": "/ops?search=nothing-here",
+        "channel": f"/ops/channels/{long_id}", "close": f"/ops/channels/{long_id}/close",
+        "cases": "/ops/cases", "case": f"/ops/cases/{case}", "evidence": "",
+        "party": f"/ops/parties/drv-{'y' * 50}", "audit": "/ops/audit", "alarms": "/ops/alarms",
+        "account": "/ops/account", "failed": "/ops/cases/c1-00000000",
+    }.items():  # fmt: skip
+        await (rani.go(path) if path else read())
+        found += await looked_at(page, name)
+    stranger = Person(browser, relay.api_url, "nobody", StaffScope.AGENT)
+    await stranger.arrive()
+    for name in ("sign-in", "enrol"):
+        await stranger.go(f"/ops/{name}")
+        found += await looked_at(stranger.page, name)
+    async with desk_on(relay) as desk:
+        host = Actor("host:test", StaffScope.SUPERVISOR, "host")
+        code = await desk.operators.add(host, "sari", "Sari", StaffScope.AGENT)
+    await stranger.page.get_by_label("One-time code").fill(code)
+    await stranger.page.get_by_role("button", name="Continue").click()
+    found += await looked_at(stranger.page, "enrol-2")
+    await stranger.leave()
+    assert found == []
+
+
+async def looked_at(page: Page, name: str) -> list[str]:
+    """What is wrong with the page that is shown, at a desk in the light and on a phone at night."""
+    wrong, folder = [], screenshots()
+    for size, scheme in ((DESKTOP, "light"), (PHONE, "dark"), (DESKTOP, "dark"), (PHONE, "light")):
+        await page.set_viewport_size(size)
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        too_wide = await page.evaluate(_TOO_WIDE)
+        if too_wide:
+            wrong.append(f"{name} at {size['width']} px scrolls sideways: {too_wide}")
+        if (size, scheme) in ((DESKTOP, "light"), (PHONE, "dark")):
+            wrong += [f"{name}, {scheme}: {one}" for one in await serious(page)]
+        if folder and (size is PHONE) != (scheme == "light"):
+            shot = folder / f"{name}-{size['width']}-{scheme}.png"
+            await page.screenshot(path=shot, full_page=True)
+    await page.set_viewport_size(DESKTOP)
+    return wrong
+
+
+_TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return "";
+  return [...document.querySelectorAll("main *")].filter(
+    (one) => one.getBoundingClientRect().right > width + 1).slice(0, 3).map(
+    (one) => one.outerHTML.slice(0, 120)).join(" | ") || "something";
+}"""
+
+
+async def test_it_speaks_indonesian(relay: RelayProcess, browser: Browser) -> None:
+    person = await hire(relay, browser, "intan", StaffScope.AGENT)
+    page = person.page
+    await person.go("/ops/account")
+    await page.get_by_label("Language").select_option("id")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Tersimpan.")).to_be_visible()
+    assert await page.get_attribute("html", "lang") == "id"
+    await person.go("/ops")
+    await expect(page.get_by_role("heading", name="Kanal terbuka")).to_be_visible()
+    await page.get_by_role("link", name="Person intan").click()
+    await page.get_by_role("button", name="Keluar").click()
+    await expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    await person.leave()
+
+    # Who is not known is spoken to as the browser asks for.
+    await person.arrive(locale="id-ID")
+    await person.go("/ops")
+    await expect(person.page.get_by_role("button", name="Masuk")).to_be_visible()
+    await person.leave()
+
+
+async def test_it_works_without_the_script(relay: RelayProcess, dewi: Person) -> None:
+    await relay.open_trip("plain-1")
+    await relay.open_trip("plain-2")
+    state = await dewi.context.storage_state()
+    context = await dewi.browser.new_context(java_script_enabled=False, storage_state=state)
+    page = await context.new_page()
+    await page.goto(dewi.url + "/ops")
+    for trip in ("plain-1", "plain-2"):
+        await row(page, trip).locator("input").check()
+    await page.get_by_role("button", name="Close selected").click()
+    await page.get_by_label("Technical").check()
+    await page.get_by_label("Note").fill("without a script")
+    await page.get_by_role("button", name="Close 2 channels now").click()
+    await expect(page.get_by_text("Done. Closed: 2.")).to_be_visible()
+    await context.close()
