@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,11 @@ from websockets.exceptions import ConnectionClosed
 from relay.store import keys
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess, stopped
+from tests.support.staff import hired
 from tests.support.waiting import until
 
 ROUNDS = 500
+ROUNDS_BY_HAND = 150
 AT_ONCE = 5
 
 
@@ -75,13 +77,15 @@ async def busy(tmp_path: Path) -> AsyncIterator[RelayProcess]:
         yield running
 
 
-async def test_nothing_is_accepted_after_the_answer_to_end(busy: RelayProcess, seed: int) -> None:
-    """500 rounds: both parties post as fast as they can while the trip ends."""
+async def races(
+    busy: RelayProcess, seed: int, name: str, rounds: int, close: Callable[[str], Awaitable[None]]
+) -> None:
+    """Rounds in which both parties post as fast as they can while `close` ends the channel."""
     rng = random.Random(seed)
     counts = {"posted": 0, "accepted": 0, "late": 0}
 
     async def one(number: int, wait_s: float, protocol: str) -> None:
-        trip = f"race-{number}"
+        trip = f"{name}-{number}"
         tokens = await busy.open_trip(trip, retention_s=600)
         pair = [
             Talker(await Party.attach(busy.gateway_url, tokens[role], protocol), role[0])
@@ -89,8 +93,7 @@ async def test_nothing_is_accepted_after_the_answer_to_end(busy: RelayProcess, s
         ]
         talking = [asyncio.create_task(talker.talk()) for talker in pair]
         await asyncio.sleep(wait_s)
-        answer = await busy.end_trip(trip)
-        assert answer["state"] == "closed"
+        await close(trip)
         for talker in pair:
             talker.over.set()
         for talker in pair:
@@ -107,7 +110,7 @@ async def test_nothing_is_accepted_after_the_answer_to_end(busy: RelayProcess, s
             counts["accepted"] += len(talker.accepted())
             counts["late"] += len(talker.late)
 
-    for start in range(0, ROUNDS, AT_ONCE):
+    for start in range(0, rounds, AT_ONCE):
         await asyncio.gather(
             *(
                 one(number, rng.uniform(0, 0.02), rng.choice([MSGPACK, JSON]))
@@ -115,8 +118,63 @@ async def test_nothing_is_accepted_after_the_answer_to_end(busy: RelayProcess, s
             )
         )
     print(counts)
-    assert counts["accepted"] > ROUNDS
+    assert counts["accepted"] > rounds
     assert counts["late"] > 0, "no post was ever sent after the answer: the race was not run"
+
+
+async def test_nothing_is_accepted_after_the_answer_to_end(busy: RelayProcess, seed: int) -> None:
+    async def end(trip: str) -> None:
+        assert (await busy.end_trip(trip))["state"] == "closed"
+
+    await races(busy, seed, "race", ROUNDS, end)
+
+
+async def test_nothing_is_accepted_after_an_operator_has_closed(
+    busy: RelayProcess, seed: int
+) -> None:
+    agent = await hired(busy, "ayu", "agent")
+
+    async def close(trip: str) -> None:
+        answer = await agent.call(
+            "POST", f"/v1/ops/channels/{trip}/close", {"reason": "safety", "note": "reported twice"}
+        )
+        assert answer.status_code == 200, answer.text
+
+    await races(busy, seed, "hand", ROUNDS_BY_HAND, close)
+
+
+async def test_the_reason_of_a_close_by_hand_is_for_the_platform_alone(relay: RelayProcess) -> None:
+    """Both parties, over both protocols, now and when they come back, hear the same two words."""
+    agent = await hired(relay, "budi", "agent")
+    tokens = await relay.open_trip("quiet-close")
+    pair = [
+        await Party.attach(relay.gateway_url, tokens["driver"], MSGPACK),
+        await Party.attach(relay.gateway_url, tokens["customer"], JSON),
+    ]
+    note = "a note for colleagues"
+    answer = await agent.call(
+        "POST", "/v1/ops/channels/quiet-close/close", {"reason": "harassment", "note": note}
+    )
+    assert answer.status_code == 200, answer.text
+    for party in pair:
+        assert await party.closed(within_s=1) == 4500
+    for token in tokens.values():
+        late = await Party.connect(relay.gateway_url)
+        await late.say("attach", token=token)
+        await late.closed()
+        pair.append(late)
+    for party in pair:
+        assert party.all("closed") == [{"op": "closed", "reason": "closed", "undelivered": []}]
+        told = f"{party.heard} {party.close_reason}"
+        assert "harassment" not in told and "budi" not in told and note not in told
+    seen = (await relay.call("GET", "/v1/trips/quiet-close")).json()
+    assert (seen["reason"], seen["detail"]) == ("closed", "operator: harassment")
+    events = (await relay.call("GET", "/v1/events")).json()["events"]
+    (closed,) = [one for one in events if one["kind"] == "channel.closed"]
+    assert closed["trip"] == "quiet-close" and closed["detail"] == "operator: harassment"
+    assert note not in str(events) and note not in str(seen)
+    again = await relay.open("quiet-close")
+    assert (again.status_code, again.json()["code"]) == (409, "closed")
 
 
 async def test_the_party_that_was_reassigned_is_out(busy: RelayProcess, seed: int) -> None:
