@@ -30,6 +30,7 @@ from .keyfile import KeyFile, KeyFileError, LiveRing
 from .metrics import Snapshot, as_text, joined, snapshot_of
 from .ops.chores import Chores, keep_doing
 from .ops.desk import Desk, desk_of
+from .ops.journal import take_over_journal
 from .order import CANNOT_START, MAX_LINE_BYTES, Order, bound
 from .store.endpoint import Endpoint, StoreError
 from .store.pipe import Pipe
@@ -39,6 +40,9 @@ from .vault.ring import KeyUnavailable
 log = structlog.get_logger(__name__)
 
 _ASK_TIMEOUT_S: Final = 1.0
+_SANCTIONS_S: Final = 5.0
+_NOTICES_S: Final = 60.0
+_JOURNAL_S: Final = 15.0
 _LAST_WORDS_S: Final = 0.2
 
 
@@ -140,14 +144,18 @@ class Worker:
 
     def _chores(self, desk: Desk) -> Chores:
         every_s = self._order.settings.audit_checkpoint_s
-        return {
-            "sanctions": (5.0, desk.sanctions.finish),
-            "notices": (60.0, desk.notices.send_due),
+        chores: Chores = {
+            "sanctions": (_SANCTIONS_S, desk.sanctions.finish),
+            "notices": (_NOTICES_S, desk.notices.send_due),
             "checkpoint": (
-                min(60.0, every_s / 4),
+                min(_NOTICES_S, every_s / 4),
                 lambda: desk.audit.checkpoint_if_due(every_s, desk.events.emit),
             ),
         }
+        if self._order.ring_path:
+            ring = KeyFile(self._order.ring_path)
+            chores["journal"] = (_JOURNAL_S, lambda: take_over_journal(desk.audit, ring))
+        return chores
 
     async def _drain(self, gateway: Gateway, window_s: float) -> None:
         """Send the apps away over `window_s`, or all at once if the relay is dead."""

@@ -12,7 +12,7 @@ from ..ops.refusals import OpsCode, Refused
 from .pages import Frame, Page, Visit, drop_cookie, keep_cookie, see_other
 
 #: Where the sign-in may send somebody: to an address of this console and nowhere else.
-_OWN_PATH: Final = re.compile(r"/ops(/[A-Za-z0-9_.:~%-]+)*")
+_OWN_PATH: Final = re.compile(r"/ops(/[A-Za-z0-9_:~-][A-Za-z0-9_.:~-]*)*")
 
 
 class Door:

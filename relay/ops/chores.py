@@ -6,7 +6,7 @@ Every step may be taken by several nodes at once: the store sees to it that it i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from ..store.endpoint import StoreError
 log = structlog.get_logger(__name__)
 
 #: Each chore by its name: how often, in seconds, and what.
-Chores = Mapping[str, tuple[float, Callable[[], Awaitable[Any]]]]
+Chores = dict[str, tuple[float, Callable[[], Awaitable[Any]]]]
 
 
 async def keep_doing(chores: Chores) -> None:

@@ -261,6 +261,9 @@ async def test_a_mute_is_imposed_appealed_against_and_lifted(
     words = ("sanction", driver, "mute", "--reason", "contact_sharing", *NOTE, "--yes")
     no_case = await agent(*words, "--hours", 2)
     assert (no_case.code, is_one_line(no_case)) == (1, True)
+    not_mine = await agent(*words, "--case", found["case_id"], "--hours", 2)
+    assert (not_mine.code, is_one_line(not_mine)) == (1, True)
+    await agent("take", found["case_id"])
     no_hours = await agent(*words, "--case", found["case_id"])
     assert "(field: hours)" in no_hours.err
     muted = await agent(*words, "--case", found["case_id"], "--hours", 2, "--json")

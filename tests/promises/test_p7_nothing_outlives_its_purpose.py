@@ -97,7 +97,12 @@ async def test_at_close_and_after_the_span_nothing_can_be_read(own_relay: RelayP
         record = keys.trip("gone")
         left = set(await redis.hkeys(record))
         assert not {b"d.phone", b"c.phone", b"messages_key"} & left
-        assert [key async for key in redis.scan_iter("*gone*")] == [record.encode()]
+        line = keys.line("gone")
+        found = {key.decode() async for key in redis.scan_iter("*gone*")}
+        assert found == {record, line}
+        # What happened, in words of ours: nothing that anybody said.
+        steps = [step.decode().split(" ", 1)[1] for step in await redis.lrange(line, 0, -1)]
+        assert steps == ["opened  ", "attached d ", "closed  ended"]
 
     # The append-only file still holds the ciphertext: DEL does not take it out of history.
     blobs = bulk_strings(own_relay.data)
@@ -125,6 +130,27 @@ async def test_messages_are_kept_for_their_retention_and_no_longer(relay: RelayP
 
         await until(destroyed, "the messages are destroyed", 4)
         assert b"messages_key" not in await redis.hkeys(keys.trip("kept"))
+
+
+async def test_evidence_is_kept_for_its_retention_and_no_longer(tmp_path: Path) -> None:
+    """The messages go on their own schedule, and the case stays without its evidence."""
+    async with RelayProcess(tmp_path, evidence_retention_s=2) as relay:
+        tokens = await relay.open_trip("told", retention_s=0, report_window_s=600)
+        customer = await Party.attach(relay.gateway_url, tokens["customer"])
+        await customer.accepted(TEXT)
+        await customer.say("report", id="r1", category="harassment")
+        await customer.hear("reported", id="r1")
+        await relay.end_trip("told")
+        async with relay.redis() as redis:
+            number = keys.partition("told")
+            (case,) = [key async for key in redis.scan_iter(f"{keys.tag(number)}:case:*")]
+            assert await redis.hexists(case, "evidence")
+
+            async def destroyed() -> bool:
+                return not await redis.hexists(case, "evidence")
+
+            await until(destroyed, "the evidence is destroyed", 6)
+            assert await redis.hget(case, "category") == b"harassment"
 
 
 def test_the_keys_of_a_span_are_destroyed_when_its_last_trip_is_over(tmp_path: Path) -> None:
