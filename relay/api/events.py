@@ -25,8 +25,8 @@ class PlatformEvents:
                 "GET", "/v1/events", "listEvents", "Read what has happened", self.list_waiting,
                 {200: EventList},
                 "The oldest first. An event comes again in every answer until it is acknowledged, "
-                "so note it before you acknowledge it. In a store where nobody acknowledges them, "
-                "the oldest are lost after some ten thousand for each 256th of the trips.",
+                "so note it before you acknowledge it. One that nobody acknowledges is lost after "
+                "thirty days, or when some ten thousand wait for one 256th of the trips.",
                 _PLATFORM, query=EventsQuery,
             ),
             Call(

@@ -38,7 +38,6 @@ _TIMEOUT_S: Final = 3.0
 _KEYS_SOON_S: Final = 24 * 3600
 _CLOCK_WARN_S: Final = 1.0
 _CLOCK_FAIL_S: Final = 30.0
-_NEEDED: Final = (Purpose.NUMBERS, Purpose.MESSAGES)
 _ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - the other way round
 
 
@@ -146,7 +145,7 @@ def _keys(where: Settings) -> Iterator[Finding]:
         if own
         else "`relay keyring rotate` makes more; run it every day"
     )
-    for purpose in _NEEDED:
+    for purpose in Purpose:
         ahead_s = _covered_ms(ring, purpose, now_ms) / 1000
         if not ahead_s:
             yield _fail("key ring", f"no key for {purpose} covers the present time", rotate)

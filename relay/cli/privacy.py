@@ -7,7 +7,6 @@ log under the name of this machine's user.
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -16,18 +15,12 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
-from ..core.casework import StaffScope
 from ..ops.actor import Actor
-from ..ops.audit import Audit
+from ..ops.desk import desk_of
 from ..ops.privacy import Privacy, Request, Wish
 from ..ops.refusals import Refused
 from ..settings import Settings
-from ..store.audit import AuditLog
-from ..store.cases import CaseRecords
-from ..store.events import Events
-from ..store.parties import Parties
 from ..store.pipe import Pipe
-from ..store.scripts import TOMBSTONE_S
 from ..store.store import Store
 from ..vault.ring import KeyRing
 from . import host
@@ -38,8 +31,6 @@ from .words import count_of, duration, moment, visible
 app = group("Export, erase or restrict a party's data when it asks for that.")
 
 T = TypeVar("T")
-
-_DAY_S = 86400
 
 Party: TypeAlias = Annotated[str, typer.Option("--party", metavar="ID", help="the party's id")]
 
@@ -209,37 +200,17 @@ def _done(where: Settings, work: Callable[[Privacy, Actor], Awaitable[T]]) -> T:
     """Do `work`; a refusal becomes one line."""
 
     async def on_pipe(pipe: Pipe) -> T:
-        return await work(_privacy(pipe, where), _actor())
+        # No key is needed: nothing that is sealed is opened here.
+        desk = desk_of(
+            Store(pipe), ring=KeyRing, now_ms=_now_ms, random_bytes=os.urandom,
+            limits=where.desk_limits,
+        )  # fmt: skip
+        return await work(desk.privacy, host.person())
 
     try:
         return host.on_store(where, on_pipe)
     except Refused as refusal:
         fail(refusal.detail)
-
-
-def _privacy(pipe: Pipe, where: Settings) -> Privacy:
-    store = Store(pipe)
-    record_s = where.longest_trip_s + max(where.longest_retention_s, where.longest_report_window_s)
-    return Privacy(
-        store,
-        Parties(store, longest_record_s=record_s + TOMBSTONE_S + _DAY_S),
-        CaseRecords(store),
-        # Keys are needed for checkpoints alone, and those are the running relay's.
-        Audit(AuditLog(store), ring=KeyRing, now_ms=_now_ms),
-        Events(store),
-        now_ms=_now_ms,
-        random_bytes=os.urandom,
-    )
-
-
-def _actor() -> Actor:
-    """This machine's user, whatever the environment says."""
-    number = os.getuid()
-    try:
-        name = pwd.getpwuid(number).pw_name
-    except KeyError:
-        name = str(number)
-    return Actor(f"host:{name}", StaffScope.SUPERVISOR, "host")
 
 
 def _now_ms() -> int:

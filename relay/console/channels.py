@@ -75,6 +75,7 @@ class ChannelPages:
         frame, one = self._frame, "/ops/channels/{trip}"
         return {
             "/ops": Page(frame, self._list),
+            "/ops/": Page(frame, self._go_there),
             "/ops/list": Page(frame, self._rows, quiet=True),
             "/ops/close": Page(frame, None, self._confirm_several, shown_on=self._list),
             "/ops/close/now": Page(frame, None, self._close_several, shown_on=self._ask_several),
@@ -100,6 +101,9 @@ class ChannelPages:
             sizes=_ROWS,
             **await self._found(visit),
         )
+
+    async def _go_there(self, visit: Visit) -> Response:
+        return see_other("/ops")
 
     async def _rows(self, visit: Visit) -> Response:
         """The list alone, for a page that has it already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from ..store.audit import AuditLog
 from ..store.cases import CaseRecords
@@ -29,6 +30,9 @@ from .privacy import Privacy
 from .sanctions import Sanctions
 from .sessions import Sessions
 from .watch import Watch
+
+#: How late a record is swept at the very latest; a party's index must not forget it before.
+_SWEEP_S: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,7 +68,7 @@ def desk_of(
     random bytes.
     """
     events, oversight = Events(store), Oversight(store)
-    parties = Parties(store, longest_record_s=limits.record_s + TOMBSTONE_S)
+    parties = Parties(store, longest_record_s=limits.record_s + TOMBSTONE_S + _SWEEP_S)
     audit = Audit(AuditLog(store), ring=ring, now_ms=now_ms)
     passwords = Passwords(random_bytes=random_bytes)
     sittings, staff = SessionRecords(store), OperatorRecords(store)

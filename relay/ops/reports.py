@@ -165,7 +165,7 @@ def _opened(ring: KeyRing, by: Reporter, found: Found) -> dict[str, _Logged]:
             log.error("an entry of a log cannot be read")
             continue
         at = time_ms(entry_id)
-        if found.bars.stops(letter, at, body.kind):
+        if at >= found.deadline or found.bars.stops(letter, at, body.kind):
             continue  # refused, whatever lies there
         pos = position(entry_id)
         logged[pos] = _Logged(pos, post_id, sender, body.kind, body.text_in(by.locale))

@@ -1,8 +1,9 @@
 """What the platform is told: one stream for each partition, read and acknowledged by HTTP.
 
 An event is written by the script that makes it come about (`emit` in scripts/prelude.lua), so it is
-there exactly if that is so. It stays until the platform acknowledges it; a platform that never does
-loses the oldest. Events name trips, parties and cases; none holds a text or a number.
+there exactly if that is so. It stays until the platform acknowledges it; what is not fetched for a
+month, or is among too many, is lost. Events name trips, parties and cases; none holds a text or a
+number.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from . import keys
+from . import keys, scripts
 from .endpoint import StoreError, pack
 from .pipe import checked
-from .scripts import MAX_EVENTS
 from .store import Store
 
 Event: TypeAlias = dict[str, Any]
@@ -57,10 +57,7 @@ class Events:
         """Tell the platform something that no script of the store's brings about. `subject` is what
         it is about: events of one subject stay in order."""
         event = msgspec.json.encode({"kind": kind, **fields})
-        await self._store.pipe.call(
-            "XADD", keys.events(keys.partition(subject)), "MAXLEN", "~", MAX_EVENTS, "*", "e",
-            event,
-        )  # fmt: skip
+        await self._store.run(scripts.EMIT, keys.events(keys.partition(subject)), event)
 
     async def waiting(self, limit: int) -> EventPage:
         """The oldest events, at most `limit`, each with its `id`, `kind` and `at` (ms).

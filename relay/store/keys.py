@@ -8,7 +8,7 @@ partition's deadlines and its partition's index share a slot, so one script chan
 | `{pN}:trip:<trip>` | hash | the channel's record, see scripts/prelude.lua | `record` in `due` |
 | `{pN}:log:<trip>:<epoch>` | stream | the open log: the permission to post | close, reassign |
 | `{pN}:kept:<trip>:<epoch>` | stream | a log in its retention | `messages` in `due` |
-| `{pN}:due` | sorted set | `close:`, `messages:`, `record:` + trip, `case:` + case | swept |
+| `{pN}:due` | sorted set | `close:`, `messages:`, `record:`, `case:`, `events:`, by when | swept |
 | `{pN}:open` | sorted set | trips whose channel is open, by when it was opened | close |
 | `{pN}:line:<trip>` | list | what happened to a channel, for the operators | `record` in `due` |
 | `{pN}:events` | stream | what the platform is told | acknowledged |

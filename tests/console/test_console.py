@@ -188,6 +188,39 @@ async def refusal(party: Party) -> dict[str, Any]:
     return await party.hear("refused", id=await party.post("kamu di mana?"))
 
 
+async def test_who_reads_too_much_raises_an_alarm_that_he_does_not_see(
+    relay: RelayProcess, browser: Browser, rani: Person
+) -> None:
+    await reported(
+        relay, "watched-1", "other",
+        driver={"party_id": "drv-watched", "phone": "+6281234567890", "alias": "Budi"},
+    )  # fmt: skip
+    curious = await hire(relay, browser, "dodo", StaffScope.SUPERVISOR)
+    page, other = curious.page, rani.page
+    await curious.go("/ops/cases?category=other&party=drv-watched")
+    await page.locator("tbody a").first.click()
+    await page.get_by_role("button", name="Take this case").click()
+    await rani.go("/ops/account")
+    for _ in range(4):
+        await page.get_by_role("button", name="Read the evidence").click()
+        await page.get_by_role("link", name="Back to the case").click()
+    await expect(other.get_by_text("Alarms about operators to look into")).to_be_visible()
+    await other.get_by_role("link", name="See the alarms").click()
+    alarm = other.locator("tbody tr").filter(has_text="dodo").first
+    await expect(alarm).to_contain_text("Much evidence read in an hour")
+    await alarm.locator("summary").click()
+    await alarm.get_by_label("Note").fill("he was asked, and had a reason")
+    await alarm.get_by_role("button").click()
+    await expect(other.get_by_text("marked as looked into")).to_be_visible()
+
+    await curious.go("/ops/alarms")
+    await expect(page.get_by_text("No alarms.")).to_be_visible()
+    await expect(page.get_by_text("Alarms about operators to look into")).not_to_be_visible()
+    await curious.go("/ops/audit?act=watch.alarm")
+    await expect(page.get_by_text("No entries that fit.")).to_be_visible()
+    await curious.leave()
+
+
 async def test_the_main_flow_by_keyboard_alone(relay: RelayProcess, browser: Browser) -> None:
     await relay.open_trip("keys-1")
     person = await hire(relay, browser, "kiki", StaffScope.AGENT)

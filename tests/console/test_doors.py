@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx2
+import msgspec
 import pyotp
 import pytest
 from playwright.async_api import Browser, expect
@@ -19,6 +22,7 @@ from relay.core.casework import StaffScope
 from relay.ops.actor import Actor
 from tests.console.staff import PASSWORD, Person, desk_on
 from tests.support.relay import RelayProcess
+from tests.support.waiting import until
 
 SAME = {"sec-fetch-site": "same-origin"}
 COOKIE = "__Host-relay-ops"
@@ -295,3 +299,43 @@ async def test_every_answer_is_guarded_and_pages_are_kept_nowhere(
     assert not re.search(r"<script(?! type=\"module\" async src=)|\son\w+=", page.text)
     stale = re.sub(r"/static/\w+/", "/static/000000000000/", statics[0])
     assert (await dewi.get(stale)).status_code == 404
+
+
+async def test_a_page_that_asks_by_itself_keeps_nobody_signed_in(relay: RelayProcess) -> None:
+    staff = await hired(relay, "lia", StaffScope.AGENT)
+    async with relay.redis() as redis:
+        (digest,) = await redis.zrange("relay:sessions:lia", 0, -1)
+        key = b"relay:session:" + digest
+        before = msgspec.json.decode(await redis.get(key))
+        before["seen_at"] -= 60_000
+        await redis.set(key, msgspec.json.encode(before), keepttl=True)
+        for path in ("/ops/list", "/ops/bell", "/ops/cases/list"):
+            assert (await staff.get(path)).status_code == 200
+        assert msgspec.json.decode(await redis.get(key)) == before
+        assert (await staff.get("/ops")).status_code == 200
+        assert msgspec.json.decode(await redis.get(key))["seen_at"] > before["seen_at"]
+
+
+async def test_a_store_that_is_away_is_said_so_and_comes_back(relay: RelayProcess) -> None:
+    staff = await hired(relay, "budi", StaffScope.AGENT)
+    async with stopped_store(relay):
+        answer = await staff.get("/ops")
+        assert answer.status_code == 503
+        assert "store does not answer" in answer.text
+        assert (await staff.get("/ops/list")).status_code == 503
+    await until(lambda: _answers(staff), "the console is back")
+
+
+async def _answers(staff: Staff) -> bool:
+    return (await staff.get("/ops")).status_code == 200
+
+
+@asynccontextmanager
+async def stopped_store(relay: RelayProcess) -> AsyncIterator[None]:
+    """A store that hangs."""
+    pid = relay.store_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

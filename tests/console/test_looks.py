@@ -44,6 +44,12 @@ async def test_every_page_in_both_schemes_and_widths(
     await page.locator("#sanction-note").fill("he was told twice before")
     await page.get_by_role("button", name="Impose a sanction").click()
 
+    async with desk_on(relay) as desk:
+        budi = Actor("budi", StaffScope.AGENT, "console")
+        for number in range(4):
+            await desk.watch.evidence_read(budi, f"c1-0000000{number}", ["cus-1"])
+            await desk.watch.evidence_read(budi, case, ["cus-1"])
+
     async def read() -> None:
         await rani.go(f"/ops/cases/{case}")
         await page.get_by_role("button", name="Read the evidence").click()
@@ -58,6 +64,21 @@ async def test_every_page_in_both_schemes_and_widths(
     }.items():  # fmt: skip
         await (rani.go(path) if path else read())
         found += await looked_at(page, name)
+    await relay.open_trip("look-4")
+    await rani.go(f"/ops/cases/{case}")
+    await unfold(page, "Ask to read more")
+    await page.locator("#widen-note").fill("it may have begun earlier, on the way there")
+    await page.get_by_role("button", name="Ask to read more").click()
+    found += await looked_at(page, "case-asked")
+    await rani.go("/ops")
+    await page.get_by_role("button", name="Select all shown").click()
+    await page.get_by_role("button", name="Close selected").click()
+    await page.get_by_label("Technical").check()
+    await page.get_by_label("Note").fill("the map was down")
+    found += await looked_at(page, "close-several")
+    await page.get_by_role("button", name="channels now").click()
+    await page.get_by_text("Done. Closed").wait_for()
+    found += await looked_at(page, "closing")
     stranger = Person(browser, relay.api_url, "nobody", StaffScope.AGENT)
     await stranger.arrive()
     for name in ("sign-in", "enrol"):

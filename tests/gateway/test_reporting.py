@@ -442,13 +442,33 @@ async def test_who_is_blocked_sees_a_channel_that_an_operator_closed(
     assert (await again.hear("closed"))["reason"] == "closed"
     assert await again.closed() == 4500
     # The reporter stays, and is not told either that anything is different for the other.
-    assert (await customer.hear("presence"))["online"] is False
+    await until(lambda: customer.all("presence"), "presence")  # perhaps before its own answer
+    assert customer.all("presence") == [{"op": "presence", "online": False}]
     await customer.accepted("saya tetap di sini")
     assert (await one_case(relay, trip))["block"] == "1"
     # What was on its way is not accepted, and nobody is shown it.
     assert customer.texts() == [THREAT]
     back = await Party.attach(relay.gateway_url, tokens["customer"], protocol)
     assert back.texts() == [THREAT, "saya tetap di sini"]
+
+
+async def test_a_block_holds_on_every_node(two_nodes: tuple[RelayProcess, RelayProcess]) -> None:
+    here, there = two_nodes
+    tokens = await here.open_trip("nodes")
+    driver = await Party.attach(here.gateway_url, tokens["driver"])
+    customer = await Party.attach(there.gateway_url, tokens["customer"])
+    await driver.accepted(THREAT)
+    message = await customer.hear("message")
+    began_s = time.monotonic()
+    await report(customer, "r1", item(message), block=True)
+    assert (await driver.hear("closed"))["reason"] == "closed"
+    assert await driver.closed() == 4500
+    assert time.monotonic() - began_s < 1
+    for node in two_nodes:
+        again = await Party.connect(node.gateway_url)
+        await again.say("attach", token=tokens["driver"])
+        assert (await again.hear("closed"))["reason"] == "closed"
+    await customer.accepted("saya tetap di sini")
 
 
 async def test_who_is_blocked_reports_as_after_a_close(relay: RelayProcess) -> None:

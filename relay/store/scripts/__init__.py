@@ -16,6 +16,8 @@ from ...core.lifecycle import TABLE
 TOMBSTONE_S: Final = 7 * 24 * 3600
 #: How long a case's record stays after its evidence is destroyed.
 CASE_RECORD_S: Final = 30 * 24 * 3600
+#: How long an event waits for a platform that does not fetch it.
+EVENTS_S: Final = 30 * 24 * 3600
 #: Steps of a channel's timeline that are kept, and a partition's events that wait to be read.
 MAX_TIMELINE: Final = 300
 MAX_EVENTS: Final = 10_000
@@ -37,8 +39,9 @@ class Script:
     def __init__(self, name: str) -> None:
         folder = files(__name__)
         head = (
-            f"{_moves()}local TOMBSTONE_MS, CASE_RECORD_MS, MAX_LINE, MAX_EVENTS = "
-            f"{TOMBSTONE_S * 1000}, {CASE_RECORD_S * 1000}, {MAX_TIMELINE}, {MAX_EVENTS}\n"
+            f"{_moves()}local TOMBSTONE_MS, CASE_RECORD_MS, EVENTS_MS, MAX_LINE, MAX_EVENTS = "
+            f"{TOMBSTONE_S * 1000}, {CASE_RECORD_S * 1000}, {EVENTS_S * 1000}, {MAX_TIMELINE}, "
+            f"{MAX_EVENTS}\n"
         )
         self.name = name
         self.text = (
@@ -62,6 +65,7 @@ BAR: Final = Script("bar")
 HOLD: Final = Script("hold")
 FOUND: Final = Script("found")
 REPORT_ONLY: Final = Script("report_only")
+EMIT: Final = Script("emit")
 REPORT: Final = Script("report")
 PARTY_SANCTION: Final = Script("partysanction")
 PARTY_TRIP: Final = Script("partytrip")
@@ -83,5 +87,5 @@ ALL: Final = (
     CASE, CASE_NOTE, CASE_WIDE, CASE_LIST, CASE_NOTICE, CASE_NOTICES, CASE_WATCH, CASE_ALARM,
     PARTY_SANCTION, PARTY_TRIP, PARTY_ERASE,
     OPEN, END, REASSIGN, TOKEN, CHANGE, ATTACH, DETACH, RECEIPT, POST, SWEEP, CLOSE, BAR, HOLD,
-    FOUND, REPORT_ONLY, REPORT,
+    FOUND, REPORT_ONLY, EMIT, REPORT,
 )  # fmt: skip

@@ -46,8 +46,21 @@ local function note(trip, now, kind, role, detail)
 end
 
 -- Tells the platform something, in the same step in which it comes about.
-local function emit(event)
-  redis.call('XADD', TAG .. ':events', 'MAXLEN', '~', MAX_EVENTS, '*', 'e', cjson.encode(event))
+local function emit_text(json)
+  redis.call('XADD', TAG .. ':events', 'MAXLEN', '~', MAX_EVENTS, '*', 'e', json)
+  redis.call('ZADD', TAG .. ':due', 'NX', int(now_ms() + EVENTS_MS), 'events:')
+end
+
+local function emit(event) emit_text(cjson.encode(event)) end
+
+-- What the platform did not fetch for weeks is not kept for it any longer.
+local function events_due(now)
+  redis.call('XTRIM', TAG .. ':events', 'MINID', int(now - EVENTS_MS))
+  local oldest = redis.call('XRANGE', TAG .. ':events', '-', '+', 'COUNT', 1)[1]
+  if oldest then
+    local at = tonumber(string.match(oldest[1], '^%d+'))
+    redis.call('ZADD', TAG .. ':due', int(at + EVENTS_MS + 1), 'events:')
+  end
 end
 
 local function tell(message)

@@ -11,6 +11,9 @@ for _, member in ipairs(due) do
       redis.call('ZREM', KEYS[1], member)
       redis.call('ZREM', TAG .. ':open', trip)
     end
+  elseif what == 'events' then
+    redis.call('ZREM', KEYS[1], member)
+    events_due(now)
   elseif what == 'case' then
     redis.call('ZREM', KEYS[1], member)
     case_due(trip, now)
