@@ -13,7 +13,8 @@ import pytest
 
 from relay.api.openapi import openapi
 from relay.api.ops import OpsCalls
-from relay.api.problems import MEANING, Code
+from relay.api.problems import MEANING, Code, of_refused
+from relay.ops.refusals import OpsCode, Refused
 from tests.support.leaks import Scanner
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess
@@ -93,6 +94,19 @@ def problem(answer: httpx2.Response, code: str) -> dict[str, Any]:
     assert (found["code"], answer.status_code) == (code, MEANING[Code(code)][0])
     assert found["detail"]
     return found
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("not_allowed", 403), ("not_found", 404), ("conflict", 409), ("invalid", 422),
+        ("too_many", 429), ("locked", 423), ("audit_away", 503), ("gone", 410),
+    ],
+)  # fmt: skip
+def test_each_refusal_has_a_status_of_its_own(code: str, status: int) -> None:
+    told = of_refused(Refused(OpsCode(code), "It was not done.", field="note"), of_trip=False)
+    assert (told.status, told.code, told.field) == (status, code, "note")
+    assert {word.value for word in OpsCode} <= {word.value for word in Code}
 
 
 # --- who may call ---------------------------------------------------------------------------------
@@ -370,8 +384,10 @@ async def test_a_sanction_holds_at_open_with_codes_of_its_own(
 
     suspended = await impose("drv-out", kind="suspend")
     await impose("drv-pair", kind="never_pair", other="cus-pair")
-    problem(await opened("out-1", "drv-out", "cus-9"), "suspended")
-    problem(await opened("pair-1", "drv-pair", "cus-pair"), "never_pair")
+    refused = await opened("out-1", "drv-out", "cus-9")
+    assert problem(refused, "suspended")["status"] == 409
+    refused = await opened("pair-1", "drv-pair", "cus-pair")
+    assert problem(refused, "never_pair")["status"] == 409
     assert (await opened("pair-2", "drv-pair", "cus-9")).status_code == 201
     path = f"/v1/ops/parties/drv-out/sanctions/{suspended['sanction_id']}"
     lifted = await rina.call("POST", f"{path}/lift", {"note": NOTE})

@@ -13,6 +13,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from relay.keyfile import KeyFile
+from relay.vault.ring import Purpose
 from tests.support.relay import RelayProcess
 
 from .commands import Done, Quickly, Run, relay_command
@@ -161,13 +162,15 @@ async def test_keys_that_run_out(tmp_path: Path, quickly: Quickly) -> None:
 
     now_ms, hour_ms = time.time_ns() // 1_000_000, 3_600_000
     levels, _ = await key_findings(now_ms, 100 * hour_ms)
-    assert levels == ["ok", "ok", "ok"]
+    assert levels == ["ok"] * (1 + len(Purpose))
     levels, texts = await key_findings(now_ms, 2 * hour_ms)
     assert levels[:2] == ["ok", "warn"]
     assert "keys for numbers only for" in texts[1]
     levels, texts = await key_findings(now_ms - 60 * 24 * hour_ms, 2 * hour_ms)
-    assert levels == ["ok", "fail", "fail", "warn"]
-    assert "due to be destroyed" in texts[3]
+    assert (levels[0], levels[-1]) == ("ok", "warn")
+    for purpose in (Purpose.NUMBERS, Purpose.MESSAGES, Purpose.EVIDENCE):
+        assert f"no key for {purpose} covers the present time" in texts
+    assert "due to be destroyed" in texts[-1]
 
 
 async def test_settings_that_cannot_be_honoured(tmp_path: Path, quickly: Quickly) -> None:

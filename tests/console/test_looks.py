@@ -34,15 +34,15 @@ async def test_every_page_in_both_schemes_and_widths(
     case = await case_of(relay, long_id)
     page = rani.page
     await rani.go(f"/ops/cases/{case}")
-    await page.get_by_role("button", name="Take this case").click()
+    await sent(page, "Take this case")
     await rani.go(f"/ops/channels/{long_id}")
     await unfold(page, "Place a hold")
     await page.locator("#hold-note").fill("asked for by the police, with a paper of the court")
-    await page.get_by_role("button", name="Place a hold").click()
+    await sent(page, "Place a hold")
     await rani.go(f"/ops/parties/drv-{'y' * 50}")
     await unfold(page, "Impose a sanction")
     await page.locator("#sanction-note").fill("he was told twice before")
-    await page.get_by_role("button", name="Impose a sanction").click()
+    await sent(page, "Impose a sanction")
 
     async with desk_on(relay) as desk:
         budi = Actor("budi", StaffScope.AGENT, "console")
@@ -52,7 +52,7 @@ async def test_every_page_in_both_schemes_and_widths(
 
     async def read() -> None:
         await rani.go(f"/ops/cases/{case}")
-        await page.get_by_role("button", name="Read the evidence").click()
+        await sent(page, "Read the evidence")
 
     found = []
     for name, path in {
@@ -68,15 +68,15 @@ async def test_every_page_in_both_schemes_and_widths(
     await rani.go(f"/ops/cases/{case}")
     await unfold(page, "Ask to read more")
     await page.locator("#widen-note").fill("it may have begun earlier, on the way there")
-    await page.get_by_role("button", name="Ask to read more").click()
+    await sent(page, "Ask to read more")
     found += await looked_at(page, "case-asked")
     await rani.go("/ops")
     await page.get_by_role("button", name="Select all shown").click()
-    await page.get_by_role("button", name="Close selected").click()
+    await sent(page, "Close selected")
     await page.get_by_label("Technical").check()
     await page.get_by_label("Note").fill("the map was down")
     found += await looked_at(page, "close-several")
-    await page.get_by_role("button", name="channels now").click()
+    await sent(page, "channels now")
     await page.get_by_text("Done. Closed").wait_for()
     found += await looked_at(page, "closing")
     stranger = Person(browser, relay.api_url, "nobody", StaffScope.AGENT)
@@ -88,10 +88,16 @@ async def test_every_page_in_both_schemes_and_widths(
         host = Actor("host:test", StaffScope.SUPERVISOR, "host")
         code = await desk.operators.add(host, "sari", "Sari", StaffScope.AGENT)
     await stranger.page.get_by_label("One-time code").fill(code)
-    await stranger.page.get_by_role("button", name="Continue").click()
+    await sent(stranger.page, "Continue")
     found += await looked_at(stranger.page, "enrol-2")
     await stranger.leave()
     assert found == []
+
+
+async def sent(page: Page, button: str) -> None:
+    """Press a form's button; wait for the page that answers."""
+    async with page.expect_navigation():
+        await page.get_by_role("button", name=button).click()
 
 
 async def looked_at(page: Page, name: str) -> list[str]:
