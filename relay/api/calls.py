@@ -93,7 +93,8 @@ class Call:
 
     `scopes` are those of which the key has one; none means that no key is needed. `answers` are the
     structs of the good answers (None where the body is no JSON), `codes` the problems of this call
-    apart from those that every call has.
+    apart from those that every call has. A call that is not `repeatable` does twice what it is asked
+    for twice.
     """
 
     method: str
@@ -110,6 +111,7 @@ class Call:
     codes: tuple[Code, ...] = ()
     media_type: str = "application/json"
     survives_outage: bool = False
+    repeatable: bool = True
     _decode: Callable[[bytes], Any] = field(init=False, repr=False)
     _body_fields: Fields | None = field(init=False, repr=False)
     _query_fields: Fields | None = field(init=False, repr=False)
@@ -193,7 +195,8 @@ class Resource:
         except Disconnected:
             return
         except Exception as error:  # noqa: BLE001 - the caller is told, the log holds where
-            problem = _problem_of(error, self._path)
+            call = self._calls.get(scope["method"])
+            problem = _problem_of(error, self._path, repeatable=call is None or call.repeatable)
             status, body, media_type = problem.status, problem.document(), problems.MEDIA_TYPE
             extra, more = problem.headers, None
         await respond(send, status, body, media_type, extra, more)
@@ -344,8 +347,13 @@ def _too_large(*, read: bool) -> Problem:
     )
 
 
-def _problem_of(error: Exception, route: str) -> Problem:
+def _problem_of(error: Exception, route: str, *, repeatable: bool = True) -> Problem:
     """What the caller is told of any exception."""
+    again = (
+        "Repeat it as it is: that is safe."
+        if repeatable
+        else "See whether it was done before you repeat it: it may be done twice."
+    )
     match error:
         case Problem():
             return error
@@ -363,7 +371,7 @@ def _problem_of(error: Exception, route: str) -> Problem:
             return Problem(
                 Code.STORE_UNAVAILABLE,
                 "The relay's store did not answer as it should, so the call may or may not have "
-                "been done. Repeat it as it is: that is safe.",
+                f"been done. {again}",
             )
         case KeyUnavailable():
             log.warning("api_key_unavailable", route=route)
@@ -378,7 +386,7 @@ def _problem_of(error: Exception, route: str) -> Problem:
             return Problem(
                 Code.INTERNAL,
                 "The relay failed in a way that it should not; the call may or may not have been "
-                "done. Its log says where. Repeating the call as it is is safe.",
+                f"done. Its log says where. {again}",
             )
 
 

@@ -43,8 +43,8 @@ _INTRODUCTION: Final = """\
 The private side of the trip relay: the platform's backend opens and ends trips here and hears of \
 what happens to them; operators work here with keys of their own, which never open evidence. Phone \
 numbers go in and never come out. Every call of the platform's can be repeated as it is when its \
-answer was lost; an operator's is answered `conflict` if it was done. Times are milliseconds since \
-1970 (UTC). Errors are problem documents (RFC 9457); their `code` is for programs.
+answer was lost; an operator's is answered `conflict` if it was done, but for notes and sanctions, \
+of which there are then two. Times are milliseconds since 1970 (UTC). Errors are problem documents (RFC 9457); their `code` is for programs.
 """
 
 

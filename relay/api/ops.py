@@ -9,6 +9,7 @@ a second factor.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from msgspec import UNSET
@@ -200,7 +201,9 @@ class OpsCalls:
             act("assign", "assignCase", "Take a case, or give it to another", self.assign,
                 AssignCase),
             act("handover", "handOverCase", "Hand your case over", self.hand_over, HandOverCase),
-            act("notes", "noteOnCase", "Add a note", self.note, WithNote),
+            replace(
+                act("notes", "noteOnCase", "Add a note", self.note, WithNote), repeatable=False
+            ),
             act("close", "closeCase", "Close a case with its outcome", self.close_case, CloseCase,
                 "The platform gets the event `case.answered`."),
             act("reopen", "reopenCase", "Open a closed case again", self.reopen, WithNote,
@@ -281,6 +284,7 @@ class OpsCalls:
                 "POST", party, "imposeSanction", "Impose a sanction", self.impose, {201: Sanction},
                 "It holds at once, in channels that are open now as well.", STAFF, ImposeSanction,
                 codes=(Code.NOT_ALLOWED, Code.CONFLICT, Code.TOO_MANY, Code.AUDIT_AWAY),
+                repeatable=False,
             ),
             act("lift", "liftSanction", "Lift a sanction before its time", self.lift, WithNote,
                 "An agent lifts only what he imposed himself."),

@@ -157,12 +157,13 @@ class Oversight:
     async def sights(self, trips: Sequence[str]) -> list[ChannelSight | None]:
         """How these channels stand, each None where there is no such trip."""
         living = self._pipe.call_raw(pack("ZRANGE", keys.NODES, 0, -1))
-        seconds = self._pipe.call_raw(pack("TIME"))
+        time = self._pipe.call_raw(pack("TIME"))
         asked: list[tuple[str, asyncio.Future[Any]]] = [
             (trip, self._pipe.call_raw(pack("HMGET", keys.trip(trip), *_ROW))) for trip in trips
         ]
         nodes = {name.decode() for name in checked(await living)}
-        now_ms = int(checked(await seconds)[0]) * 1000
+        seconds, micros = checked(await time)
+        now_ms = int(seconds) * 1000 + int(micros) // 1000
         found = [_sight(trip, checked(await reply), nodes, now_ms) for trip, reply in asked]
         lengths = {
             one.trip: self._pipe.call_raw(pack("XLEN", keys.log(one.trip, one.epoch)))

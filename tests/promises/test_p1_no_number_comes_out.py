@@ -839,7 +839,7 @@ SPOKEN: list[dict[str, Any]] = [
     {"op": "got", "pos": "1760000000000-0000"},
     {"op": "seen", "pos": "1760000000000-0000"},
     {"op": "typing", "on": True},
-    {"op": "report", "category": "abuse", "note": "x", "block": True, "items": []},
+    {"op": "report", "id": "r1", "category": "threat", "note": "x", "items": []},
     {"op": "ping"},
 ]
 #: Good values, and those that a relay ignores because it does not know the field.

@@ -138,7 +138,9 @@ local function holder(trip, digest, state, now)
   for _, candidate in ipairs(ROLES) do
     for known, expires in string.gmatch(get(trip, candidate .. '.tokens') or '', '(%S+)=(%d+)') do
       if known == digest then
-        if state ~= 'closed' and tonumber(expires) <= now then return nil, 'expired' end
+        -- A closed channel says so to an old token, and so does one that is closed to this party.
+        local open = state ~= 'closed' and barred(trip, candidate, now) ~= 'all'
+        if open and tonumber(expires) <= now then return nil, 'expired' end
         return candidate, false
       end
     end
