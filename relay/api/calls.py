@@ -93,8 +93,8 @@ class Call:
 
     `scopes` are those of which the key has one; none means that no key is needed. `answers` are the
     structs of the good answers (None where the body is no JSON), `codes` the problems of this call
-    apart from those that every call has. A call that is not `repeatable` does twice what it is asked
-    for twice.
+    apart from those that every call has. A call that is not `repeatable` does twice what it is
+    asked for twice.
     """
 
     method: str

@@ -44,7 +44,8 @@ The private side of the trip relay: the platform's backend opens and ends trips 
 what happens to them; operators work here with keys of their own, which never open evidence. Phone \
 numbers go in and never come out. Every call of the platform's can be repeated as it is when its \
 answer was lost; an operator's is answered `conflict` if it was done, but for notes and sanctions, \
-of which there are then two. Times are milliseconds since 1970 (UTC). Errors are problem documents (RFC 9457); their `code` is for programs.
+of which there are then two. Times are milliseconds since 1970 (UTC). Errors are problem documents \
+(RFC 9457); their `code` is for programs.
 """
 
 

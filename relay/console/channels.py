@@ -11,12 +11,23 @@ from urllib.parse import quote, urlencode
 from starlette.responses import HTMLResponse, Response
 
 from ..core.casework import HandReason
-from ..ops.channels import MOST_BY_AGENT, MOST_BY_SUPERVISOR, ChannelDetail, Online, Result, State
+from ..ops.channels import (
+    MOST_BY_AGENT,
+    MOST_BY_SUPERVISOR,
+    ChannelDetail,
+    ChannelPage,
+    Online,
+    Result,
+    State,
+)
 from ..ops.refusals import OpsCode, Refused
 from .asked import chosen, in_days, note
 from .pages import Frame, Page, Visit, see_other, streamed
 
 _ROWS: Final = ("50", "100", "200")
+#: Open pages ask every two seconds, and most ask the same: the store is asked once in this time.
+_FRESH_MS: Final = 1_000
+_MOST_KEPT: Final = 100
 _STATES: Final[tuple[State, ...]] = get_args(State)
 _ONLINES: Final[tuple[Online, ...]] = get_args(Online)
 
@@ -70,6 +81,7 @@ class ChannelPages:
         self._channels = frame.desk.channels
         self._holds = frame.desk.holds
         self._closings: set[asyncio.Task[None]] = set()
+        self._seen: dict[Asked, tuple[int, ChannelPage]] = {}
 
     def pages(self) -> dict[str, Page]:
         frame, one = self._frame, "/ops/channels/{trip}"
@@ -107,17 +119,13 @@ class ChannelPages:
 
     async def _rows(self, visit: Visit) -> Response:
         """The list alone, for a page that has it already."""
-        return HTMLResponse(
-            self._frame.text(visit, "channel_rows.html", **await self._found(visit))
-        )
+        found = await self._found(visit, may_be_shared=True)
+        return HTMLResponse(self._frame.text(visit, "channel_rows.html", **found))
 
-    async def _found(self, visit: Visit) -> dict[str, Any]:
+    async def _found(self, visit: Visit, *, may_be_shared: bool = False) -> dict[str, Any]:
         asked = Asked.by(visit)
         try:
-            page = await self._channels.page(
-                state=asked.state, online=asked.online, findings=asked.findings,
-                search=asked.search, older=asked.older, count=int(asked.rows),
-            )  # fmt: skip
+            page: ChannelPage | None = await self._page(asked, may_be_shared)
         except Refused as refused:
             # What cannot be an id finds nothing: said on the page, with the field to mend it.
             visit.refusal = refused
@@ -129,6 +137,20 @@ class ChannelPages:
             "first_page": asked.address("/ops", "") if asked.older else "",
             "next_page": asked.address("/ops", page.older) if page and page.older else "",
         }
+
+    async def _page(self, asked: Asked, may_be_shared: bool) -> ChannelPage:
+        now_ms = self._frame.now_ms()
+        at, page = self._seen.get(asked, (0, None))
+        if may_be_shared and page is not None and now_ms - at < _FRESH_MS:
+            return page
+        page = await self._channels.page(
+            state=asked.state, online=asked.online, findings=asked.findings,
+            search=asked.search, older=asked.older, count=int(asked.rows),
+        )  # fmt: skip
+        if len(self._seen) >= _MOST_KEPT:
+            self._seen.clear()
+        self._seen[asked] = now_ms, page
+        return page
 
     # --- one channel ------------------------------------------------------------------------------
 
