@@ -524,6 +524,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     ),
     "widen.ended": ("The ten minutes are over.", "Sepuluh menit sudah habis."),
     # --- parties and sanctions ---
+    "party.see": ("See the party of this id", "Lihat pihak dengan ID ini"),
     "party.channels": ("Channels", "Kanal"),
     "party.no_channels": ("No channels that are known.", "Tidak ada kanal yang diketahui."),
     "party.cases": ("Cases", "Kasus"),
