@@ -112,6 +112,9 @@ class Worker:
                 ),
                 loop="none", http="httptools", ws="none", lifespan="off", access_log=False,
                 log_config=None, server_header=False, timeout_graceful_shutdown=5,
+                # Nobody's word for where a request comes from is taken, but for a proxy's that
+                # was named.
+                forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", ""),
             )
         )  # fmt: skip
         api_socket = bound(settings.api, "api", shared=True)

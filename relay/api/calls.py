@@ -24,6 +24,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from ..core.ids import TRIP_ID, Role
+from ..ops.actor import address_of
 from ..ops.refusals import Refused
 from ..store.endpoint import NotSent, StoreError
 from ..store.pipe import StoreRefused
@@ -228,7 +229,7 @@ class Resource:
             body = call.decode_body(await _read(call, headers, receive))
         query = call.decode_query(scope["query_string"])
         client = scope.get("client")
-        address = client[0] if client else ""
+        address = address_of(client[0]) if client else ""
         return await call.run(Asked(scope["path_params"], query, body, caller, address))
 
     async def _lines(self, structs: AsyncIterator[Struct]) -> AsyncIterator[bytes]:

@@ -62,7 +62,9 @@ class Door:
                         "The two passwords are not the same. Nothing was saved. Type them again.",
                         field="again",
                     )
-                await operators.enrol(code, password, _digits(form.one("code")))
+                await operators.enrol(
+                    code, password, _digits(form.one("code")), address=visit.address
+                )
                 return see_other("/ops/sign-in", "enrolled")
             except Refused as refused:
                 visit.refusal = refused

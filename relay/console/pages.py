@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from .. import logs
 from ..core.casework import StaffScope
-from ..ops.actor import Actor
+from ..ops.actor import Actor, address_of
 from ..ops.desk import Desk
 from ..ops.refusals import OpsCode, Refused
 from ..ops.sessions import Session
@@ -176,7 +176,7 @@ class Page:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         headers = request.headers
-        address = request.client.host if request.client else ""
+        address = address_of(request.client.host) if request.client else ""
         visit = Visit(
             request.path_params, request.query_params, headers, address,
             Words(chosen(headers.get("accept-language", ""))),

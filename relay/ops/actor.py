@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Literal
 
 from ..core.casework import StaffScope
+
+
+def address_of(host: str) -> str:
+    """Where a request came from, if that is an address; a proxy may be told anything."""
+    try:
+        return ip_address(host).compressed
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -147,7 +147,7 @@ class Channels:
     async def close(self, by: Actor, trip: str, reason: HandReason, note: str) -> Closed:
         """Close a channel for good. Raises `Refused`, `StoreError`."""
         note = checked_note(note)
-        if not TRIP_ID.fullmatch(trip):
+        if not TRIP_ID.fullmatch(trip) or (await self._oversight.marks([trip]))[0].state == "":
             raise _unknown()
         await self._audit.record(by, Act.CHANNEL_CLOSE, trip=trip, reason=reason, note=note)
         result, closed_at = await self._close(by, trip, reason)
@@ -183,22 +183,27 @@ class Channels:
                 "Choose fewer, or ask a supervisor.",
                 field="trips",
             )
+        marks = await self._oversight.marks(chosen)
+        known = {trip for trip, mark in zip(chosen, marks, strict=True) if mark.state}
         together = {"together": len(chosen)}
         await self._audit.record_all(
             by,
             [
                 Doing(Act.CHANNEL_CLOSE, trip=trip, reason=reason, note=note, details=together)
                 for trip in chosen
+                if trip in known
             ],
         )
-        return self._close_each(by, chosen, reason)
+        return self._close_each(by, chosen, known, reason)
 
     async def _close_each(
-        self, by: Actor, trips: Sequence[str], reason: HandReason
+        self, by: Actor, trips: Sequence[str], known: Collection[str], reason: HandReason
     ) -> AsyncIterator[tuple[str, Result]]:
         for trip in trips:
+            result: Result = "not_found"
             try:
-                result, _ = await self._close(by, trip, reason)
+                if trip in known:
+                    result, _ = await self._close(by, trip, reason)
             except StoreError as error:
                 log.warning("close_by_hand_failed", error=type(error).__name__)
                 result = "failed"

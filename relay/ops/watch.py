@@ -116,6 +116,8 @@ class Watch:
                 OpsCode.NOT_ALLOWED,
                 "Only a supervisor looks into alarms, so nothing was done. Ask one of them.",
             )
+        if alarm not in {one.id for one in await self.alarms()}:
+            raise _no_alarm()
         await self._audit.record(by, Act.WATCH_ACKNOWLEDGE, note=note, details={"alarm": alarm})
         outcome = (await self._store.run(scripts.CASE_ALARM, keys.alarms(), alarm, by.id)).decode()
         if outcome == "ok":
@@ -129,9 +131,13 @@ class Watch:
                 OpsCode.CONFLICT,
                 "Another supervisor has looked into this alarm already, so nothing was changed.",
             )
-        raise Refused(
-            OpsCode.NOT_FOUND, "There is no such alarm for you to look into. Load the list anew."
-        )
+        raise _no_alarm()
+
+
+def _no_alarm() -> Refused:
+    return Refused(
+        OpsCode.NOT_FOUND, "There is no such alarm for you to look into. Load the list anew."
+    )
 
 
 def _alarm(name: str, raw: bytes) -> Alarm:

@@ -834,7 +834,7 @@ async def test_the_store_holds_no_word_of_the_evidence(own_relay: RelayProcess) 
     await report(customer, "r1", item(message), item(message, text=f"telepon {CUSTOMER_PHONE}"),
                  note=note)  # fmt: skip
     case = await one_case(own_relay, "sealed")
-    assert opened(own_relay, case).note == note
+    assert opened(own_relay, case).note == "nomornya +•••, dia mengganggu"
     async with own_relay.redis() as redis:
         await redis.save()
     held = [path for path in own_relay.data.rglob("*") if path.is_file() and is_store(path)]
@@ -852,3 +852,53 @@ async def test_the_store_holds_no_word_of_the_evidence(own_relay: RelayProcess) 
 
 def is_store(path: Path) -> bool:
     return path.suffix in (".rdb", ".aof") or "appendonly" in path.name
+
+
+async def test_to_who_is_blocked_the_channel_stays_closed_whatever_comes(
+    own_relay: RelayProcess,
+) -> None:
+    """The same words and times before and after the trip's real end, and after it went to another
+    driver; and whoever is sent away and comes back is still blocked."""
+    relay = own_relay
+
+    async def told(token: str) -> tuple[Any, ...]:
+        """What an attach is answered, and until when a report is taken."""
+        late = await Party.connect(relay.gateway_url)
+        await late.say("attach", token=token)
+        closed = await late.hear("closed")
+        code = await late.closed()
+        only = await Party.connect(relay.gateway_url)
+        await only.say("attach", token=token, report_only=True)
+        return closed, code, (await only.hear("attached"))["deadline"]
+
+    for trip in ("ended", "replaced"):
+        driver, customer, tokens = await pair(relay, trip, report_window_s=600)
+        await driver.accepted(THREAT)
+        message = await customer.hear("message")
+        await report(customer, "r1", item(message), block=True)
+        heard = await driver.hear("closed")
+        before = await told(tokens["driver"])
+        assert before[:2] == (heard, 4500) and heard["reason"] == "closed"
+        await customer.say("got", pos=message["pos"], epoch=1)
+        await customer.accepted("terima kasih")
+        if trip == "ended":
+            await relay.end_trip(trip)
+        else:
+            await seat(relay, trip, 1, "drv-2")
+        assert await told(tokens["driver"]) == before, trip
+
+    back = await seat(relay, "replaced", 2, "drv-1")
+    again = await Party.connect(relay.gateway_url)
+    await again.say("attach", token=back)
+    assert (await again.hear("closed"))["reason"] == "closed"
+
+
+async def seat(relay: RelayProcess, trip: str, epoch: int, party: str) -> str:
+    """Give the trip to a driver; give his token."""
+    answer = await relay.call(
+        "PUT", f"/v1/trips/{trip}/parties/driver",
+        {"epoch": epoch, "party_id": party, "phone": DRIVER_PHONE, "alias": "Joko"},
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    token: str = answer.json()["token"]
+    return token

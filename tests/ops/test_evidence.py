@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.core.casework import Outcome, ReadingPurpose
+from relay.core.casework import Category, Outcome, ReadingPurpose
+from relay.core.frames import Report, ReportedItem
 from relay.core.ids import Role
 from relay.ops.actor import Actor
 from relay.ops.notices import batch_at_ms
 from relay.ops.refusals import OpsCode, Refused
+from relay.ops.reports import Reporter
 from relay.store import keys
 from relay.store.endpoint import StoreError
+from relay.store.oversight import Oversight
 from relay.store.store import Store
 from relay.vault.ring import KeyRing, Purpose
 
@@ -118,6 +121,22 @@ async def test_evidence_is_for_the_assignee_in_a_console_session(
     await _refused(read(ayu, case, ReadingPurpose.APPEAL), OpsCode.CONFLICT)
     assert await bureau.entries(act="evidence.read") == []
     await _nothing_shows(bureau)
+
+
+async def test_numbers_that_a_reporter_writes_are_not_shown_to_staff(
+    bureau: Bureau, actor: Callable[..., Actor]
+) -> None:
+    ayu = actor("ayu")
+    await bureau.trip("trip-1")
+    claimed = ReportedItem(1, "1790000000000-0000", "x1", "peer", "wa saya 0812 3456 7890", "bad")
+    report = Report("r9", Category.ASKED_CONTACT, "nomor saya 081298765432", items=[claimed])
+    assert await bureau.reports.take(Reporter("trip-1", Role.CUSTOMER, 1, "id"), report) is None
+    (case,) = await Oversight(bureau.store).cases_of("trip-1")
+    await bureau.cases.assign(ayu, case, "ayu")
+    opened = await bureau.evidence.read(ayu, case, ASSESS)
+    assert opened.note == "nomor saya •••"
+    (item,) = opened.items
+    assert (item.text, item.proof) == ("wa saya •••", "forged")
 
 
 async def test_a_case_that_goes_away_while_it_is_opened_is_not_read(

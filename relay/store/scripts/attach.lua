@@ -14,12 +14,17 @@ local state = state_of(trip, now)
 
 local role, gone = holder(trip, digest, state, now)
 if not role then return { gone } end
-if gone then return { 'gone', role, 'reassigned', (get(trip, 'gone.undelivered')) } end
+if gone then
+  local lost, shut = get(trip, 'gone.undelivered', 'gone.shut')
+  if shut then return { 'is_closed', role, 'closed', lost or '[]' } end
+  return { 'gone', role, 'reassigned', lost }
+end
 local peer = PEER[role]
 
 local _, refusal = step(state, 'attach')
 if refusal then
-  local reason, lost = get(trip, 'reason', role .. '.undelivered')
+  local reason, lost, closed = get(trip, 'reason', role .. '.undelivered', 'closed')
+  if shut_since(trip, role, tonumber(closed)) then reason = 'closed' end
   return { 'is_closed', role, reason, lost or '[]' }
 end
 if barred(trip, role, now) == 'all' then

@@ -13,8 +13,9 @@
 --   ("node conn device attempt"), d.attached (ms of the last attach), d.got d.seen (positions),
 --   d.masks (how many messages had digits taken out in this epoch), d.masks_before (in those before),
 --   d.undelivered (JSON, of the last epoch that ended), d.f.<class> (findings of the guard in its posts);
---   of the party replaced last: gone.tokens, gone.role, gone.party, gone.epoch, gone.undelivered; of all
---   that were replaced: gone.masks
+--   of the party replaced last: gone.tokens, gone.role, gone.party, gone.epoch, gone.undelivered,
+--   gone.shut (since when it had no channel); of all that were replaced: gone.masks;
+--   blocked.<party> (who had it blocked)
 
 local ROLES = { 'd', 'c' }
 local PEER = { d = 'c', c = 'd' }
@@ -102,6 +103,17 @@ local function barred(trip, role, now)
     if bar[1] == role and bar[3] <= now and now < bar[4] and stopped ~= 'all' then stopped = bar[2] end
   end
   return stopped
+end
+
+-- Since when a party has had no channel, as it stood at that time; nil if it had.
+local function shut_since(trip, role, at)
+  local since
+  for _, one in ipairs(bars_of(trip)) do
+    if one[1] == role and one[2] == 'all' and one[3] <= at + 1 and at < one[4] then
+      since = math.min(since or one[3], one[3])
+    end
+  end
+  return since
 end
 
 local function set_bars(trip, bars)
@@ -203,6 +215,10 @@ local function close(trip, reason, detail, now)
     d = undelivered(trip, epoch, 'd', c_got or nil),
     c = undelivered(trip, epoch, 'c', d_got or nil),
   }
+  for _, role in ipairs(ROLES) do
+    -- Who was shut out before has been told then, and hears the same ever after.
+    if shut_since(trip, role, now) then lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]') end
+  end
   local key = trip_key(trip)
   redis.call('HDEL', key, 'd.phone', 'c.phone', 'd.seat', 'c.seat', 'allow')
   local messages = retire_log(trip, epoch, now)

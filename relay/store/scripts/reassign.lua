@@ -22,6 +22,8 @@ local lost = {
   d = undelivered(trip, epoch, 'd', c_got or nil),
   c = undelivered(trip, epoch, 'c', d_got or nil),
 }
+local shut = shut_since(trip, role, now)
+if shut then lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]') end
 local following = int(epoch + 1)
 redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.attached', role .. '.phone',
   'd.got', 'c.got', 'd.seen', 'c.seen')
@@ -43,9 +45,14 @@ redis.call('HSET', KEYS[1], 'epoch', following, 'messages', messages, role .. '.
   'e' .. following .. '.' .. role, party, 'e' .. following .. '.' .. PEER[role], other,
   'gone.tokens', tokens, 'gone.role', role, 'gone.party', current, 'gone.epoch', epoch,
   'gone.undelivered', list(lost[role]))
+redis.call('HDEL', KEYS[1], 'gone.shut')
+if shut then redis.call('HSET', KEYS[1], 'gone.shut', int(shut)) end
 -- What stops the party that stays goes on; what stopped the one that left is its own.
 local bars = cjson.decode(ARGV[10])
 for _, one in ipairs(bars) do one[3] = now end
+if get(trip, 'blocked.' .. party) == other then
+  bars[#bars + 1] = { role, 'all', now, tonumber((get(trip, 'ceiling'))), 'block' }
+end
 for _, old in ipairs(bars_of(trip)) do
   if old[1] ~= role then bars[#bars + 1] = old end
 end

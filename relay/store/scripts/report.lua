@@ -94,5 +94,8 @@ for i = 1, #before do before[i] = int(before[i]) end
 redis.call('HSET', KEYS[1], name, case, times_name, table.concat(before, ' '))
 emit({ kind = 'report.received', at = now, case = case, trip = trip, category = category,
   priority = tonumber(priority), alarm = alarms, party = reporter, reported = reported })
-if blocks then bar(trip, peer, 'all', tonumber(ceiling), now, 'block') end
+if blocks then
+  bar(trip, peer, 'all', tonumber(ceiling), now, 'block')
+  redis.call('HSET', KEYS[1], 'blocked.' .. reported, reporter)  -- also if it is sent away and comes back
+end
 return { 'taken' }

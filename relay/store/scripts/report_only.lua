@@ -9,15 +9,11 @@ if not role then return { gone } end
 local closed, window_s, epoch, alias, locale, party, reason, lost = get(trip, 'closed', 'report_window_s', 'epoch',
   PEER[role] .. '.alias', role .. '.locale', role .. '.party', 'reason', role .. '.undelivered')
 if gone then party, epoch, reason, lost = get(trip, 'gone.party', 'gone.epoch', 'reason', 'gone.undelivered') end
+-- To a party that is shut out the channel closed when that began, and nothing may tell it otherwise.
 local shut = state == 'closed' and tonumber(closed) or nil
-if not shut and not gone then
-  -- To a party that is barred the channel closed when that began, and nothing may tell it otherwise.
-  for _, one in ipairs(bars_of(trip)) do
-    if one[1] == role and one[2] == 'all' and now < one[4] then
-      shut, reason, state = math.min(shut or one[3], one[3]), 'closed', 'closed'
-    end
-  end
-end
+local since = shut_since(trip, role, shut or now)
+if gone then since = tonumber((get(trip, 'gone.shut'))) end
+if since then shut, reason, state = since, 'closed', 'closed' end
 local until_ms = 0
 if shut then
   until_ms = shut + (tonumber(window_s) or 0) * 1000
