@@ -112,7 +112,7 @@ class OpsCalls:
                 "POST", one + "/close", "closeChannel", "Close a channel by hand",
                 self.close_channel, {200: ChannelClosed},
                 "At once, on every node, for good. The parties are told only that it is closed.",
-                STAFF, CloseChannel, codes=(Code.CONFLICT, Code.AUDIT_AWAY),
+                STAFF, CloseChannel, codes=(Code.CONFLICT,),
             ),
             Call(
                 "POST", "/v1/ops/closings", "closeChannels", "Close several channels by hand",
@@ -120,7 +120,7 @@ class OpsCalls:
                 "An agent may name 50, a supervisor 500; with more none is closed. The answer "
                 "comes line by line as they are closed, each line a JSON object. A line with a "
                 "`code` is a problem document: the trips after it were not tried.",
-                STAFF, CloseChannels, codes=(Code.TOO_MANY, Code.AUDIT_AWAY), media_type=LINES,
+                STAFF, CloseChannels, codes=(Code.TOO_MANY,), media_type=LINES,
             ),
         ]  # fmt: skip
 
@@ -186,7 +186,7 @@ class OpsCalls:
         def act(word: str, name: str, summary: str, run: Any, body: Any, text: str = "") -> Call:
             return Call(
                 "POST", f"{one}/{word}", name, summary, run, {200: CaseDetail}, text, STAFF, body,
-                codes=(Code.NOT_ALLOWED, Code.CONFLICT, Code.AUDIT_AWAY),
+                codes=(Code.NOT_ALLOWED, Code.CONFLICT),
             )  # fmt: skip
 
         return [
@@ -268,7 +268,7 @@ class OpsCalls:
         def act(word: str, name: str, summary: str, run: Any, body: Any, text: str = "") -> Call:
             return Call(
                 "POST", f"{one}/{word}", name, summary, run, {200: Sanction}, text, STAFF, body,
-                codes=(Code.NOT_ALLOWED, Code.CONFLICT, Code.AUDIT_AWAY),
+                codes=(Code.NOT_ALLOWED, Code.CONFLICT),
             )  # fmt: skip
 
         return [
@@ -283,7 +283,7 @@ class OpsCalls:
             Call(
                 "POST", party, "imposeSanction", "Impose a sanction", self.impose, {201: Sanction},
                 "It holds at once, in channels that are open now as well.", STAFF, ImposeSanction,
-                codes=(Code.NOT_ALLOWED, Code.CONFLICT, Code.TOO_MANY, Code.AUDIT_AWAY),
+                codes=(Code.NOT_ALLOWED, Code.CONFLICT, Code.TOO_MANY),
                 repeatable=False,
             ),
             act("lift", "liftSanction", "Lift a sanction before its time", self.lift, WithNote,
@@ -347,12 +347,12 @@ class OpsCalls:
                 self.place_hold, {200: Hold},
                 "They are not destroyed on schedule then. Numbers are, whatever happens.",
                 SUPERVISORS, PlaceHold,
-                codes=(Code.CONFLICT, Code.GONE, Code.KEYS_UNAVAILABLE, Code.AUDIT_AWAY),
+                codes=(Code.CONFLICT, Code.GONE, Code.KEYS_UNAVAILABLE),
             ),
             Call(
                 "POST", "/v1/ops/holds/{trip}/release", "releaseHold", "End a legal hold",
                 self.release_hold, {200: HoldReleased}, scopes=SUPERVISORS, body=WithNote,
-                codes=(Code.CONFLICT, Code.AUDIT_AWAY),
+                codes=(Code.CONFLICT,),
             ),
             Call(
                 "GET", "/v1/ops/audit", "listAudit", "Read the audit log", self.audit,
@@ -365,7 +365,7 @@ class OpsCalls:
             Call(
                 "POST", "/v1/ops/alarms/{alarm}/acknowledge", "acknowledgeAlarm",
                 "Note that you have looked into an alarm", self.acknowledge, {200: AlarmSeen},
-                scopes=SUPERVISORS, body=WithNote, codes=(Code.CONFLICT, Code.AUDIT_AWAY),
+                scopes=SUPERVISORS, body=WithNote, codes=(Code.CONFLICT,),
             ),
         ]  # fmt: skip
 
@@ -393,6 +393,7 @@ class OpsCalls:
             party=query.party,
             trip=query.trip,
             case=query.case,
+            reader=_actor(asked).id,
         )
         before = found[-1].n if len(found) == query.limit and found[-1].n > 1 else None
         return Answer(200, AuditPage([_entry(one) for one in found], before))

@@ -58,7 +58,6 @@ class Code(StrEnum):
     KEYS_UNAVAILABLE = "keys_unavailable"
     GUARD_UNAVAILABLE = "guard_unavailable"
     BUSY = "busy"
-    AUDIT_AWAY = "audit_away"
     NOT_READY = "not_ready"
 
 
@@ -97,7 +96,6 @@ MEANING: Final[dict[Code, tuple[int, str]]] = {
     Code.KEYS_UNAVAILABLE: (503, "An encryption key is missing"),
     Code.GUARD_UNAVAILABLE: (503, "The guard failed"),
     Code.BUSY: (503, "The trip is changing just now"),
-    Code.AUDIT_AWAY: (503, "The audit log cannot be written"),
     Code.NOT_READY: (503, "This node is not ready"),
 }
 

@@ -100,6 +100,7 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
         print_json(
             {
                 "sound": not verdict.faults,
+                "first": verdict.first,
                 "entries": verdict.entries,
                 "last": verdict.last,
                 "proven_until": verdict.proven_until,
@@ -120,7 +121,7 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
             "key is not known here"
         )
     proven = (
-        f"signed checkpoints vouch for entries 1 to {verdict.proven_until}"
+        f"signed checkpoints vouch for entries {verdict.first} to {verdict.proven_until}"
         if verdict.proven_until
         else "no signed checkpoint vouches for it"
     )
@@ -128,6 +129,8 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
         err.print(f"relay: the audit log was tampered with or damaged; {proven}")
     else:
         err.print(f"relay: the log is unbroken, entry {verdict.last} is the last; {proven}")
+    if verdict.first > 1:
+        err.print(f"relay: entries 1 to {verdict.first - 1} are not in this file")
 
 
 def _line_of(fault: Fault) -> str:

@@ -48,7 +48,7 @@ class AccountingPages:
         before = visit.query.get("before", "")
         is_place = before.isascii() and before.isdigit() and len(before) < 16
         entries = await self._audit.page(
-            before=int(before) if is_place else None, count=_ROWS, **asked
+            before=int(before) if is_place else None, count=_ROWS, reader=visit.actor.id, **asked
         )
         more.setdefault("verdict", None)
 
@@ -59,11 +59,7 @@ class AccountingPages:
         has_more = len(entries) == _ROWS and entries[-1].n > 1
         return await self._frame.page(
             visit, "audit.html", asked=asked, acts=list(Act),
-            # An alarm is not shown to whom it is about, here neither.
-            entries=[
-                one for one in entries
-                if one.act != Act.WATCH_ALARM or one.details.get("operator") != visit.actor.id
-            ],
+            entries=entries,
             first_page=address() if before else "",
             next_page=address(before=str(entries[-1].n)) if has_more else "", **more,
         )  # fmt: skip

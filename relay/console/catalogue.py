@@ -63,10 +63,6 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "refused.invalid": ("Something is missing or not right", "Ada yang kurang atau tidak benar"),
     "refused.too_many": ("Too many", "Terlalu banyak"),
     "refused.locked": ("Locked for a while", "Terkunci sementara"),
-    "refused.audit_away": (
-        "The audit log can't be written",
-        "Log audit tidak dapat ditulis",
-    ),
     "refused.gone": ("Destroyed or over", "Sudah dihapus atau berakhir"),
     "failed.store": ("The relay's store does not answer", "Penyimpanan relai tidak menjawab"),
     "failed.store.what": (

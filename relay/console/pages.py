@@ -62,7 +62,6 @@ _STATUS: Final = {
     OpsCode.INVALID: 422,
     OpsCode.TOO_MANY: 422,
     OpsCode.LOCKED: 423,
-    OpsCode.AUDIT_AWAY: 503,
     OpsCode.GONE: 410,
 }
 

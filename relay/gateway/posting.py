@@ -219,7 +219,7 @@ class Pending:
             # The store has lost it since.
             self._screening.begin_anew(self)
         elif reply[0] in _STOPS:
-            self.refuse(_STOPS[reply[0]])
+            self._refuse(_STOPS[reply[0]])  # an earlier try that comes later counts no more
         else:
             self.find_out_why()
 
@@ -261,7 +261,7 @@ class Pending:
             if reply[0] == b"moved":
                 self._screening.judge_again(self)
             elif reply[0] in _STOPS:
-                self.refuse(_STOPS[reply[0]])
+                self._refuse(_STOPS[reply[0]])  # an earlier try that comes later counts no more
             else:
                 self.find_out_why()
 

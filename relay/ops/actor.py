@@ -12,7 +12,8 @@ from ..core.casework import StaffScope
 def address_of(host: str) -> str:
     """Where a request came from, if that is an address; a proxy may be told anything."""
     try:
-        return ip_address(host).compressed
+        # Without the zone of an IPv6 address, which may be any text.
+        return ip_address(host.partition("%")[0]).compressed
     except ValueError:
         return ""
 

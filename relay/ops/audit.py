@@ -140,9 +140,11 @@ class Audit:
         party: str = "",
         trip: str = "",
         case: str = "",
+        reader: str = "",
     ) -> list[AuditEntry]:
         """Up to `count` entries before the number `before`, the newest first; of those alone that
-        have what is named. A damaged entry is left out: `verify` finds it."""
+        have what is named. A damaged entry is left out: `verify` finds it. So is an alarm about
+        the operator who is the `reader`."""
         wanted = {
             name: value
             for name, value in (
@@ -158,6 +160,8 @@ class Audit:
                 continue
             entry = entry_of(link.body)
             if entry is None or any(getattr(entry, name) != wanted[name] for name in wanted):
+                continue
+            if reader and entry.act == Act.WATCH_ALARM and entry.details["operator"] == reader:
                 continue
             found.append(entry)
             if len(found) == count:

@@ -96,7 +96,9 @@ class Channels:
         total = await self._oversight.count_open()
         if search:
             return ChannelPage(await self._found(search.strip()), total, "")
-        places = await self._oversight.newest(_place(older), _MOST_LOOKED_AT)
+        is_filtered = state != "any" or online != "any" or findings
+        many = _MOST_LOOKED_AT if is_filtered else count + 1
+        places = await self._oversight.newest(_place(older), many)
         chosen: list[str] = []
         last = None
         for start in range(0, len(places), _AT_ONCE):
@@ -109,7 +111,7 @@ class Channels:
                         break
             if len(chosen) == count:
                 break
-        is_last = last is None or (last == places[-1] and len(places) < _MOST_LOOKED_AT)
+        is_last = last is None or (last == places[-1] and len(places) < many)
         rows = [row for row in await self._oversight.sights(chosen) if row is not None]
         return ChannelPage(rows, total, "" if is_last or last is None else _older(last))
 

@@ -19,13 +19,11 @@ import msgspec
 
 from ..core.acts import Act
 from ..core.bars import Bars
-from ..core.body import unpack_body
 from ..core.caselife import CaseAct
 from ..core.casework import ReadingPurpose
 from ..store.cases import CaseRecord, CaseRecords
 from ..store.oversight import Oversight
 from ..store.parties import Parties
-from ..store.store import ROLE_OF, position, time_ms
 from ..vault.binding import Sender
 from ..vault.envelope import MessageCipher, Unreadable, unwrap
 from ..vault.evidence import open_evidence
@@ -34,6 +32,7 @@ from .actor import Actor
 from .audit import Audit
 from .cases import WIDENING_S, WIDENING_WAIT_S, check, no_case
 from .evidence_document import EvidenceDocument, EvidenceItem, EvidenceMessage, Side
+from .log_reading import opened
 from .notes import checked_note
 from .notices import Notices
 from .refusals import OpsCode, Refused
@@ -100,7 +99,7 @@ class Evidence:
             raise no_case()
         record, sealed = found
         check(by, record, CaseAct.READ)
-        if not sealed or record.evidence_until <= self._now_ms():
+        if not sealed or await self._is_over(record):
             raise _gone()
         try:
             return record, _decode(open_evidence(self._ring(), sealed, case=case))
@@ -112,6 +111,13 @@ class Evidence:
                 "This case's evidence is damaged or belongs to another case, so it can't be read. "
                 "Tell those who run the relay: nobody should be able to alter it.",
             ) from None
+
+    async def _is_over(self, record: CaseRecord) -> bool:
+        """Whether its time is over, though it may not have been destroyed yet."""
+        if self._now_ms() < record.evidence_until:
+            return False
+        (trip,) = await self._oversight.sights([record.trip])
+        return trip is None or trip.held_until <= self._now_ms()
 
     # --- beyond it --------------------------------------------------------------------------------
 
@@ -196,23 +202,13 @@ class Evidence:
         while page := await self._oversight.read_kept(trip, epoch, _PAGE, start=start):
             is_there = True
             start = f"({page[-1][0].decode()}"
-            for entry, fields in page:
-                letter, at = fields[2].decode(), time_ms(entry)
-                # Not the first entry, which only makes the log exist.
-                if letter[0] not in "dcs" or at >= log.deadline:
-                    continue
-                sender: Sender = ROLE_OF.get(letter, "system")
-                post_id = fields[1].decode()
-                body = unpack_body(cipher.open(sender, post_id, fields[3]))
-                if bars.stops(letter, at, body.kind):
-                    continue
-                pos = position(entry)
-                messages.append(
-                    EvidenceMessage(
-                        epoch, pos, post_id, _side(sender, record), at, body.kind, body.text,
-                        (epoch, pos) in reported,
-                    )
-                )  # fmt: skip
+            messages += [
+                EvidenceMessage(
+                    epoch, said.pos, said.id, _side(said.sender, record), said.at, said.body.kind,
+                    said.body.text, (epoch, said.pos) in reported,
+                )
+                for said in opened(page, cipher, deadline=log.deadline, bars=bars)
+            ]  # fmt: skip
         if not is_there:
             raise _gone()
         return messages
@@ -226,14 +222,14 @@ class Evidence:
         if record is None:
             raise no_case()
         check(by, record, CaseAct.READ)
-        if purpose is not ReadingPurpose.LEGAL:
+        if purpose is not ReadingPurpose.LEGAL or not by.is_supervisor:
             for party in _parties(record):
                 # What a legal claim needs may be read all the same (GDPR, article 18).
                 if await self._parties.restricted(party) is not None:
                     raise Refused(
                         OpsCode.NOT_ALLOWED,
                         "One of the parties has had the use of their data restricted, so nothing "
-                        "was opened. It can be read for a legal request only.",
+                        "was opened. It can be read for a legal request only, by a supervisor.",
                     )
         return record
 

@@ -59,6 +59,8 @@ What concerns another person is left out: who the other party of a trip was, who
 _ERASE_NOTES: Final = """
 The audit log stays: it names the party by its id and holds no message and no number.
 Cases and their evidence stay until their own retention is over.
+The request and its outcome stay for two years; events that the platform has not fetched, for thirty
+ days; a restriction until it is lifted.
 Copies of the store (append-only file, replicas, backups) hold the messages as ciphertext until the
  key of their day is destroyed.
 """

@@ -14,7 +14,6 @@ class OpsCode(StrEnum):
     INVALID = "invalid"
     TOO_MANY = "too_many"
     LOCKED = "locked"
-    AUDIT_AWAY = "audit_away"  # nothing is done that cannot be written down
     GONE = "gone"  # destroyed on schedule
 
 

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import msgspec
 import structlog
 
-from ..core.body import MAX_TEXT_CHARS, problem_with, unpack_body
+from ..core.body import MAX_TEXT_CHARS, problem_with
 from ..core.casework import URGENCY, Proof
 from ..core.codes import NotReportedCode
 from ..core.frames import Report, ReportedItem
@@ -28,13 +28,14 @@ from ..core.ids import Role
 from ..guard.testimony import without_numbers
 from ..store.endpoint import StoreError
 from ..store.reporting import Found, NewCase, ReportRecords, Settled, case_name
-from ..store.store import ROLE_OF, position, time_ms
+from ..store.store import position
 from ..vault.binding import Sender
 from ..vault.envelope import NONCE_BYTES, MessageCipher, Unreadable, unwrap
 from ..vault.evidence import seal_evidence
 from ..vault.ring import KeyRing, KeyUnavailable, Purpose
 from ..vault.tags import channel_place, verify_tag
 from .evidence_document import EvidenceDocument, EvidenceItem, EvidenceMessage, Side
+from .log_reading import opened
 
 log = structlog.get_logger(__name__)
 
@@ -162,21 +163,13 @@ def _opened(ring: KeyRing, by: Reporter, found: Found) -> dict[str, _Logged]:
         log.warning("reported_log_unreadable", error=type(error).__name__)
         return {}
     cipher = MessageCipher(data_key, trip=by.trip, epoch=found.epoch)
-    logged = {}
-    for entry_id, fields in sorted(found.entries, key=lambda entry: position(entry[0])):
-        post_id, letter = fields[1].decode(), fields[2].decode()
-        sender: Sender = ROLE_OF.get(letter) or "system"
-        try:
-            body = unpack_body(cipher.open(sender, post_id, fields[3]))
-        except (Unreadable, ValueError):
-            log.error("an entry of a log cannot be read")
-            continue
-        at = time_ms(entry_id)
-        if at >= found.deadline or found.bars.stops(letter, at, body.kind):
-            continue  # refused, whatever lies there
-        pos = position(entry_id)
-        logged[pos] = _Logged(pos, post_id, sender, body.kind, body.text_in(by.locale))
-    return logged
+    entries = sorted(found.entries, key=lambda entry: position(entry[0]))
+    return {
+        said.pos: _Logged(
+            said.pos, said.id, said.sender, said.body.kind, said.body.text_in(by.locale)
+        )
+        for said in opened(entries, cipher, deadline=found.deadline, bars=found.bars)
+    }
 
 
 def _proof(

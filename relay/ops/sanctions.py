@@ -23,7 +23,7 @@ import structlog
 from ..core.acts import Act
 from ..core.bars import Bar, Kind, pack_bars
 from ..core.body import pack_body, system_body
-from ..core.casework import SanctionKind, SanctionReason
+from ..core.casework import CaseState, SanctionKind, SanctionReason
 from ..core.ids import PARTY_ID, Role
 from ..store.cases import CaseRecords
 from ..store.events import Events
@@ -164,11 +164,17 @@ class Sanctions:
         """End a sanction before its time. An agent lifts only what he imposed himself."""
         note = checked_note(note)
         found = await self._in_force(party, sanction_id)
-        if not by.is_supervisor and (found.by != by.id or found.appeal == "open"):
+        if found.appeal == "open":
+            raise Refused(
+                OpsCode.CONFLICT,
+                "There is an open appeal against this sanction, so nothing was done. A supervisor "
+                "who did not impose it decides the appeal, and lifts it so.",
+            )
+        if not by.is_supervisor and found.by != by.id:
             raise Refused(
                 OpsCode.NOT_ALLOWED,
-                "Somebody else imposed this sanction, or there is an appeal against it, so a "
-                "supervisor has to lift it. It stays as it is.",
+                "Somebody else imposed this sanction, so a supervisor has to lift it. It stays as "
+                "it is.",
             )
         return await self._lift(by, found, Act.SANCTION_LIFT, note, appeal=found.appeal)
 
@@ -372,11 +378,14 @@ class Sanctions:
                 "case and impose the sanction from there.",
                 field="case",
             )
-        if not by.is_supervisor and (found is None or found.assignee != by.id):
+        is_his = found is not None and found.assignee == by.id
+        if not by.is_supervisor and not (
+            found is not None and is_his and found.state is CaseState.ASSIGNED
+        ):
             raise Refused(
                 OpsCode.NOT_ALLOWED,
-                "An agent imposes a sanction from a case about this party that is assigned to him, "
-                "so nothing was done. Take the case first, or ask a supervisor.",
+                "An agent imposes a sanction from an open case about this party that is assigned "
+                "to him, so nothing was done. Take the case first, or ask a supervisor.",
                 field="case",
             )
 

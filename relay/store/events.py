@@ -138,4 +138,4 @@ def _event(place: _Place, raw: bytes) -> Event:
     except msgspec.DecodeError:
         raise StoreError("an event is damaged") from None
     name = f"{place.partition}-{place.ms}-{place.seq}"
-    return {"id": name, "kind": "", "at": 0} | said | {"id": name, "at": place.ms}
+    return {"kind": "", "at": place.ms} | said | {"id": name}

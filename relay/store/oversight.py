@@ -7,7 +7,7 @@ holding its messages for the law. Ciphertext of the messages is read here for ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -136,23 +136,33 @@ class Oversight:
 
     async def newest(self, before: Place | None, count: int) -> list[Place]:
         """The places of up to `count` open channels, the newest first, older than `before`."""
-        start = before.opened_at if before else "+inf"
-        replies = [
-            self._pipe.call_raw(
-                pack("ZRANGE", keys.open_index(number), start, "-inf", "BYSCORE", "REV",
-                     "LIMIT", 0, count + 1, "WITHSCORES")
-            )
-            for number in range(keys.PARTITIONS)
-        ]  # fmt: skip
-        found = [
-            Place(int(at), name.decode())
-            for reply in replies
-            for name, at in batched(checked(await reply))
+        few = min(count + 1, 4 + 3 * count // keys.PARTITIONS)
+        by_partition = await self._newest_of(range(keys.PARTITIONS), before, few)
+        last = _first(by_partition.values(), before, count)[-1:]
+        # Where more of them lie than is usual, all that may belong to the first is looked at.
+        deep = [
+            number
+            for number, places in by_partition.items()
+            if len(places) == few <= count and (not last or places[-1] >= last[0])
         ]
-        if before is not None:
-            found = [place for place in found if place < before]
-        found.sort(reverse=True)
-        return found[:count]
+        by_partition |= await self._newest_of(deep, before, count + 1)
+        return _first(by_partition.values(), before, count)
+
+    async def _newest_of(
+        self, partitions: Iterable[int], before: Place | None, count: int
+    ) -> dict[int, list[Place]]:
+        start = before.opened_at if before else "+inf"
+        replies = {
+            number: self._pipe.call_raw(
+                pack("ZRANGE", keys.open_index(number), start, "-inf", "BYSCORE", "REV",
+                     "LIMIT", 0, count, "WITHSCORES")
+            )
+            for number in partitions
+        }  # fmt: skip
+        return {
+            number: [Place(int(at), name.decode()) for name, at in batched(checked(await reply))]
+            for number, reply in replies.items()
+        }
 
     async def sights(self, trips: Sequence[str]) -> list[ChannelSight | None]:
         """How these channels stand, each None where there is no such trip."""
@@ -249,6 +259,11 @@ class Oversight:
         for reply in replies:
             found += checked(await reply)
         return found
+
+
+def _first(groups: Iterable[list[Place]], before: Place | None, count: int) -> list[Place]:
+    found = [place for places in groups for place in places if before is None or place < before]
+    return sorted(found, reverse=True)[:count]
 
 
 def _sight(trip: str, r: list[bytes | None], nodes: set[str], now_ms: int) -> ChannelSight | None:

@@ -38,7 +38,6 @@ class Failure(NamedTuple):
 
     written: bool
     unwritten: int
-    is_first: bool
     locked: tuple[bool, ...]
 
 
@@ -140,10 +139,8 @@ class SignInCounts:
         self, subjects: Sequence[Subject], attempt: str, now_ms: int, terms: CountingTerms
     ) -> Failure:
         """Lock what has had as many as it may."""
-        written, unwritten, first, *locked = await self._run(
-            "failed", subjects, attempt, now_ms, terms
-        )
-        return Failure(bool(written), int(unwritten), first == b"first", tuple(map(bool, locked)))
+        written, unwritten, *locked = await self._run("failed", subjects, attempt, now_ms, terms)
+        return Failure(bool(written), int(unwritten), tuple(map(bool, locked)))
 
     async def _run(
         self,

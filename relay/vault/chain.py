@@ -75,10 +75,13 @@ class Link(NamedTuple):
 class Verdict(NamedTuple):
     """What a log turned out to be; sound if it has no faults (the first ``MAX_FAULTS`` are told).
 
+    ``first`` is the number with which it had to begin; nothing is said of what came before.
+
     ``proven_until`` is the last entry that a checkpoint vouches for: who can write to the store
     could have rewritten what comes after. ``unproven`` counts checkpoints whose key isn't known.
     """
 
+    first: int
     entries: int
     last: int
     proven_until: int
@@ -124,6 +127,7 @@ class Verifier:
         after: int = 0,
         previous: bytes = GENESIS,
     ) -> None:
+        self._first = after + 1
         self._n, self._hash = after, previous
         self._entries = 0
         self._faults: list[Fault] = []
@@ -142,6 +146,8 @@ class Verifier:
             self._unproven += 1
         elif not is_genuine(checkpoint, public_keys[checkpoint.key_id]):
             self._fault(checkpoint.n, checkpoint.n, Flaw.FORGED)
+        elif checkpoint.n == self._n and self._n and checkpoint.hash != self._hash.hex():
+            self._fault(checkpoint.n, checkpoint.n, Flaw.REWRITTEN)
         elif checkpoint.n > self._n:
             self._seen.setdefault(checkpoint.n, set()).add(checkpoint.hash)
             self._latest = max(self._latest, checkpoint.n)
@@ -170,7 +176,8 @@ class Verifier:
             self._fault(gap.start, gap.stop - 1, Flaw.REMOVED)
         faults = sorted(self._faults)
         proven = max([n for n in self._agreed if not faults or n < faults[0].n], default=0)
-        return Verdict(self._entries, self._n, proven, self._unproven, tuple(faults[:MAX_FAULTS]))
+        told = tuple(faults[:MAX_FAULTS])
+        return Verdict(self._first, self._entries, self._n, proven, self._unproven, told)
 
     def _look_at(self, link: Link, following: Link | None) -> None:
         number = _number(link)

@@ -100,7 +100,7 @@ def problem(answer: httpx2.Response, code: str) -> dict[str, Any]:
     ("code", "status"),
     [
         ("not_allowed", 403), ("not_found", 404), ("conflict", 409), ("invalid", 422),
-        ("too_many", 429), ("locked", 423), ("audit_away", 503), ("gone", 410),
+        ("too_many", 429), ("locked", 423), ("gone", 410),
     ],
 )  # fmt: skip
 def test_each_refusal_has_a_status_of_its_own(code: str, status: int) -> None:

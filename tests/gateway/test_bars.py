@@ -51,6 +51,10 @@ async def test_who_is_muted_writes_quick_replies_only(relay: RelayProcess, proto
         assert refused["code"] == "muted" and "retry_after_ms" not in refused
         await driver.say("post", id="place", kind="location", lat=-6.2, lon=106.8, epoch=1)
         assert (await driver.hear("refused", id="place"))["code"] == "muted"
+        # Sent again it is not there either, and that is final: no app need ask for hours.
+        await driver.say("post", id=name, text=numbered(1), again=True, epoch=1)
+        refused = await driver.hear("refused", id=name)
+        assert refused["code"] == "muted" and "retry_after_ms" not in refused
         await driver.say("post", id="quick", kind="quick", key="arrived", epoch=1)
         await driver.hear("accepted", id="quick")
         await customer.accepted(numbered(2))

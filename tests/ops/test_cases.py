@@ -415,6 +415,11 @@ async def test_a_case_is_destroyed_on_schedule(bureau: Bureau, actor: Callable[.
         await bureau.store.pipe.call("ZADD", keys.due(number), "XX", 1, f"case:{case}")
         await bureau.store.sweep(number, 100)
 
+    # Looked at before its time, it stays.
+    await pass_time()
+    detail = await bureau.cases.detail(case)
+    assert detail is not None and detail.row.has_evidence
+    await bureau.set_fields(case, evidence_until=1)
     await pass_time()
     detail = await bureau.cases.detail(case)
     assert detail is not None

@@ -231,14 +231,18 @@ async def test_evidence_of_another_case_does_not_open(
 async def test_what_a_party_has_restricted_is_read_for_a_legal_request_only(
     bureau: Bureau, actor: Callable[..., Actor]
 ) -> None:
-    ayu = actor("ayu")
-    case = await bureau.taken("trip-1", ayu)
+    sri, ayu = actor("sri", "supervisor"), actor("ayu")
+    case = await bureau.taken("trip-1", sri)
     for party in ("drv-1", "cus-1"):
         await bureau.parties.restrict(party, 1)
         for purpose in (ASSESS, ReadingPurpose.APPEAL, ReadingPurpose.SUPERVISION):
-            await _refused(bureau.evidence.read(ayu, case, purpose), OpsCode.NOT_ALLOWED)
-        await bureau.evidence.read(ayu, case, ReadingPurpose.LEGAL)
+            await _refused(bureau.evidence.read(sri, case, purpose), OpsCode.NOT_ALLOWED)
+        await bureau.evidence.read(sri, case, ReadingPurpose.LEGAL)
         await bureau.parties.restrict(party, None)
+    # An agent does not choose that purpose to get around it.
+    await bureau.cases.hand_over(sri, case, "ayu", "For the night")
+    await bureau.parties.restrict("drv-1", 1)
+    await _refused(bureau.evidence.read(ayu, case, ReadingPurpose.LEGAL), OpsCode.NOT_ALLOWED)
 
 
 # --- beyond it ------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from relay.vault.envelope import MessageCipher, unwrap, wrapping_key_id
 from relay.vault.ring import KeyRing, KeyUnavailable, Purpose
 from tests.support.waiting import until
 
-from .channels import PHONES, open_channel, say
+from .channels import PHONES, a_case, open_channel, say
 from .conftest import Clock
 
 DAY_MS = 86_400_000
@@ -120,6 +120,31 @@ async def test_held_messages_outlive_their_day_s_key_and_go_when_they_are_releas
     assert await holds.listed() == []
     assert (await store.messages_key("t-1"))[2] == b""
     assert await Oversight(store).read_kept("t-1", 1, 100) == []
+
+
+async def test_what_a_hold_put_off_comes_in_its_own_time_once_it_is_released(
+    holds: Holds, boss: Actor, store: Store, held_by: Keys, clock: Clock
+) -> None:
+    """The trip's record and the evidence of its case wait for the hold, and for no longer."""
+    await open_channel(store, held_by.ring, clock.now_ms, "t-1", retention_s=1)
+    case = await a_case(store, "cus-1", "drv-1", "t-1")
+    number = keys.partition("t-1")
+    record = keys.case(number, case)
+    await store.pipe.call("HSET", record, "evidence", "sealed", "evidence_until", 1)
+    await store.pipe.call("ZADD", keys.due(number), 1, f"case:{case}")
+    until_ms = clock.now_ms + 30 * DAY_MS
+    await holds.place(boss, "t-1", until_ms, "a court asked for it")
+    await store.end("t-1", grace_s=0, detail="")
+    await overdue(store, "t-1")
+    for member in (f"case:{case}", "record:t-1"):
+        assert int(await store.pipe.call("ZSCORE", keys.due(number), member)) >= until_ms, member
+    assert await store.pipe.call("HEXISTS", record, "evidence")
+
+    await holds.release(boss, "t-1", "the court has it")
+    await sweep(store, "t-1")
+    assert not await store.pipe.call("HEXISTS", record, "evidence")
+    # `overdue` has let the trip end long ago, so nothing of it need be kept.
+    assert not await store.pipe.call("EXISTS", keys.trip("t-1"))
 
 
 async def test_without_a_hold_they_go_with_the_key(

@@ -391,6 +391,10 @@ async def test_an_agent_needs_a_case_about_the_party(
             "hours",
         )
     await impose(sanctions, agent, "drv-1", suspend, hours=72, case=case)
+    closed = await a_case(store, "cus-1", "drv-1", "t-2", state="closed")
+    await refused(
+        impose(sanctions, agent, "drv-1", mute, hours=1, case=closed), OpsCode.NOT_ALLOWED, "case"
+    )
 
 
 async def test_who_may_lift_and_decide(

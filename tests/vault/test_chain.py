@@ -67,7 +67,7 @@ def test_a_sound_log_is_sound(count: int, signed_at: set[int]) -> None:
     links = log_of(count)
     at = sorted(n for n in signed_at if n <= count)
     verdict = verify(links, [signed(links, n) for n in at], KEYS, count)
-    assert verdict == Verdict(count, count, max(at, default=0), 0, ())
+    assert verdict == Verdict(1, count, count, max(at, default=0), 0, ())
 
 
 def test_a_part_is_checked_from_where_it_begins() -> None:
@@ -75,7 +75,7 @@ def test_a_part_is_checked_from_where_it_begins() -> None:
     verifier = Verifier([signed(links, 8)], KEYS, after=4, previous=links[3].hash)
     for link in links[4:]:
         verifier.add(link)
-    assert verifier.verdict(9) == Verdict(5, 9, 8, 0, ())
+    assert verifier.verdict(9) == Verdict(5, 5, 9, 8, 0, ())
 
 
 # --- each way of meddling, and where it is found --------------------------------------------------
@@ -213,7 +213,7 @@ def test_a_checkpoint_that_the_relay_did_not_sign_proves_nothing() -> None:
     stranger = KeyRing().extended(NOW_MS, 0, os.urandom).current(Purpose.AUDIT, NOW_MS)
     unknown = sign_checkpoint(stranger, n=7, hash_=bytes(32), at_ms=NOW_MS)
     forged = signed(links, 7)._replace(hash="00" * 32)
-    assert verify(links, [unknown], KEYS) == Verdict(10, 10, 0, 1, ())
+    assert verify(links, [unknown], KEYS) == Verdict(1, 10, 10, 0, 1, ())
     verdict = verify(links, [forged, signed(links, 5)], KEYS)
     assert verdict.faults == (Fault(7, 7, Flaw.FORGED),)
     assert verdict.proven_until == 5

@@ -12,7 +12,7 @@ else
   local bars = bars_of(trip)
   for _, one in ipairs(bars) do
     -- What was stopped stays stopped: an entry that was refused must not turn up later.
-    if one[1] == role and one[5] == source then one[4] = math.min(one[4], now) end
+    if one[1] == role and one[5] == source then one[4] = math.min(one[4], now + 1) end
   end
   set_bars(trip, bars)
   note(trip, now, 'unbarred', role, kind)

@@ -21,6 +21,13 @@ else
   end
 end
 if state == 'closed' then
-  redis.call('ZADD', TAG .. ':due', int(now + math.max(0, kept_ms(trip, tonumber(closed), now))), 'messages:' .. trip)
+  local keep_ms, window_ms = kept_ms(trip, tonumber(closed), now), tonumber((get(trip, 'report_window_s'))) * 1000
+  local due, record_due = now + math.max(0, keep_ms), math.max(now + keep_ms, closed + window_ms) + TOMBSTONE_MS
+  redis.call('ZADD', TAG .. ':due', int(due), 'messages:' .. trip, int(math.max(now, record_due)), 'record:' .. trip)
+end
+-- What was put off until the end of the hold is looked at anew.
+local fields = redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  if string.match(fields[i], '^report%.') then redis.call('ZADD', TAG .. ':due', int(now), 'case:' .. fields[i + 1]) end
 end
 return { 'ok' }

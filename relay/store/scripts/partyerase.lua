@@ -26,6 +26,12 @@ for epoch = 1, tonumber(record['epoch']) or 0 do redis.call('DEL', kept_key(trip
 redis.call('DEL', line_key(trip))
 redis.call('HDEL', KEYS[1], 'messages_key')
 redis.call('ZREM', TAG .. ':due', 'messages:' .. trip)
+for field, value in pairs(record) do
+  -- Who was blocked by whom goes with either of them.
+  if string.match(field, '^blocked%.') and (value == party or field == 'blocked.' .. party) then
+    redis.call('HDEL', KEYS[1], field)
+  end
+end
 for _, role in ipairs(ROLES) do
   if mine[role .. '.party'] then
     for field in pairs(record) do

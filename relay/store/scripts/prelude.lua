@@ -182,8 +182,11 @@ local function case_due(case, now)
     redis.call('DEL', key)
     redis.call('ZREM', TAG .. ':cases', case)
     redis.call('ZREM', TAG .. ':cases_done', case)
-  elseif held_until(trip) > now then
-    redis.call('ZADD', TAG .. ':due', int(held_until(trip)), 'case:' .. case)
+  elseif not record_until and math.max(held_until(trip), tonumber(evidence_until)) > now then
+    local until_ms = math.max(held_until(trip), tonumber(evidence_until))
+    redis.call('ZADD', TAG .. ':due', int(until_ms), 'case:' .. case)
+  elseif record_until then
+    redis.call('ZADD', TAG .. ':due', record_until, 'case:' .. case)
   else
     redis.call('HDEL', key, 'evidence')
     record_until = int(now + CASE_RECORD_MS)

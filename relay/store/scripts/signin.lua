@@ -5,7 +5,7 @@
 -- each subject its digest and the most it may have. Times in ms.
 -- An attempt counts from its beginning, so that many at once are not more than the most.
 -- begin returns until when one of the subjects is locked, or 0; failed returns {whether it is to be
--- written down, how many were not since the last that was, 'first' or '', then a 1 or 0 for each subject
+-- written down, how many were not since the last that was, then a 1 or 0 for each subject
 -- that this locked}; passed returns how many were not written down.
 local command, attempt = ARGV[1], ARGV[2]
 local now, window, lock, written_most =
@@ -63,8 +63,8 @@ if first or any then
   local count = redis.call('INCR', written)
   if count == 1 then redis.call('PEXPIRE', written, window) end
   if count <= written_most then
-    return { 1, take_unwritten(), first and 'first' or '', unpack(locks) }
+    return { 1, take_unwritten(), unpack(locks) }
   end
 end
 redis.call('INCR', unwritten)
-return { 0, 0, '', unpack(locks) }
+return { 0, 0, unpack(locks) }
