@@ -47,7 +47,8 @@ class Settings:
     gateway_url: str = _set("", "URL that apps are told to connect to; from `gateway` if not set")
     workers: int = _set(1, "processes that serve; one for each core is a good start")
     redis: str = _set(
-        "", "URL of an external store (redis://, rediss://, unix://); else an embedded one",
+        "",
+        "URL of an external store (redis://, rediss://, unix://, redis+sentinel://); else embedded",
         secret=True,
     )  # fmt: skip
     data: str = _set("", "folder of the embedded store and its key ring")

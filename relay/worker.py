@@ -91,7 +91,7 @@ class Worker:
         endpoint = Endpoint.parse(self._order.store_url)
         pipe = Pipe(
             endpoint, name=f"relay-{identity}", reply_timeout_s=settings.store_timeout_s,
-            on_connected=lambda: self._greet(store),
+            on_connected=self._greet,
         )  # fmt: skip
         store = Store(pipe)
         await pipe.start()
@@ -173,10 +173,9 @@ class Worker:
             task.cancel()
         await asyncio.gather(draining, orphaned, return_exceptions=True)
 
-    def _greet(self, store: Store) -> None:
-        # A store that was restarted has forgotten the scripts.
+    def _greet(self) -> None:
         if self._gateway is not None:
-            self._gateway.node.spawn(store.load_scripts())
+            self._gateway.store_is_back()
 
     # --- with the other workers -------------------------------------------------------------------
 

@@ -265,6 +265,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "event.closed": ("closed", "ditutup"),
     "event.barred": ("barred", "dicegah"),
     "event.unbarred": ("no longer barred", "tidak lagi dicegah"),
+    "event.revoked": ("token revoked", "token dicabut"),
     "event.held": ("legal hold until", "penahanan hukum sampai"),
     "event.released": ("legal hold released", "penahanan hukum dilepas"),
     "bar.text": ("quick replies only", "hanya balasan cepat"),

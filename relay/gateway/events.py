@@ -199,6 +199,7 @@ def leave(node: Node, channel: Channel, connection: Connection, code: CloseCode)
 def take_control(node: Node, payload: bytes) -> None:
     """What a script told every node about a channel."""
     news = msgspec.json.decode(payload)
+    node.finality.hear(news, node.loop.time())
     channel = node.channels.get(news["trip"])
     if channel is None:
         return

@@ -194,6 +194,13 @@ class Gateway:
         await self._subscriber.stop()
         await self.node.cancel_steps()
 
+    def store_is_back(self) -> None:
+        """Take up a new connection to the store, which may be another store than before."""
+        node = self.node
+        node.store.say_again_soon(list(node.finality.said(node.loop.time())))
+        node.spawn(node.store.load_scripts())  # one that was restarted has forgotten them
+        self._look_at_all_soon()
+
     def problems(self) -> list[str]:
         """Why this node should get no new connections; empty when it is ready."""
         found = []

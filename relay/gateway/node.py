@@ -28,6 +28,7 @@ from ..vault.tags import ReportTags
 from .channel import Channel
 from .connection import Connection
 from .counts import Counts
+from .finality import Finality
 from .limits import Limits
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Node:
         self.ring = ring
         self.limits = limits
         self.counts = Counts()
+        self.finality = Finality()
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.channels: dict[str, Channel] = {}

@@ -84,6 +84,9 @@ class _Line(asyncio.Protocol):
                 self._skip = -1
                 _, callback = waiting.popleft()
                 self._answered += 1
+                if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("READONLY"):
+                    # It was a primary and is a replica now; the next connection finds the new one.
+                    self._loop.call_soon(self.abort)
                 if self._batches and self._answered >= self._batches[0][0]:
                     self.confirmed_s = self._batches.popleft()[1]
                 try:
@@ -175,6 +178,8 @@ class Pipe:
                     raise reply
                 if isinstance(reply, hiredis.ReplyError):
                     raise StoreError(f"the store at {self._endpoint} refused us: {_kind(reply)}")
+                if command == ("HELLO",) and (why := self._endpoint.refuses(reply)):
+                    raise StoreError(f"the store at {self._endpoint} cannot be written to: {why}")
         except BaseException:
             line.abort()
             raise

@@ -284,6 +284,22 @@ class Store:
             reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
         return checked(reply)
 
+    def say_again_soon(self, news: Sequence[dict[str, Any]]) -> None:
+        """Tell the store what must not be undone, as its scripts told it: first of all that is sent
+        on a new connection."""
+        if news:
+            self.pipe.send(pack("SCRIPT", "LOAD", scripts.AGAIN.text))
+        for one in news:
+            said = {
+                "closed": lambda one: (one["reason"], one["detail"]),
+                "reassigned": lambda one: (one["role"], one["epoch"]),
+                "revoked": lambda one: (one["role"], one["count"]),
+            }[one["op"]](one)
+            key = keys.trip(one["trip"])
+            self.pipe.send(
+                pack("EVALSHA", scripts.AGAIN.sha, 1, key, one["trip"], one["op"], *said)
+            )
+
     async def load_scripts(self) -> None:
         """Make every script known to the store, so that the first callers need not wait."""
         for script in scripts.ALL:

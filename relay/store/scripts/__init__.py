@@ -66,6 +66,7 @@ HOLD: Final = Script("hold")
 FOUND: Final = Script("found")
 REPORT_ONLY: Final = Script("report_only")
 EMIT: Final = Script("emit")
+AGAIN: Final = Script("again")
 REPORT: Final = Script("report")
 PARTY_SANCTION: Final = Script("partysanction")
 PARTY_TRIP: Final = Script("partytrip")
@@ -87,5 +88,5 @@ ALL: Final = (
     CASE, CASE_NOTE, CASE_WIDE, CASE_LIST, CASE_NOTICE, CASE_NOTICES, CASE_WATCH, CASE_ALARM,
     PARTY_SANCTION, PARTY_TRIP, PARTY_ERASE,
     OPEN, END, REASSIGN, TOKEN, CHANGE, ATTACH, DETACH, RECEIPT, POST, SWEEP, CLOSE, BAR, HOLD,
-    FOUND, REPORT_ONLY, EMIT, REPORT,
+    FOUND, REPORT_ONLY, EMIT, AGAIN, REPORT,
 )  # fmt: skip

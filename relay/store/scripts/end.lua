@@ -7,9 +7,7 @@ local following = step(state, grace_s > 0 and 'end_later' or 'end')
 
 if state == 'absent' then
   -- The end overtook its open: a tombstone, so that the open finds the channel closed.
-  redis.call('HSET', KEYS[1], 'state', following, 'reason', 'ended', 'detail', detail,
-    'closed', int(now), 'epoch', '0')
-  redis.call('ZADD', TAG .. ':due', int(now + TOMBSTONE_MS), 'record:' .. trip)
+  tombstone(trip, 'ended', detail, now)
 elseif state ~= 'closed' and following == 'closed' then
   close(trip, 'ended', detail, now)
 elseif following == 'grace' then

@@ -11,6 +11,7 @@
 --   and for each role, here d. for the driver:
 --   d.party d.alias d.locale d.phone (sealed) d.since (the epoch it came in) d.tokens ("digest=expiry ..."), d.seat
 --   ("node conn device attempt"), d.attached (ms of the last attach), d.got d.seen (positions),
+--   d.revoked (how often its tokens were),
 --   d.masks (how many messages had digits taken out in this epoch), d.masks_before (in those before),
 --   d.undelivered (JSON, of the last epoch that ended), d.f.<class> (findings of the guard in its posts);
 --   of the party replaced last: gone.tokens, gone.role, gone.party, gone.epoch, gone.undelivered,
@@ -237,8 +238,16 @@ local function close(trip, reason, detail, now)
     'closed', int(now), 'messages', messages,
     'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c))
   note(trip, now, 'closed', '', reason)
-  tell({ op = 'closed', trip = trip, reason = reason,
+  tell({ op = 'closed', trip = trip, reason = reason, detail = detail,
     d = list(lost.d), c = list(lost.c) })
+end
+
+-- For a trip that is not known: makes sure that a late open finds it closed.
+local function tombstone(trip, reason, detail, now)
+  redis.call('HSET', trip_key(trip), 'state', 'closed', 'reason', reason, 'detail', detail,
+    'closed', int(now), 'epoch', '0')
+  redis.call('ZADD', TAG .. ':due', int(now + TOMBSTONE_MS), 'record:' .. trip)
+  tell({ op = 'closed', trip = trip, reason = reason, detail = detail, d = '[]', c = '[]' })
 end
 
 -- The state as of now: a channel whose deadline has passed is closed before anybody looks at it.

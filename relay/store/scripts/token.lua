@@ -12,6 +12,8 @@ if revoke then redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.tokens') e
 redis.call('HSET', KEYS[1], role .. '.tokens',
   with_token(tokens, ARGV[4], int(now + tonumber(ARGV[5]) * 1000), revoke))
 if revoke then
-  tell({ op = 'revoked', trip = trip, role = role })
+  note(trip, now, 'revoked', role)
+  local count = redis.call('HINCRBY', KEYS[1], role .. '.revoked', 1)
+  tell({ op = 'revoked', trip = trip, role = role, count = count })
 end
 return { 'ok' }

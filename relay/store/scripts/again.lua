@@ -1,0 +1,21 @@
+-- Tells a store what must not be undone, in case it has forgotten it: another one took its place.
+-- ARGV: trip, then closed, reason, detail | reassigned, role letter, epoch | revoked, role letter, count.
+-- Returns 1 if it had forgotten.
+local trip, what = ARGV[1], ARGV[2]
+local now = now_ms()
+local state = state_of(trip, now)
+if what == 'closed' then
+  if state == 'closed' then return 0 end
+  if state == 'absent' then tombstone(trip, ARGV[3], ARGV[4], now) else close(trip, ARGV[3], ARGV[4], now) end
+  return 1
+end
+if state == 'absent' or state == 'closed' then return 0 end
+local role = ARGV[3]
+local known = tonumber((get(trip, what == 'revoked' and role .. '.revoked' or 'epoch'))) or 0
+if known >= tonumber(ARGV[4]) then return 0 end
+-- Who came instead is forgotten with it. Nobody sits there until the platform says again who does.
+redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.tokens')
+if what == 'revoked' then redis.call('HSET', KEYS[1], role .. '.revoked', ARGV[4]) end
+note(trip, now, 'revoked', role)
+tell({ op = 'revoked', trip = trip, role = role, count = 0 })
+return 1

@@ -1,0 +1,109 @@
+"""A primary that dies under Sentinel: the relay finds its successor by itself, and what the
+successor has forgotten of the last moments opens nothing that was closed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from relay.keyfile import KeyFile
+from tests.support.party import Party
+from tests.support.relay import RelayProcess
+from tests.support.sentinel import Watched
+from tests.support.texts import numbered
+from tests.support.waiting import until
+
+ROOMY = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64, "store_timeout_s": 1}
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    async with Watched(folder) as running:
+        yield running
+
+
+@pytest.fixture
+async def relay(tmp_path: Path, watched: Watched) -> AsyncIterator[RelayProcess]:
+
+    ring = tmp_path / "ring.json"
+    KeyFile(ring).create(time.time_ns() // 1_000_000, 3_600_000)
+    folder = tmp_path / "relay"
+    folder.mkdir()
+    process = RelayProcess(folder, redis=watched.url, keyring_file=str(ring), **ROOMY)
+    async with process as running:
+        yield running
+
+
+async def fail_over(watched: Watched) -> None:
+    watched.signal(watched.primary, signal.SIGKILL)
+    await until(watched.has_failed_over, "the replica is the primary", 30)
+
+
+async def is_ready(relay: RelayProcess) -> bool:
+    return (await relay.call("GET", "/readyz")).status_code == 200
+
+
+async def test_a_dead_primary_is_replaced_and_what_was_said_is_still_there(
+    relay: RelayProcess, watched: Watched
+) -> None:
+    tokens = await relay.open_trip("t1", retention_s=60)
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    customer = await Party.attach(relay.gateway_url, tokens["customer"])
+    await driver.accepted(numbered(1))
+    await customer.hear("message", text=numbered(1))
+    await until(watched.is_linked, "replicated")
+    began_s = asyncio.get_running_loop().time()
+    await fail_over(watched)
+    await until(lambda: is_ready(relay), "the relay serves again", 20)
+    print(f"served again after {asyncio.get_running_loop().time() - began_s:.1f} s")
+    back = await Party.attach(relay.gateway_url, tokens["customer"])
+    assert numbered(1) in back.texts()
+    again = await Party.attach(relay.gateway_url, tokens["driver"])
+    await again.accepted(numbered(2))
+    await back.hear("message", text=numbered(2))
+
+
+async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_it(
+    relay: RelayProcess, watched: Watched
+) -> None:
+    """The replica hangs while a trip ends, another is ended before it opens, a driver is replaced
+    and a token revoked; then the primary dies, and the replica takes over without any of it."""
+    tokens = {name: await relay.open_trip(name) for name in ("ended", "swapped", "revoked")}
+    await until(watched.has_all, "the replica has the trips")
+    watched.signal(watched.replica, signal.SIGSTOP)
+    # Else it would find in its socket what was sent to it meanwhile.
+    assert await watched.ask(watched.primary, "CLIENT", "KILL", "TYPE", "replica") == 1
+    assert (await relay.end_trip("ended"))["state"] == "closed"
+    assert (await relay.end_trip("never-opened"))["state"] == "closed"
+    swapped = await relay.call(
+        "PUT", "/v1/trips/swapped/parties/driver",
+        {"epoch": 1, "party_id": "drv-2", "phone": "+6281298765432", "alias": "Wati"},
+    )  # fmt: skip
+    assert swapped.status_code == 200
+    revoked = await relay.call(
+        "POST", "/v1/trips/revoked/parties/driver/token", {"party_id": "drv-1", "revoke": True}
+    )
+    assert revoked.status_code == 200
+    watched.signal(watched.primary, signal.SIGKILL)
+    watched.signal(watched.replica, signal.SIGCONT)
+    await until(watched.has_failed_over, "the replica is the primary", 30)
+    await until(lambda: is_ready(relay), "the relay serves again", 20)
+
+    for role in ("driver", "customer"):
+        late = await Party.connect(relay.gateway_url)
+        await late.say("attach", token=tokens["ended"][role])
+        assert (await late.hear("closed"))["reason"] == "ended"
+    for name in ("ended", "never-opened"):
+        again = await relay.open(name)
+        assert (again.status_code, again.json()["code"]) == (409, "closed"), name
+    for name in ("swapped", "revoked"):
+        old = await Party.connect(relay.gateway_url)
+        await old.say("attach", token=tokens[name]["driver"])
+        assert await old.closed() == 4503, name
