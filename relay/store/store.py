@@ -22,6 +22,12 @@ from .scripts import Script
 
 ROLE_OF: Final = {"d": Role.DRIVER, "c": Role.CUSTOMER}
 
+#: What has to be said again of final news, in the order in which scripts/again.lua takes it.
+_FINAL_FIELDS: Final = {
+    "closed": ("reason", "detail"),
+    "reassigned": ("role", "epoch"),
+    "revoked": ("role", "count"),
+}
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
 
@@ -290,11 +296,7 @@ class Store:
         if news:
             self.pipe.send(pack("SCRIPT", "LOAD", scripts.AGAIN.text))
         for one in news:
-            said = {
-                "closed": lambda one: (one["reason"], one["detail"]),
-                "reassigned": lambda one: (one["role"], one["epoch"]),
-                "revoked": lambda one: (one["role"], one["count"]),
-            }[one["op"]](one)
+            said = [one.get(name, "") for name in _FINAL_FIELDS[one["op"]]]
             key = keys.trip(one["trip"])
             self.pipe.send(
                 pack("EVALSHA", scripts.AGAIN.sha, 1, key, one["trip"], one["op"], *said)

@@ -31,8 +31,10 @@ async def test_no_command_line_ever_holds_a_secret(platform: Platform, tmp_path:
         url = ("--url", relay.gateway_url, "--linger-s", 0)
         by_file = await relay_command("chat", *url, "--token-file", file, given="satu\n")
         by_variable = await relay_command("chat", *url, given="dua\n", RELAY_TOKEN=token)
-        made = await relay_command("apikey", "new", "--scope", "agent", "--data", relay.data)
-        fresh = await relay_command("apikey", "new", "--scope", "agent", "--data", tmp_path / "own")
+        made = await relay_command("apikey", "new", "--scope", "metrics", "--data", relay.data)
+        fresh = await relay_command(
+            "apikey", "new", "--scope", "metrics", "--data", tmp_path / "own"
+        )
         printed = await relay_command("keyring", "new", "--print", "--days", 1)
         demo = await relay_command("demo", "--script", TMPDIR=str(tmp_path))
     every = (opened, again, by_file, by_variable, made, fresh, printed, demo)

@@ -12,7 +12,7 @@ end
 if state == 'absent' or state == 'closed' then return 0 end
 local role = ARGV[3]
 local known = tonumber((get(trip, what == 'revoked' and role .. '.revoked' or 'epoch'))) or 0
-if known >= tonumber(ARGV[4]) then return 0 end
+if known >= (tonumber(ARGV[4]) or 0) then return 0 end
 -- Who came instead is forgotten with it. Nobody sits there until the platform says again who does.
 redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.tokens')
 if what == 'revoked' then redis.call('HSET', KEYS[1], role .. '.revoked', ARGV[4]) end
