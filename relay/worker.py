@@ -180,20 +180,24 @@ class Worker:
     # --- with the other workers -------------------------------------------------------------------
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            message = json.loads(line)
-            if "ask" in message:
-                self._say(
-                    {
-                        "to": message["ask"],
-                        "metrics": self._snapshot(),
-                        "problems": self._problems(),
-                    }
-                )
-            elif (question := self._questions.pop(message["to"], None)) is not None:
-                question.set_result(message["all"])
-        self._orphaned.set()
-        self._stop.set()
+        try:
+            while line := await reader.readline():
+                self._take(json.loads(line))
+        except ConnectionError:
+            pass  # it died before it had read all that this worker said
+        finally:
+            self._orphaned.set()
+            self._stop.set()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "ask" in message:
+            self._say(
+                {"to": message["ask"], "metrics": self._snapshot(), "problems": self._problems()}
+            )
+        elif (
+            question := self._questions.pop(message["to"], None)
+        ) and not question.done():  # it may have waited for too long
+            question.set_result(message["all"])
 
     def _say(self, message: dict[str, Any]) -> None:
         if self._writer is not None:

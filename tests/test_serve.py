@@ -504,6 +504,21 @@ async def test_the_parent_killed(tmp_path: Path) -> None:
         await until(lambda: not servers_on(relay.data), "the store ends", 3)
 
 
+async def test_the_parent_killed_before_it_has_read_what_a_worker_said(tmp_path: Path) -> None:
+    """A worker's question lies unread in a parent that hangs and is killed: that is no end of file,
+    and must end the worker all the same."""
+    relay = RelayProcess(tmp_path, **ROOMY)
+    async with relay:
+        pids = everything(relay)
+        assert relay.process is not None
+        relay.process.send_signal(signal.SIGSTOP)
+        answer = await relay.call("GET", "/readyz")
+        assert "workers_silent" in answer.text
+        relay.process.kill()
+        relay.process.wait()
+        await nothing_runs(pids[1:], 3)
+
+
 async def test_the_store_killed(relay: RelayProcess) -> None:
     """It comes back by itself, with all that was accepted."""
     tokens = await relay.open_trip("store")
