@@ -18,7 +18,7 @@ from tests.support.staff import hired
 from tests.support.waiting import until
 
 ROUNDS = 500
-ROUNDS_BY_HAND = 150
+ROUNDS_BY_HAND = 60
 AT_ONCE = 5
 
 
@@ -146,7 +146,7 @@ async def test_nothing_is_accepted_after_an_operator_has_closed(
         assert answer.status_code == 200, answer.text
 
     # Fewer at once: a close by hand takes a few round trips, through which the flood goes on.
-    await races(busy, seed, "hand", ROUNDS_BY_HAND, close, at_once=2)
+    await races(busy, seed, "hand", ROUNDS_BY_HAND, close, at_once=1)
 
 
 async def test_the_reason_of_a_close_by_hand_is_for_the_platform_alone(relay: RelayProcess) -> None:
