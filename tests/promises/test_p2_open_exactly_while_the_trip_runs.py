@@ -35,8 +35,9 @@ async def stored_ids(relay: RelayProcess, trip: str, epoch: int = 1) -> set[str]
 class Talker:
     """Posts as fast as it can; `late` are the ids it sent after `over` was set."""
 
-    def __init__(self, party: Party, name: str) -> None:
+    def __init__(self, party: Party, name: str, pause_s: float = 0.0) -> None:
         self.party = party
+        self.pause_s = pause_s
         self.name = name
         self.over = asyncio.Event()
         self.late: set[str] = set()
@@ -50,7 +51,7 @@ class Talker:
                 if self.over.is_set():
                     self.late.add(post_id)
                 await self.party.post("x", id=post_id)
-                await asyncio.sleep(0)
+                await asyncio.sleep(self.pause_s)
         except ConnectionClosed:
             pass
 
@@ -84,6 +85,7 @@ async def races(
     rounds: int,
     close: Callable[[str], Awaitable[None]],
     at_once: int = AT_ONCE,
+    pause_s: float = 0.0,
 ) -> None:
     """Rounds in which both parties post as fast as they can while `close` ends the channel."""
     rng = random.Random(seed)
@@ -93,7 +95,7 @@ async def races(
         trip = f"{name}-{number}"
         tokens = await busy.open_trip(trip, retention_s=600)
         pair = [
-            Talker(await Party.attach(busy.gateway_url, tokens[role], protocol), role[0])
+            Talker(await Party.attach(busy.gateway_url, tokens[role], protocol), role[0], pause_s)
             for role in ("driver", "customer")
         ]
         talking = [asyncio.create_task(talker.talk()) for talker in pair]
@@ -145,8 +147,7 @@ async def test_nothing_is_accepted_after_an_operator_has_closed(
         )
         assert answer.status_code == 200, answer.text
 
-    # Fewer at once: a close by hand takes a few round trips, through which the flood goes on.
-    await races(busy, seed, "hand", ROUNDS_BY_HAND, close, at_once=1)
+    await races(busy, seed, "hand", ROUNDS_BY_HAND, close, pause_s=0.002)
 
 
 async def test_the_reason_of_a_close_by_hand_is_for_the_platform_alone(relay: RelayProcess) -> None:
