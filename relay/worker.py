@@ -93,10 +93,16 @@ class Worker:
             endpoint, name=f"relay-{identity}", reply_timeout_s=settings.store_timeout_s,
             on_connected=self._greet,
         )  # fmt: skip
-        store = Store(pipe)
         await pipe.start()
-        gateway = self._gateway = Gateway(identity, store, endpoint, ring, settings.limits)
+        gateway = self._gateway = Gateway(identity, Store(pipe), endpoint, ring, settings.limits)
         await gateway.start(bound(settings.gateway, "gateway", shared=True))
+        # A connection of its own: a call must not wait behind all the posts that are on their way.
+        api_pipe = Pipe(
+            endpoint, name=f"relay-{identity}-api", reply_timeout_s=settings.store_timeout_s,
+            on_connected=lambda: gateway.say_what_is_final(store),
+        )  # fmt: skip
+        store = Store(api_pipe)
+        await api_pipe.start()
         desk = self._desk = desk_of(
             store, ring=gateway.node.keys, now_ms=gateway.node.now_ms, random_bytes=os.urandom,
             limits=settings.desk_limits,
@@ -140,10 +146,11 @@ class Worker:
         server.should_exit = True
         await serving
         await gateway.stop()
-        await pipe.stop()
         reading.cancel()
         chores.cancel()
         await asyncio.gather(reading, chores, return_exceptions=True)
+        await api_pipe.stop()
+        await pipe.stop()
 
     def _chores(self, desk: Desk) -> Chores:
         every_s = self._order.settings.audit_checkpoint_s

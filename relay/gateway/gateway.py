@@ -196,10 +196,13 @@ class Gateway:
 
     def store_is_back(self) -> None:
         """Take up a new connection to the store, which may be another store than before."""
-        node = self.node
-        node.store.say_again_soon(list(node.finality.said(node.loop.time())))
-        node.spawn(node.store.load_scripts())  # one that was restarted has forgotten them
+        self.say_what_is_final(self.node.store)
+        self.node.spawn(self.node.store.load_scripts())  # one that restarted has forgotten them
         self._look_at_all_soon()
+
+    def say_what_is_final(self, store: Store) -> None:
+        """Tell a store that was just connected to what must not be undone, before all else."""
+        store.say_again_soon(list(self.node.finality.said(self.node.loop.time())))
 
     def problems(self) -> list[str]:
         """Why this node should get no new connections; empty when it is ready."""

@@ -18,7 +18,7 @@ from tests.support.staff import hired
 from tests.support.waiting import until
 
 ROUNDS = 500
-ROUNDS_BY_HAND = 60
+ROUNDS_BY_HAND = 150
 AT_ONCE = 5
 
 
@@ -147,7 +147,7 @@ async def test_nothing_is_accepted_after_an_operator_has_closed(
         )
         assert answer.status_code == 200, answer.text
 
-    await races(busy, seed, "hand", ROUNDS_BY_HAND, close, pause_s=0.002)
+    await races(busy, seed, "hand", ROUNDS_BY_HAND, close)
 
 
 async def test_the_reason_of_a_close_by_hand_is_for_the_platform_alone(relay: RelayProcess) -> None:
