@@ -10,11 +10,13 @@ from functools import partial
 
 import pytest
 
+from relay.core.bars import Bars
 from relay.core.ids import Role
+from relay.store import keys
 from relay.store.endpoint import Endpoint
 from relay.store.oversight import Oversight
 from relay.store.pipe import Pipe
-from relay.store.store import Store
+from relay.store.store import LogWriter, Store, time_ms
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess
 from tests.support.texts import numbered
@@ -24,13 +26,19 @@ HOUR_MS = 3_600_000
 
 
 @asynccontextmanager
-async def oversight_of(relay: RelayProcess) -> AsyncIterator[Oversight]:
+async def store_of(relay: RelayProcess) -> AsyncIterator[Store]:
     pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
     await pipe.start()
     try:
-        yield Oversight(Store(pipe))
+        yield Store(pipe)
     finally:
         await pipe.stop()
+
+
+@asynccontextmanager
+async def oversight_of(relay: RelayProcess) -> AsyncIterator[Oversight]:
+    async with store_of(relay) as store:
+        yield Oversight(store)
 
 
 def in_an_hour() -> int:
@@ -129,3 +137,35 @@ async def test_a_post_on_its_way_when_the_bar_comes_is_refused_or_was_before_it(
             assert [f["id"] for f in again.all("message")] == accepted
             await again.drop()
             await driver.drop()
+
+
+async def test_a_bar_parts_the_entries_of_one_millisecond(relay: RelayProcess) -> None:
+    """Sent in one go: posts, a bar, posts, its lifting, posts. What lies between is stopped."""
+    async with store_of(relay) as store:
+        oversight = Oversight(store)
+        for round_number in range(20):
+            trip = f"burst-{round_number}"
+            await relay.open_trip(trip)
+            bar = partial(oversight.bar, trip, Role.DRIVER, "drv-1", "text", source="s1")
+            times_ms: list[int] = []
+            for until_ms in (in_an_hour(), 0, None):
+                five_posts(store, trip, times_ms)
+                if until_ms is not None:
+                    last = asyncio.create_task(bar(until_ms))
+                    await asyncio.sleep(0)  # it is on its way
+            assert await last == "ok"
+            # Answers come in order: with this one all are there.
+            bars = Bars(await store.pipe.call("HGET", keys.trip(trip), "bars"))
+            stopped = [bars.stops("d", at_ms, "text") == "text" for at_ms in times_ms]
+            assert stopped == [False] * 5 + [True] * 5 + [False] * 5
+
+
+def five_posts(store: Store, trip: str, times_ms: list[int]) -> None:
+    """Write to a log as a node does, and note the store's times of the entries."""
+    writer = LogWriter(trip, 1)
+    for n in range(5):
+        store.pipe.send(
+            writer.command(f"p{n}", b"d", b"sealed"),
+            lambda reply: times_ms.append(time_ms(reply[0])),
+            skip=LogWriter.SKIP,
+        )

@@ -27,7 +27,7 @@ if refusal then
   if shut_since(trip, role, tonumber(closed)) then reason = 'closed' end
   return { 'is_closed', role, reason, lost or '[]' }
 end
-if barred(trip, role, now) == 'all' then
+if shut_out(trip, role, now) then
   -- To this party it is closed, in the words of any channel that an operator closed.
   return { 'is_closed', role, 'closed', (get(trip, role .. '.undelivered')) or '[]' }
 end

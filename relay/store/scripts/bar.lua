@@ -9,10 +9,10 @@ if get(trip, role .. '.party') ~= party then return { 'party' } end
 if until_ms > 0 then
   bar(trip, role, kind, until_ms, now, source)
 else
-  local bars = bars_of(trip)
+  -- What was stopped stays stopped: an entry that was refused must not turn up later.
+  local bars, at = bars_of(trip), new_ms(log_key(trip, (get(trip, 'epoch'))), now)
   for _, one in ipairs(bars) do
-    -- What was stopped stays stopped: an entry that was refused must not turn up later.
-    if one[1] == role and one[5] == source then one[4] = math.min(one[4], now + 1) end
+    if one[1] == role and one[5] == source then one[4] = math.min(one[4], at) end
   end
   set_bars(trip, bars)
   note(trip, now, 'unbarred', role, kind)

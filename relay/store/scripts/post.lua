@@ -32,7 +32,7 @@ if again then
     if entry[2][2] == id and sender(entry[2]) == from then return { 'held', entry[1], 0, entry[2][4] } end
   end
 end
-local stopped = barred(trip, from, now)
+local stopped = barred(trip, from, log_ms(log, now))
 if stopped == 'all' then return { 'barred' } end
 if stopped and not quick then return { 'muted' } end
 if after then

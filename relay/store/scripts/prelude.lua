@@ -97,13 +97,21 @@ local function list(t) return #t > 0 and cjson.encode(t) or '[]' end
 
 local function bars_of(trip) return cjson.decode((get(trip, 'bars')) or '[]') end
 
--- What of a party's is stopped now: nil, 'text' (quick replies pass), or 'all'.
-local function barred(trip, role, now)
+-- What of a party's is stopped at a time of its log: nil, 'text' (quick replies pass), or 'all'.
+local function barred(trip, role, at)
   local stopped
   for _, bar in ipairs(bars_of(trip)) do
-    if bar[1] == role and bar[3] <= now and now < bar[4] and stopped ~= 'all' then stopped = bar[2] end
+    if bar[1] == role and bar[3] <= at and at < bar[4] and stopped ~= 'all' then stopped = bar[2] end
   end
   return stopped
+end
+
+-- Whether a party has no channel any more: from the moment in which it is barred, by any clock.
+local function shut_out(trip, role, now)
+  for _, bar in ipairs(bars_of(trip)) do
+    if bar[1] == role and bar[2] == 'all' and now < bar[4] then return true end
+  end
+  return false
 end
 
 -- Since when a party has had no channel, as it stood at that time; nil if it had.
@@ -123,6 +131,23 @@ local function set_bars(trip, bars)
   tell({ op = 'bars', trip = trip, bars = list(bars), d = d_lost or '[]', c = c_lost or '[]' })
 end
 
+-- The time that a log's next entry bears. A log never goes back, also where the clock does.
+local function log_ms(log, now)
+  if redis.call('EXISTS', log) == 0 then return now end
+  local info = redis.call('XINFO', 'STREAM', log)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return math.max(now, tonumber(string.match(info[i + 1], '^%d+'))) end
+  end
+end
+
+-- Begins a new millisecond in a log and gives it: what changes for its entries does so exactly there,
+-- however many came in the millisecond before.
+local function new_ms(log, now)
+  local ms = log_ms(log, now) + 1
+  redis.call('XSETID', log, int(ms) .. '-0')
+  return ms
+end
+
 -- Stops what a party writes ('text') or the party altogether ('all'), who then sees a closed channel.
 -- `source` is on whose account: the same one again changes only the end.
 local function bar(trip, role, kind, until_ms, now, source)
@@ -133,10 +158,9 @@ local function bar(trip, role, kind, until_ms, now, source)
   if known then
     known[4] = until_ms
   else
-    -- From the next millisecond on: what is in the log with this one's time was taken.
-    bars[#bars + 1] = { role, kind, now + 1, until_ms, source }
+    local epoch, peer_got = get(trip, 'epoch', PEER[role] .. '.got')
+    bars[#bars + 1] = { role, kind, new_ms(log_key(trip, epoch), now), until_ms, source }
     if kind == 'all' then
-      local epoch, peer_got = get(trip, 'epoch', PEER[role] .. '.got')
       redis.call('HDEL', trip_key(trip), role .. '.seat')
       redis.call('HSET', trip_key(trip), role .. '.undelivered', list(undelivered(trip, epoch, role, peer_got or nil)))
     end
@@ -152,7 +176,7 @@ local function holder(trip, digest, state, now)
     for known, expires in string.gmatch(get(trip, candidate .. '.tokens') or '', '(%S+)=(%d+)') do
       if known == digest then
         -- A closed channel says so to an old token, and so does one that is closed to this party.
-        local open = state ~= 'closed' and barred(trip, candidate, now) ~= 'all'
+        local open = state ~= 'closed' and not shut_out(trip, candidate, now)
         if open and tonumber(expires) <= now then return nil, 'expired' end
         return candidate, false
       end

@@ -79,7 +79,7 @@ if redis.call('EXISTS', key) == 1 then return { 'clash' } end
 -- Only the party that is reported, only where the two still sit opposite, and nobody strikes back.
 local current, peer_party, ceiling = get(trip, 'epoch', peer .. '.party', 'ceiling')
 local blocks = asks_block and state ~= 'closed' and sits == current and peer_party == reported
-  and barred(trip, role, now) ~= 'all' and barred(trip, peer, now) ~= 'all'
+  and not shut_out(trip, role, now) and not shut_out(trip, peer, now)
 local due = int(now + limit_ms)
 local words = { d = 'driver', c = 'customer' }
 redis.call('HSET', key, 'trip', trip, 'epoch', epoch, 'category', category, 'priority', priority, 'state', 'new',
