@@ -59,6 +59,7 @@ class Plants:
                 number not in self._plants
                 and not any(end[:3] in slow for slow in self._slow)
                 and end[-1] != "0"
+                and end[-4:-1] != "000"  # as the counter does in a position, after the time
             ):
                 self._plants[number] = Plant(number, what, frozenset(may_be_in))
                 return number
