@@ -48,7 +48,8 @@ class Settings:
     workers: int = _set(1, "processes that serve; one for each core is a good start")
     redis: str = _set(
         "",
-        "URL of an external store (redis://, rediss://, unix://, redis+sentinel://); else embedded",
+        "URL of an external store (redis://, rediss://, unix://, redis+sentinel://, "
+        "redis+cluster://); else embedded",
         secret=True,
     )  # fmt: skip
     data: str = _set("", "folder of the embedded store and its key ring")

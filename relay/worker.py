@@ -32,8 +32,8 @@ from .ops.chores import Chores, keep_doing
 from .ops.desk import Desk, desk_of
 from .ops.journal import take_over_journal
 from .order import CANNOT_START, MAX_LINE_BYTES, Order, bound
+from .store.access import Access
 from .store.endpoint import Endpoint, StoreError
-from .store.pipe import Pipe
 from .store.store import Store
 from .vault.ring import KeyUnavailable
 
@@ -88,17 +88,18 @@ class Worker:
             if self._order.ring_path
             else LiveRing.of_environment(os.environ)
         )
-        endpoint = Endpoint.parse(self._order.store_url)
-        pipe = Pipe(
-            endpoint, name=f"relay-{identity}", reply_timeout_s=settings.store_timeout_s,
+        access = Access(Endpoint.parse(self._order.store_url))
+        await access.start()
+        pipe = access.pipe(
+            name=f"relay-{identity}", reply_timeout_s=settings.store_timeout_s,
             on_connected=self._greet,
         )  # fmt: skip
         await pipe.start()
-        gateway = self._gateway = Gateway(identity, Store(pipe), endpoint, ring, settings.limits)
+        gateway = self._gateway = Gateway(identity, Store(pipe), access, ring, settings.limits)
         await gateway.start(bound(settings.gateway, "gateway", shared=True))
         # A connection of its own: a call must not wait behind all the posts that are on their way.
-        api_pipe = Pipe(
-            endpoint, name=f"relay-{identity}-api", reply_timeout_s=settings.store_timeout_s,
+        api_pipe = access.pipe(
+            name=f"relay-{identity}-api", reply_timeout_s=settings.store_timeout_s,
             on_connected=lambda: gateway.say_what_is_final(store),
         )  # fmt: skip
         store = Store(api_pipe)
@@ -151,6 +152,7 @@ class Worker:
         await asyncio.gather(reading, chores, return_exceptions=True)
         await api_pipe.stop()
         await pipe.stop()
+        await access.stop()
 
     def _chores(self, desk: Desk) -> Chores:
         every_s = self._order.settings.audit_checkpoint_s

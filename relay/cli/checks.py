@@ -24,9 +24,10 @@ from ..client.wire import open_socket
 from ..keyfile import KeyFileError, KeyFileMissing
 from ..settings import Settings, address
 from ..store import server_process
+from ..store.access import servers_of
 from ..store.data_folder import DataFolder
 from ..store.embedded import EmbeddedServerError
-from ..store.endpoint import Endpoint
+from ..store.endpoint import Endpoint, StoreError
 from ..vault.ring import KeyRing, Purpose
 from . import host
 from .api import Api, ApiError
@@ -184,22 +185,39 @@ def _store(where: Settings) -> Iterator[Finding]:
     if url is None:
         yield _fail("store", f"no embedded store runs on {where.folder}", advice)
         return
-    name = str(Endpoint.parse(url))
-    client = redis.Redis.from_url(
-        url,
+    store = Endpoint.parse(url)
+    try:
+        servers = asyncio.run(servers_of(store, _TIMEOUT_S))
+    except (StoreError, OSError) as error:
+        yield _fail("store", str(error), advice)
+        return
+    for server in servers:
+        client = _client(server)
+        try:
+            yield from _answering_store(client, str(server), embedded=not where.redis)
+        except (RedisError, OSError) as error:
+            # The text of a server's error may quote a user's name; its type says enough.
+            text = f"{server} does not answer as it should ({type(error).__name__})"
+            yield _fail("store", text, advice)
+        finally:
+            client.close()
+
+
+def _client(server: Endpoint) -> redis.Redis:
+    return redis.Redis(
+        host=server.host,
+        port=server.port,
+        unix_socket_path=server.path or None,
+        db=server.database,
+        username=server.username,
+        password=server.password,
+        ssl=server.tls,
+        ssl_ca_certs=server.ca_file,
         socket_timeout=_TIMEOUT_S,
         socket_connect_timeout=_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
-    try:
-        yield from _answering_store(client, name, embedded=not where.redis)
-    except (RedisError, OSError) as error:
-        # The text of a server's error may quote a user's name; its type says enough.
-        text = f"{name} does not answer as it should ({type(error).__name__})"
-        yield _fail("store", text, advice)
-    finally:
-        client.close()
 
 
 def _embedded_url(folder: Path) -> str | None:

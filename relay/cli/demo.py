@@ -20,8 +20,7 @@ from ..api.auth import KeyScope, new_key
 from ..app import Relay, stop_signals
 from ..order import bound
 from ..settings import Settings, SettingsError
-from ..store.endpoint import Endpoint
-from ..store.pipe import Pipe
+from ..store.access import pipe_to
 from .api import Api
 from .chat import DEFAULT_GATEWAY
 from .confidential import write_secret
@@ -118,14 +117,10 @@ def _free(where: str, name: str) -> str:
 
 
 async def _new_key(store_url: str) -> str:
-    pipe = Pipe(Endpoint.parse(store_url), name="relay-demo", reply_timeout_s=5.0)
-    await pipe.start()
-    try:
+    async with pipe_to(store_url, name="relay-demo") as pipe:
         return await new_key(
             pipe, KeyScope.PLATFORM, note="relay demo", now_ms=_now_ms(), random_bytes=os.urandom
         )
-    finally:
-        await pipe.stop()
 
 
 def _sample_trip() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from ..core.casework import StaffScope
 from ..keyfile import VARIABLE, KeyFile, LiveRing
 from ..ops.actor import Actor
 from ..settings import Settings, SettingsError, load
+from ..store.access import pipe_to
 from ..store.data_folder import DataFolder
 from ..store.embedded import EmbeddedServer, EmbeddedServerError
 from ..store.endpoint import Endpoint, StoreError
@@ -77,12 +78,8 @@ async def _on_store(where: Settings, work: Callable[[Pipe], Awaitable[T]]) -> T:
 
 
 async def _on_pipe(url: str, work: Callable[[Pipe], Awaitable[T]]) -> T:
-    pipe = Pipe(Endpoint.parse(url), name="relay-cli", reply_timeout_s=_REPLY_TIMEOUT_S)
-    try:
-        await pipe.start()
+    async with pipe_to(url, name="relay-cli", reply_timeout_s=_REPLY_TIMEOUT_S) as pipe:
         return await work(pipe)
-    finally:
-        await pipe.stop()
 
 
 def store_name(where: Settings) -> str:

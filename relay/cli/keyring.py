@@ -20,9 +20,9 @@ from ..keyfile import VARIABLE, KeyFile, KeyFileError, ring_text
 from ..ops.audit import Audit
 from ..ops.journal import take_over_journal
 from ..settings import Settings
+from ..store.access import pipe_to
 from ..store.audit import AuditLog
-from ..store.endpoint import Endpoint, StoreError
-from ..store.pipe import Pipe
+from ..store.endpoint import StoreError
 from ..store.store import Store
 from ..vault.ring import KeyRing, KeyRow, KeyUnavailable, Purpose
 from . import host
@@ -216,13 +216,9 @@ async def _taken_over(ring: KeyFile, where: Settings) -> bool:
     url = await host.running_store(where)
     if url is None:
         return False
-    pipe = Pipe(Endpoint.parse(url), name="relay-cli", reply_timeout_s=_REPLY_TIMEOUT_S)
-    try:
-        await pipe.start()
+    async with pipe_to(url, name="relay-cli", reply_timeout_s=_REPLY_TIMEOUT_S) as pipe:
         audit = Audit(AuditLog(Store(pipe)), ring=KeyRing, now_ms=_now_ms)
         await take_over_journal(audit, ring)
-    finally:
-        await pipe.stop()
     return True
 
 

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Final
 
-import msgspec
 import structlog
 from picows import (
     WSListener,
@@ -50,11 +49,11 @@ from ..core.session import State
 from ..keyfile import LiveRing
 from ..ops.reports import Reports
 from ..store import keys
-from ..store.endpoint import Endpoint, StoreError, pack
+from ..store.access import Access
+from ..store.endpoint import StoreError, pack
 from ..store.pipe import checked
 from ..store.reporting import ReportRecords
 from ..store.store import Store
-from ..store.subscriber import Subscriber
 from . import attaching, delivery, events, posting, receipts, reporting
 from .connection import Connection
 from .limits import (
@@ -92,7 +91,7 @@ class Gateway:
         self,
         identity: str,
         store: Store,
-        endpoint: Endpoint,
+        access: Access,
         ring: LiveRing,
         limits: Limits,
     ) -> None:
@@ -105,10 +104,10 @@ class Gateway:
             evidence_retention_s=limits.evidence_retention_s,
         )
         self._names = count(1)
-        self._subscriber = Subscriber(
-            endpoint,
+        self._subscriber = access.subscriber(
             name=f"relay-{identity}-ear",
             channels=[keys.control(n) for n in range(keys.PARTITIONS)] + [keys.inbox(identity)],
+            probes=[keys.probe(n, identity) for n in range(keys.PARTITIONS)],
             deaf_after_s=_DEAF_AFTER_S,
             on_message=self._take_hint,
             on_gap=self._look_at_all_soon,
@@ -277,7 +276,7 @@ class Gateway:
     def _take_hint(self, channel: bytes, payload: bytes) -> None:
         if channel.endswith(b":control"):
             events.take_control(self.node, payload)
-        elif payload != _BEAT:
+        elif payload:
             events.take_mail(self.node, payload)
 
     def _look_at_all_soon(self) -> None:
@@ -297,11 +296,12 @@ class Gateway:
                 log.exception("clock_step_failed")
 
     async def _beat(self) -> None:
-        """Prove to the store, and to this node's own inbox, that all of the way is alive."""
+        """Prove to the store, and to this node's own subscription, that all of the way is alive."""
         node, pipe = self.node, self.node.store.pipe
         began_s = node.loop.time()
         time_reply = pipe.call_raw(pack("TIME"))
-        pipe.send(pack("SPUBLISH", keys.inbox(node.id), _BEAT))
+        for probe in self._subscriber.probes:
+            pipe.send(pack("SPUBLISH", probe, ""))
         seconds, micros = checked(await time_reply)
         store_ms = int(seconds) * 1000 + int(micros) // 1000
         node.set_clock(began_s, store_ms)
@@ -393,9 +393,6 @@ class _Unsupported(WSListener):
         code = CloseCode.UNSUPPORTED
         transport.send_close(code, close_reason(code))  # type: ignore[arg-type]
         transport.disconnect()
-
-
-_BEAT: Final = msgspec.msgpack.encode([])
 
 
 class _Quiet:

@@ -2,6 +2,7 @@
 
 With Sentinel the URL names the watchers, and each new connection asks them where the primary is:
 they need not agree, because whoever answers is asked what it is before it is used (`greeting`).
+With a Cluster the URL names a few of its servers, which know the others (`topology`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
@@ -23,17 +24,20 @@ class BadStoreUrl(ValueError):
 
 _SENTINEL_PORT: Final = 26379
 _SENTINEL: Final = "redis+sentinel"
+_CLUSTER: Final = ("redis+cluster", "rediss+cluster")
+_PORT: Final = 6379
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One server, or the primary that `sentinels` know under the name `service`.
+    """One server, or the primary that `sentinels` know under the name `service`, or the Cluster to
+    which the servers `seeds` belong.
 
     `repr` shows neither user nor password.
     """
 
     host: str = ""
-    port: int = 6379
+    port: int = _PORT
     path: str = ""
     tls: bool = False
     database: int = 0
@@ -42,20 +46,24 @@ class Endpoint:
     ca_file: str | None = None
     sentinels: tuple[tuple[str, int], ...] = ()
     service: str = ""
+    seeds: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
         """Read `redis://`, `rediss://` or `unix://`, as redis-py does, or
         `redis+sentinel://user:password@host:port,host:port/service/database`, where user and
-        password are the primary's. Raises `BadStoreUrl`."""
+        password are the primary's, or `redis+cluster://user:password@host:port,host:port`, or with
+        TLS `rediss+cluster://…?ssl_ca_certs=FILE`. Raises `BadStoreUrl`."""
         try:
             scheme = urlsplit(url).scheme
             if scheme == _SENTINEL:
                 return cls._watched(url)
+            if scheme in _CLUSTER:
+                return cls._clustered(url)
             if scheme not in ("redis", "rediss", "unix"):
                 raise BadStoreUrl(
-                    "the store's URL must begin with redis://, rediss://, unix:// or "
-                    "redis+sentinel://"
+                    "the store's URL must begin with redis://, rediss://, unix://, "
+                    "redis+sentinel://, redis+cluster:// or rediss+cluster://"
                 )
             options: dict[str, Any] = dict(parse_url(url))
         except BadStoreUrl:
@@ -86,8 +94,7 @@ class Endpoint:
     @classmethod
     def _watched(cls, url: str) -> Endpoint:
         parts = urlsplit(url)
-        identity, _, hosts = parts.netloc.rpartition("@")
-        user, _, password = identity.partition(":")
+        user, password, hosts = _identity_and_hosts(parts.netloc)
         service, _, database = parts.path.strip("/").partition("/")
         if not hosts or not service or (database and not database.isdecimal()) or parts.query:
             raise BadStoreUrl(
@@ -95,29 +102,56 @@ class Endpoint:
                 "redis+sentinel://host:26379,host:26379/mymaster"
             )
         return cls(
-            sentinels=tuple(_host_and_port(one) for one in hosts.split(",")),
+            sentinels=tuple(_host_and_port(one, _SENTINEL_PORT) for one in hosts.split(",")),
             service=unquote(service),
             database=int(database or 0),
-            username=unquote(user) or None,
-            password=unquote(password) if password else None,
+            username=user,
+            password=password,
         )
+
+    @classmethod
+    def _clustered(cls, url: str) -> Endpoint:
+        parts = urlsplit(url)
+        user, password, hosts = _identity_and_hosts(parts.netloc)
+        options = parse_qs(parts.query, keep_blank_values=True)
+        if not hosts or parts.path.strip("/") or options.keys() - {"ssl_ca_certs"}:
+            raise BadStoreUrl(
+                "a redis+cluster:// URL names some servers of the cluster, and no database: "
+                "redis+cluster://host:6379,host:6379"
+            )
+        return cls(
+            seeds=tuple(_host_and_port(one, _PORT) for one in hosts.split(",")),
+            tls=parts.scheme.startswith("rediss"),
+            username=user,
+            password=password,
+            ca_file=options.get("ssl_ca_certs", [None])[-1],
+        )
+
+    def at(self, host: str, port: int) -> Endpoint:
+        """One server of the cluster."""
+        return replace(self, host=host, port=port, seeds=())
 
     def __str__(self) -> str:
         if self.service:
             return f"{self.service} by {len(self.sentinels)} sentinels"
+        if self.seeds:
+            return f"the cluster of {self.seeds[0][0]}:{self.seeds[0][1]}"
         return self.path or f"{self.host}:{self.port}"
 
     def greeting(self, name: str) -> list[tuple[str, ...]]:
         """The commands that begin a connection called `name`."""
-        commands: list[tuple[str, ...]] = []
-        if self.password is not None:
-            user = (self.username,) if self.username else ()
-            commands.append(("AUTH", *user, self.password))
+        commands = self.credentials()
         if self.database:
             commands.append(("SELECT", str(self.database)))
         commands.append(("CLIENT", "SETNAME", name))
         commands.append(("HELLO",))
         return commands
+
+    def credentials(self) -> list[tuple[str, ...]]:
+        """The command that lets one in, if there is any."""
+        if self.password is None:
+            return []
+        return [("AUTH", *((self.username,) if self.username else ()), self.password)]
 
     def refuses(self, hello: Any) -> str:
         """Why the server that answered HELLO so is none to write to; "" if it is one."""
@@ -131,37 +165,54 @@ class Endpoint:
         for host, port in self.sentinels:
             try:
                 async with asyncio.timeout(timeout_s):
-                    found = await _ask_sentinel(host, port, self.service)
-            except (OSError, TimeoutError, hiredis.ProtocolError):
+                    (found,) = await ask(
+                        Endpoint(host, port), ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)
+                    )
+            except (OSError, TimeoutError):
                 continue
-            if found is not None:
-                return replace(self, host=found[0], port=found[1], sentinels=())
+            if isinstance(found, list):
+                return replace(self, host=found[0].decode(), port=int(found[1]), sentinels=())
         raise ConnectionError("no sentinel knows the primary")
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":") if ":" in text else (text, "", str(_SENTINEL_PORT))
+def _identity_and_hosts(netloc: str) -> tuple[str | None, str | None, str]:
+    identity, _, hosts = netloc.rpartition("@")
+    user, _, password = identity.partition(":")
+    return unquote(user) or None, unquote(password) or None, hosts
+
+
+def _host_and_port(text: str, usual_port: int) -> tuple[str, int]:
+    host, port = text, str(usual_port)
+    if ":" in text and not text.endswith("]"):
+        host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
-        raise BadStoreUrl("a sentinel is named by host or host:port")
+        raise BadStoreUrl("each of the store's servers is named by host or host:port")
     return host.strip("[]"), int(port)
 
 
-async def _ask_sentinel(host: str, port: int, service: str) -> tuple[str, int] | None:
-    """Where a sentinel says that the primary is, None if it does not know the service."""
-    reader, writer = await asyncio.open_connection(host, port)
+async def ask(endpoint: Endpoint, *questions: tuple[str, ...]) -> list[Any]:
+    """Put questions to one server over a connection of their own; errors are among the answers.
+    Raises `OSError`."""
+    reader, writer = await asyncio.open_connection(
+        endpoint.host, endpoint.port, ssl=_tls_context(endpoint)
+    )
+    commands = [*endpoint.credentials(), *questions]
+    found: list[Any] = []
     try:
-        writer.write(pack("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service))
+        writer.write(b"".join(pack(*command) for command in commands))
         replies = hiredis.Reader()
-        while (reply := replies.gets()) is False:
-            data = await reader.read(4096)
+        while len(found) < len(commands):
+            data = await reader.read(65536)
             if not data:
                 raise ConnectionResetError
             replies.feed(data)
+            while (reply := replies.gets()) is not False:
+                found.append(reply)
+    except hiredis.ProtocolError as error:
+        raise ConnectionResetError from error
     finally:
         writer.close()
-    if not isinstance(reply, list) or len(reply) != 2:
-        return None
-    return reply[0].decode(), int(reply[1])
+    return found[len(commands) - len(questions) :]
 
 
 class StoreError(Exception):
@@ -188,11 +239,14 @@ async def connect(endpoint: Endpoint, factory: Callable[[], P], timeout_s: float
         if endpoint.path:
             _, protocol = await loop.create_unix_connection(factory, endpoint.path)
         else:
-            context = ssl.create_default_context(cafile=endpoint.ca_file) if endpoint.tls else None
             _, protocol = await loop.create_connection(
-                factory, endpoint.host, endpoint.port, ssl=context
+                factory, endpoint.host, endpoint.port, ssl=_tls_context(endpoint)
             )
     return protocol
+
+
+def _tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    return ssl.create_default_context(cafile=endpoint.ca_file) if endpoint.tls else None
 
 
 def pack(*command: str | bytes | int | float) -> bytes:

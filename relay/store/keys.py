@@ -44,6 +44,7 @@ partition's deadlines and its partition's index share a slot, so one script chan
 | `{signin}:written`, `{signin}:unwritten` | string | failures with an audit entry, without | soon |
 | `relay:nodes` | sorted set | living nodes by their last heartbeat | a dead node's after seconds |
 | `relay:inbox:<node>` | sharded pub/sub | messages for parties attached to that node | |
+| `{pN}:probe:<node>` | sharded pub/sub | from a node to itself: its subscription lives | |
 """
 
 from __future__ import annotations
@@ -155,3 +156,7 @@ def sessions(operator: str) -> str:
 
 def inbox(node: str) -> str:
     return f"relay:inbox:{node}"
+
+
+def probe(number: int, node: str) -> str:
+    return f"{tag(number)}:probe:{node}"

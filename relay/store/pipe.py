@@ -11,6 +11,7 @@ Nothing is repeated here: only the caller knows whether a command may run twice.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, cast
@@ -30,8 +31,8 @@ _FIRST_RETRY_S: Final = 0.05
 _LAST_RETRY_S: Final = 1.0
 
 
-def _ignore(_: Any) -> None:
-    pass
+def ignore(_: Any) -> None:
+    """A callback for what needs none."""
 
 
 class _Line(asyncio.Protocol):
@@ -43,6 +44,7 @@ class _Line(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._waiting: deque[tuple[int, Callback]] = deque()
         self._skip = -1
+        self._refusal: hiredis.ReplyError | None = None
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._silent_since_s = 0.0
@@ -80,8 +82,15 @@ class _Line(asyncio.Protocol):
                     self._skip = waiting[0][0]
                 if self._skip > 0:
                     self._skip -= 1
+                    if type(reply) is hiredis.ReplyError and self._refusal is None:
+                        self._refusal = reply
                     continue
                 self._skip = -1
+                if self._refusal is not None:
+                    # Of a transaction that was not run, what was refused first says why.
+                    if isinstance(reply, hiredis.ReplyError):
+                        reply = self._refusal
+                    self._refusal = None
                 _, callback = waiting.popleft()
                 self._answered += 1
                 if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("READONLY"):
@@ -117,8 +126,45 @@ class _Line(asyncio.Protocol):
         self._on_lost()
 
 
-class Pipe:
-    """A connection to the store that comes back by itself.
+class Pipe(ABC):
+    """The way to the store, which comes back by itself."""
+
+    @property
+    @abstractmethod
+    def connected(self) -> bool:
+        """Whether there is one now."""
+
+    @property
+    @abstractmethod
+    def confirmed_s(self) -> float:
+        """When the last commands that the store has answered were sent, by the loop's clock."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Connect. Raises `StoreError` if the first try fails."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Let go of the store; what is under way is `Unanswered`."""
+
+    @abstractmethod
+    def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
+        """Send packed commands on keys of one slot; `callback` gets the reply after the first
+        `skip`. Without a connection it gets `NotSent` at once."""
+
+    def call_raw(self, packed: bytes) -> asyncio.Future[Any]:
+        """Send one packed command now; the future gets what a callback would get."""
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.send(packed, _resolve(answered))
+        return answered
+
+    async def call(self, *command: str | bytes | int | float) -> Any:
+        """Run one command. Raises `StoreError`; an error of the store's is `StoreRefused`."""
+        return checked(await self.call_raw(pack(*command)))
+
+
+class ServerPipe(Pipe):
+    """A connection to one server.
 
     `reply_timeout_s` is how long an answer may be owed before the connection counts as dead.
     `on_connected` is called each time a connection has been made and greeted.
@@ -141,16 +187,19 @@ class Pipe:
         self._task: asyncio.Task[None] | None = None
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where the server is."""
+        return self._endpoint.host, self._endpoint.port
+
+    @property
     def connected(self) -> bool:
-        return self._line is not None
+        return self._line is not None and not self._line.lost
 
     @property
     def confirmed_s(self) -> float:
-        """When the last commands that the store has answered were sent, by the loop's clock."""
         return self._line.confirmed_s if self._line is not None else float("-inf")
 
     async def start(self) -> None:
-        """Connect. Raises `StoreError` if the first try fails."""
         try:
             self._line = await self._dial()
         except (OSError, TimeoutError) as error:
@@ -214,26 +263,12 @@ class Pipe:
             log.info("store_back", endpoint=str(self._endpoint))
             self._on_connected()
 
-    def send(self, packed: bytes, callback: Callback = _ignore, skip: int = 0) -> None:
-        """Send packed commands; `callback` gets the reply after the first `skip`.
-
-        Without a connection it gets `NotSent` at once.
-        """
+    def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
         line = self._line
         if line is None or line.lost:
             callback(NotSent())
         else:
             line.send(packed, callback, skip)
-
-    def call_raw(self, packed: bytes) -> asyncio.Future[Any]:
-        """Send one packed command now; the future gets what a callback would get."""
-        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.send(packed, _resolve(answered))
-        return answered
-
-    async def call(self, *command: str | bytes | int | float) -> Any:
-        """Run one command. Raises `StoreError`; an error of the store's is `StoreRefused`."""
-        return checked(await self.call_raw(pack(*command)))
 
 
 class StoreRefused(StoreError):

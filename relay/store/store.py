@@ -285,8 +285,9 @@ class Store:
         """Run a script on the keys that share `key`'s slot."""
         reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
-            # The store was restarted or failed over. Nothing ran, so running it now is safe.
-            await self.pipe.call("SCRIPT", "LOAD", script.text)
+            # The store was restarted or failed over. Nothing ran, so running it now is safe. Of
+            # several servers one may be away; whether it matters the second try tells.
+            await self.pipe.call_raw(pack("SCRIPT", "LOAD", script.text))
             reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
         return checked(reply)
 

@@ -1,13 +1,14 @@
 """The store's pub/sub as a stream of hints.
 
-What it brings may be lost, so nothing depends on it but speed. That it is alive is proven by the
-node's own heartbeat, published to its own inbox: a subscription that does not bring it back within
-`deaf_after_s` is deaf and is made anew (a hung server raises nothing by itself).
+What it brings may be lost, so nothing depends on it but speed. That it is alive is proven by what
+the node itself publishes to `probes`, again and again: a subscription that does not bring it back
+within `deaf_after_s` is deaf and is made anew (a hung server raises nothing by itself).
 """
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
@@ -55,6 +56,8 @@ class _Ear(asyncio.Protocol):
                 log.exception("a hint could not be taken")
         elif isinstance(push, list) and push[0] == b"ssubscribe":
             self.subscribed += 1
+        elif isinstance(push, list) and push[0] == b"sunsubscribe":
+            self.abort()  # the channel's slot went to another server of the cluster
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.set()
@@ -64,9 +67,34 @@ class _Ear(asyncio.Protocol):
             self.transport.abort()
 
 
-class Subscriber:
-    """Listens to `channels` for ever. `on_gap` is called after each new subscription: whatever was
+class Subscriber(ABC):
+    """Listens to channels for ever. `on_gap` is called after each new subscription: whatever was
     published before it may have been missed."""
+
+    @property
+    @abstractmethod
+    def listening(self) -> bool:
+        """Whether all subscriptions are in place."""
+
+    @property
+    @abstractmethod
+    def probes(self) -> list[str]:
+        """The channels on which the node has to publish something again and again."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Begin to listen; the first subscription is in place when this returns.
+
+        Raises `OSError` or `TimeoutError`."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Listen no more."""
+
+
+class ServerSubscriber(Subscriber):
+    """A subscription at one server, to `channels` and the `probe`. `on_lost` is called whenever
+    there is none."""
 
     def __init__(
         self,
@@ -74,16 +102,19 @@ class Subscriber:
         *,
         name: str,
         channels: Sequence[str],
+        probe: str,
         deaf_after_s: float,
         on_message: Callable[[bytes, bytes], None],
         on_gap: Callable[[], None],
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._name = name
-        self._channels = channels
+        self.channels = [*channels, probe]
         self._deaf_after_s = deaf_after_s
         self._on_message = on_message
         self._on_gap = on_gap
+        self._on_lost = on_lost
         self._ear: _Ear | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -92,12 +123,17 @@ class Subscriber:
         ear = self._ear
         return ear is not None and not ear.lost.is_set()
 
-    async def start(self) -> None:
-        """Begin to listen; the first subscription is in place when this returns.
+    @property
+    def probes(self) -> list[str]:
+        return self.channels[-1:]
 
-        Raises `OSError` or `TimeoutError`."""
+    async def start(self) -> None:
         self._ear = await self._subscribe()
         self._on_gap()
+        self.start_soon()
+
+    def start_soon(self) -> None:
+        """Begin to listen when it is possible."""
         self._task = asyncio.create_task(self._stay_subscribed(), name="store-subscriber")
 
     async def stop(self) -> None:
@@ -113,10 +149,10 @@ class Subscriber:
         try:
             for command in self._endpoint.greeting(self._name):
                 ear.transport.write(pack(*command))
-            for channel in self._channels:  # one each: in a cluster they are of different slots
+            for channel in self.channels:  # one each: in a cluster they are of different slots
                 ear.transport.write(pack("SSUBSCRIBE", channel))
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                while ear.subscribed < len(self._channels):
+                while ear.subscribed < len(self.channels):
                     if ear.lost.is_set():
                         raise ConnectionResetError
                     await asyncio.sleep(0.005)
@@ -130,6 +166,7 @@ class Subscriber:
         while True:
             ear = self._ear
             if ear is None:
+                self._on_lost()
                 try:
                     self._ear = await self._subscribe()
                 except (OSError, TimeoutError):

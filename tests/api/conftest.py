@@ -34,7 +34,7 @@ from relay.ops.desk import desk_of
 from relay.ops.limits import DeskLimits
 from relay.store import keys
 from relay.store.endpoint import Endpoint
-from relay.store.pipe import Pipe
+from relay.store.pipe import ServerPipe
 from relay.store.server_process import find_program, server_arguments
 from relay.store.store import Attachment, NotAttached, Store
 from relay.vault.ring import KeyRing
@@ -406,7 +406,7 @@ def valkey() -> Iterator[Valkey]:
 
 @asynccontextmanager
 async def _world(valkey: Valkey, observed: Observed) -> AsyncIterator[World]:
-    pipe = Pipe(Endpoint.parse(valkey.url), name="api-test", reply_timeout_s=0.5)
+    pipe = ServerPipe(Endpoint.parse(valkey.url), name="api-test", reply_timeout_s=0.5)
     await pipe.start()
     try:
         await pipe.call("FLUSHALL")

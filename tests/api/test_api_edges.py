@@ -13,7 +13,7 @@ from relay.api.auth import ApiKeys, KeyScope
 from relay.api.types import OpenTrip, PartyInput
 from relay.store.endpoint import Endpoint, StoreError
 from relay.store.keys import APIKEYS
-from relay.store.pipe import Pipe
+from relay.store.pipe import ServerPipe
 from relay.vault.ring import KeyRing
 
 if TYPE_CHECKING:
@@ -425,7 +425,9 @@ def test_what_holds_a_number_or_a_token_does_not_print_it() -> None:
 
 
 async def test_an_api_over_a_store_that_was_never_there(world: World) -> None:
-    pipe = Pipe(Endpoint.parse("unix:///nonexistent/valkey.sock"), name="x", reply_timeout_s=1)
+    pipe = ServerPipe(
+        Endpoint.parse("unix:///nonexistent/valkey.sock"), name="x", reply_timeout_s=1
+    )
     world.store.pipe, real = pipe, world.store.pipe
     try:
         async with world.serving():

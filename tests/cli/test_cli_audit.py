@@ -20,7 +20,7 @@ from relay.ops.audit import Audit
 from relay.store import keys
 from relay.store.audit import AuditLog
 from relay.store.endpoint import Endpoint
-from relay.store.pipe import Pipe
+from relay.store.pipe import ServerPipe
 from relay.store.store import Store
 from relay.vault.checkpoints import Checkpoint
 from tests.support.relay import RelayProcess
@@ -38,7 +38,7 @@ async def nobody_is_told(_kind: str, **_fields: Any) -> None:
 @pytest.fixture
 async def audit(relay: RelayProcess) -> AsyncIterator[Audit]:
     """The relay's log, emptied, and its ring."""
-    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
+    pipe = ServerPipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
     await pipe.start()
     await pipe.call("DEL", keys.AUDIT, keys.AUDIT_CHECKPOINTS, keys.AUDIT_SIGNING)
     ring = KeyFile(relay.data / "keyring.json").read()

@@ -22,7 +22,7 @@ from relay.ops.sessions import Sessions, SignedIn
 from relay.store.audit import AuditLog
 from relay.store.endpoint import Endpoint
 from relay.store.operators import OperatorRecords
-from relay.store.pipe import Pipe
+from relay.store.pipe import ServerPipe
 from relay.store.signins import SessionRecords, SignInCounts
 from relay.store.store import Store
 from tests.support.relay import RelayProcess
@@ -63,7 +63,7 @@ class Console:
 
 @pytest.fixture
 async def console(relay: RelayProcess) -> AsyncIterator[Console]:
-    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
+    pipe = ServerPipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
     await pipe.start()
     yield Console(Store(pipe), relay.data / "keyring.json")
     await pipe.stop()

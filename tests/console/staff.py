@@ -17,13 +17,8 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
 from relay.core.casework import StaffScope
-from relay.keyfile import KeyFile, LiveRing
 from relay.ops.actor import Actor
-from relay.ops.desk import Desk, desk_of
-from relay.settings import Settings
-from relay.store.endpoint import Endpoint
-from relay.store.pipe import Pipe
-from relay.store.store import Store
+from tests.support.desk import desk_on
 from tests.support.relay import RelayProcess
 
 DESKTOP = ViewportSize(width=1280, height=900)
@@ -49,24 +44,6 @@ async def chromium() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
-
-
-@asynccontextmanager
-async def desk_on(relay: RelayProcess) -> AsyncIterator[Desk]:
-    """The services of a running relay's store, as a command on its host uses them."""
-    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
-    await pipe.start()
-    ring = LiveRing.of_file(KeyFile(relay.data / "keyring.json"))
-    try:
-        yield desk_of(
-            Store(pipe),
-            ring=lambda: ring.ring,
-            now_ms=lambda: int(time.time() * 1000),
-            random_bytes=os.urandom,
-            limits=Settings().desk_limits,
-        )
-    finally:
-        await pipe.stop()
 
 
 class Person:

@@ -20,7 +20,8 @@ from playwright.async_api import Browser, expect
 
 from relay.core.casework import StaffScope
 from relay.ops.actor import Actor
-from tests.console.staff import PASSWORD, Person, desk_on
+from tests.console.staff import PASSWORD, Person
+from tests.support.desk import desk_on
 from tests.support.relay import RelayProcess
 from tests.support.waiting import until
 

@@ -13,12 +13,12 @@ from tests.console.staff import (
     DESKTOP,
     PHONE,
     Person,
-    desk_on,
     screenshots,
     serious,
     unfold,
 )
 from tests.console.trips import MARKUP, case_of, reported
+from tests.support.desk import desk_on
 from tests.support.relay import RelayProcess
 
 

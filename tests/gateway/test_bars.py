@@ -13,9 +13,8 @@ import pytest
 from relay.core.bars import Bars
 from relay.core.ids import Role
 from relay.store import keys
-from relay.store.endpoint import Endpoint
+from relay.store.access import pipe_to
 from relay.store.oversight import Oversight
-from relay.store.pipe import Pipe
 from relay.store.store import LogWriter, Store, time_ms
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess
@@ -27,12 +26,8 @@ HOUR_MS = 3_600_000
 
 @asynccontextmanager
 async def store_of(relay: RelayProcess) -> AsyncIterator[Store]:
-    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
-    await pipe.start()
-    try:
+    async with pipe_to(relay.store_url, name="test") as pipe:
         yield Store(pipe)
-    finally:
-        await pipe.stop()
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from relay.ops.evidence_document import EvidenceDocument
 from relay.store import keys
 from relay.store.endpoint import Endpoint
 from relay.store.oversight import Oversight
-from relay.store.pipe import Pipe
+from relay.store.pipe import ServerPipe
 from relay.store.reporting import Found, ReportRecords, Settled
 from relay.store.store import Store
 from relay.vault.evidence import open_evidence
@@ -96,7 +96,7 @@ def opened(relay: RelayProcess, case: dict[str, Any]) -> EvidenceDocument:
 
 async def connected(relay: RelayProcess) -> Store:
     """The store as the relay itself sees it."""
-    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
+    pipe = ServerPipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
     await pipe.start()
     return Store(pipe)
 

@@ -14,7 +14,7 @@ from relay.core.casework import StaffScope
 from relay.ops.actor import Actor
 from relay.store.embedded import EmbeddedServer
 from relay.store.endpoint import Endpoint
-from relay.store.pipe import Pipe
+from relay.store.pipe import ServerPipe
 from relay.store.store import Store
 from relay.vault.ring import KeyRing
 
@@ -111,7 +111,7 @@ async def mortal(tmp_path: Path) -> AsyncIterator[tuple[Store, Callable[[], Awai
 
 
 async def _connected(server: EmbeddedServer) -> Store:
-    pipe = Pipe(Endpoint.parse(server.url), name="ops-test", reply_timeout_s=5)
+    pipe = ServerPipe(Endpoint.parse(server.url), name="ops-test", reply_timeout_s=5)
     await pipe.start()
     store = Store(pipe)
     await store.load_scripts()

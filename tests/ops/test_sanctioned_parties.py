@@ -24,7 +24,7 @@ from relay.store.cases import CaseRecords
 from relay.store.endpoint import Endpoint
 from relay.store.events import Events
 from relay.store.parties import Parties
-from relay.store.pipe import Pipe
+from relay.store.pipe import ServerPipe
 from relay.store.store import Store
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess
@@ -41,7 +41,7 @@ def now_ms() -> int:
 
 @pytest.fixture
 async def sanctions(relay: RelayProcess) -> AsyncIterator[Sanctions]:
-    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
+    pipe = ServerPipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
     await pipe.start()
     store, ring = Store(pipe), KeyFile(relay.data / "keyring.json").read()
     yield Sanctions(

@@ -14,7 +14,7 @@ import pytest
 from relay.store import keys
 from relay.store.embedded import EmbeddedServer
 from relay.store.endpoint import BadStoreUrl, Endpoint, NotSent, Unanswered, pack
-from relay.store.pipe import Pipe, StoreRefused
+from relay.store.pipe import Pipe, ServerPipe, StoreRefused
 from relay.store.scripts import ALL
 from relay.store.store import LogWriter, Store
 from tests.support.waiting import until
@@ -28,7 +28,7 @@ async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
 
 @pytest.fixture
 async def pipe(server: EmbeddedServer) -> AsyncIterator[Pipe]:
-    found = Pipe(Endpoint.parse(server.url), name="test", reply_timeout_s=1.0)
+    found = ServerPipe(Endpoint.parse(server.url), name="test", reply_timeout_s=1.0)
     await found.start()
     yield found
     await found.stop()
@@ -123,10 +123,22 @@ def test_every_script_begins_with_what_it_takes_and_gives() -> None:
         assert "ARGV:" in head, script.name
 
 
+def test_a_url_of_a_cluster_names_some_of_its_servers() -> None:
+    found = Endpoint.parse("rediss+cluster://relay:s%40x@a:7000,[::1]:7001,b?ssl_ca_certs=/ca.pem")
+    assert found.seeds == (("a", 7000), ("::1", 7001), ("b", 6379))
+    assert (found.username, found.password) == ("relay", "s@x")
+    assert found.tls and found.ca_file == "/ca.pem"
+    assert str(found.at("c", 7002)) == "c:7002" and "s@x" not in repr(found)
+
+
 @pytest.mark.parametrize(
     "url",
-    ["http://x", "redis://", "unix://", "redis://h:99999", "redis://h:port", "", "redis://u:sec@"],
-)
+    [
+        "http://x", "redis://", "unix://", "redis://h:99999", "redis://h:port", "", "redis://u:sec@",
+        "redis+cluster://u:sec@", "redis+cluster://u:sec@h/1", "redis+cluster://h:port",
+        "redis+cluster://u:sec@h?tls=1", "redis+sentinel://u:sec@h", "redis+sentinel://h:x/name",
+    ],
+)  # fmt: skip
 def test_a_bad_url_is_told_without_its_secrets(url: str) -> None:
     with pytest.raises(BadStoreUrl) as caught:
         Endpoint.parse(url)

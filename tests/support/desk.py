@@ -20,8 +20,7 @@ from relay.keyfile import KeyFile, LiveRing
 from relay.ops.actor import Actor
 from relay.ops.desk import Desk, desk_of
 from relay.settings import Settings
-from relay.store.endpoint import Endpoint
-from relay.store.pipe import Pipe
+from relay.store.access import pipe_to
 from relay.store.store import Store
 
 from .relay import RelayProcess
@@ -33,10 +32,8 @@ _HOST = Actor("host:root", StaffScope.SUPERVISOR, "host")
 @asynccontextmanager
 async def desk_on(relay: RelayProcess) -> AsyncIterator[Desk]:
     """The services, as a command on the relay's host uses them."""
-    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
-    await pipe.start()
     ring = LiveRing.of_file(KeyFile(relay.data / "keyring.json"))
-    try:
+    async with pipe_to(relay.store_url, name="test") as pipe:
         yield desk_of(
             Store(pipe),
             ring=lambda: ring.ring,
@@ -44,8 +41,6 @@ async def desk_on(relay: RelayProcess) -> AsyncIterator[Desk]:
             random_bytes=os.urandom,
             limits=Settings().desk_limits,
         )
-    finally:
-        await pipe.stop()
 
 
 async def on_host(relay: RelayProcess, *words: str) -> str:

@@ -16,8 +16,7 @@ import httpx2
 from redis.asyncio import Redis
 
 from relay.api.auth import KeyScope, new_key
-from relay.store.endpoint import Endpoint
-from relay.store.pipe import Pipe
+from relay.store.access import pipe_to
 
 from .waiting import until
 
@@ -132,14 +131,10 @@ class RelayProcess:
         return Redis.from_url(self.store_url)
 
     async def new_key(self, scope: KeyScope) -> str:
-        pipe = Pipe(Endpoint.parse(self.store_url), name="test", reply_timeout_s=5)
-        await pipe.start()
-        try:
+        async with pipe_to(self.store_url, name="test") as pipe:
             return await new_key(
                 pipe, scope, note="test", now_ms=int(time.time() * 1000), random_bytes=os.urandom
             )
-        finally:
-            await pipe.stop()
 
     # --- the platform -----------------------------------------------------------------------------
 

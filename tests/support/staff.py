@@ -11,9 +11,8 @@ import httpx2
 
 from relay.api.auth import KeyScope, new_key
 from relay.core.casework import StaffScope
-from relay.store.endpoint import Endpoint
+from relay.store.access import pipe_to
 from relay.store.operators import OperatorRecord, OperatorRecords
-from relay.store.pipe import Pipe
 from relay.store.store import Store
 
 from .relay import RelayProcess
@@ -40,9 +39,7 @@ class Staff:
 
 async def hired(relay: RelayProcess, name: str, scope: str) -> Staff:
     """Add an operator, who has not signed in yet, and make a key for them."""
-    pipe = Pipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
-    await pipe.start()
-    try:
+    async with pipe_to(relay.store_url, name="test") as pipe:
         now_ms = int(time.time() * 1000)
         record = OperatorRecord(name, name.title(), StaffScope(scope), now_ms)
         store = Store(pipe)
@@ -52,6 +49,4 @@ async def hired(relay: RelayProcess, name: str, scope: str) -> Staff:
             pipe, KeyScope(scope), note="test", now_ms=now_ms, random_bytes=os.urandom,
             operator=name,
         )  # fmt: skip
-    finally:
-        await pipe.stop()
     return Staff(name, scope, key, relay)

@@ -22,6 +22,10 @@ local ROLES = { 'd', 'c' }
 local PEER = { d = 'c', c = 'd' }
 local TAG = string.match(KEYS[1], '^{[^}]*}')
 
+-- While a Cluster moves a slot key by key, some of what a script touches may be elsewhere already, and it
+-- would end half done. There a key that nobody has ends it before it begins, and it is tried again.
+if TAG then redis.call('EXISTS', TAG .. ':nothing') end
+
 local function now_ms()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)

@@ -1,0 +1,104 @@
+"""A Cluster as the store of two nodes: all that a relay does works on it, and goes on while slots move
+and primaries die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from relay.keyfile import KeyFile
+from relay.store import keys
+from relay.store.slots import slot_of
+from tests.faults.traffic import Traffic
+from tests.support.cluster import Cluster
+from tests.support.errands import operators, trips
+from tests.support.relay import RelayProcess
+from tests.support.waiting import until
+
+ROOMY = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64, "store_timeout_s": 1}
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print(f"SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    async with Cluster(folder) as running:
+        yield running
+
+
+@pytest.fixture
+async def nodes(tmp_path: Path, cluster: Cluster) -> AsyncIterator[list[RelayProcess]]:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    ring = data / "keyring.json"
+    KeyFile(ring).create(time.time_ns() // 1_000_000, 86_400_000)
+    found = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        found.append(
+            RelayProcess(tmp_path / name, redis=cluster.url, keyring_file=str(ring), **ROOMY)
+        )
+        found[-1].data = data
+    async with found[0], found[1]:
+        yield found
+
+
+async def test_all_that_a_relay_does_works_on_a_cluster(nodes: list[RelayProcess]) -> None:
+    await trips(nodes[0])
+    await operators(nodes[1])
+
+
+async def test_a_primary_that_dies_loses_nothing_and_stops_no_other_trips(
+    cluster: Cluster, nodes: list[RelayProcess], rng: random.Random
+) -> None:
+    async with Traffic(nodes, 8, rng) as traffic:
+        victim = rng.choice(cluster.primaries)
+        spared = [
+            pair[0].trip
+            for pair in traffic.sides
+            if await cluster.owner(slot_of(keys.trip(pair[0].trip).encode())) != victim
+        ]
+        cluster.signal(victim, signal.SIGKILL)
+        spared_s = await traffic.served(spared)
+        all_s = await traffic.served()
+        account = await traffic.account()
+    print(f"{account}, spared trips within {spared_s:.1f} s, all within {spared_s + all_s:.1f} s")
+    assert len(spared) in range(1, 8) and spared_s < 3
+
+
+async def test_slots_that_move_under_load_stop_no_trip(
+    cluster: Cluster, nodes: list[RelayProcess], rng: random.Random
+) -> None:
+    async with Traffic(nodes, 6, rng) as traffic:
+        for number, (driver, _) in enumerate(traffic.sides):
+            slot = slot_of(keys.trip(driver.trip).encode())
+            source = await cluster.owner(slot)
+            target = rng.choice([port for port in cluster.primaries if port != source])
+            # Key by key, and as Valkey 9 does it.
+            move = cluster.move if number % 2 else cluster.jump
+            moving = asyncio.create_task(move(slot, source, target))
+            await traffic.served([driver.trip])
+            await moving
+        account = await traffic.account()
+    print(account)
+    ended = await nodes[1].end_trip(traffic.sides[0][0].trip)
+    assert ended["state"] == "closed"
+    await until(lambda: _is_ready(nodes[0]), "it is ready")
+
+
+async def _is_ready(node: RelayProcess) -> bool:
+    return (await node.call("GET", "/readyz")).status_code == 200

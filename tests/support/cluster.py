@@ -1,0 +1,221 @@
+"""A Cluster of primaries and replicas, as processes of their own on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from relay.store.keys import PARTITIONS, tag
+from relay.store.server_process import find_program
+from relay.store.slots import SLOTS, slot_of
+
+from .waiting import until
+
+_TIMEOUT_MS = 1500
+
+
+def _port() -> int:
+    """A free port whose fellow 10,000 above, on which servers of a cluster talk, is free too."""
+    while True:
+        with socket.socket() as found, socket.socket() as bus:
+            found.bind(("127.0.0.1", 0))
+            port: int = found.getsockname()[1]
+            if port < 55_000:
+                try:
+                    bus.bind(("127.0.0.1", port + 10_000))
+                except OSError:
+                    continue
+                return port
+
+
+class Cluster:
+    """Use as an asynchronous context manager. Each of `primaries` has a replica in `replicas`, and
+    an equal share of the slots."""
+
+    def __init__(
+        self, folder: Path, *settings: str, shards: int = 3, replicated: bool = True
+    ) -> None:
+        self.folder = folder
+        self.primaries = [_port() for _ in range(shards)]
+        self.replicas = [_port() for _ in range(shards)] if replicated else []
+        self._settings = settings
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        return f"redis+cluster://127.0.0.1:{self.primaries[0]},127.0.0.1:{self.primaries[-1]}"
+
+    async def __aenter__(self) -> Cluster:
+        for port in (*self.primaries, *self.replicas):
+            self.start(port)
+        await until(self._all_answer, "the servers answer", 20)
+        share = -(-SLOTS // len(self.primaries))
+        for index, port in enumerate(self.primaries):
+            first, last = index * share, min(SLOTS, (index + 1) * share) - 1
+            await self.ask(port, "CLUSTER", "ADDSLOTSRANGE", str(first), str(last))
+            await self.ask(port, "CLUSTER", "SET-CONFIG-EPOCH", str(index + 1))
+        for port in (*self.primaries, *self.replicas):
+            await self.ask(port, "CLUSTER", "MEET", "127.0.0.1", str(self.primaries[0]))
+        await until(self.is_whole, "the cluster is whole", 30)
+        for primary, replica in zip(self.primaries, self.replicas, strict=False):
+            name = await self.ask(primary, "CLUSTER", "MYID")
+            await until(
+                lambda replica=replica, name=name: self._becomes(replica, name),
+                "a replica knows its primary", 20,
+            )  # fmt: skip
+        await until(self.is_replicated, "the replicas follow", 30)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for process in self._running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+        for process in self._running.values():
+            process.wait(10)
+
+    def start(self, port: int) -> None:
+        """Start a server; with what its folder holds, if it ran before."""
+        folder = self.folder / str(port)
+        folder.mkdir(exist_ok=True)
+        with (self.folder / f"{port}.log").open("ab") as log:
+            self._running[port] = subprocess.Popen(
+                [
+                    find_program(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
+                    "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+                    "--cluster-node-timeout", str(_TIMEOUT_MS), "--save", "", "--appendonly", "no",
+                    "--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0",
+                    "--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0",
+                    *self._settings,
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def signal(self, port: int, number: signal.Signals) -> None:
+        os.kill(self._running[port].pid, number)
+
+    async def ask(self, port: int, *words: str) -> Any:
+        """One command; None if that server does not answer."""
+        try:
+            async with Redis(port=port, socket_timeout=2, retry=None) as redis:
+                return await redis.execute_command(*words)
+        except (RedisError, OSError):
+            return None
+
+    async def _all_answer(self) -> bool:
+        every = (*self.primaries, *self.replicas)
+        return None not in await asyncio.gather(*(self.ask(port, "PING") for port in every))
+
+    async def _becomes(self, replica: int, primary: bytes) -> bool:
+        return await self.ask(replica, "CLUSTER", "REPLICATE", primary.decode()) is not None
+
+    async def is_whole(self) -> bool:
+        """Whether every server sees every other one and all slots."""
+        every = (*self.primaries, *self.replicas)
+        for port in every:
+            about = str(await self.ask(port, "CLUSTER", "INFO"))
+            if "'cluster_state': 'ok'" not in about and "cluster_state:ok" not in about:
+                return False
+            if f"cluster_known_nodes': '{len(every)}'" not in about and (
+                f"cluster_known_nodes:{len(every)}" not in about
+            ):
+                return False
+        return True
+
+    async def is_replicated(self) -> bool:
+        """Whether the replicas have all that their primaries have."""
+        for primary, replica in zip(self.primaries, self.replicas, strict=False):
+            ours = await self.ask(primary, "INFO", "replication")
+            theirs = await self.ask(replica, "INFO", "replication")
+            if not isinstance(ours, dict) or not isinstance(theirs, dict):
+                return False
+            if theirs.get("master_link_status") != "up" or (
+                theirs.get("slave_repl_offset", -1) < ours["master_repl_offset"]
+            ):
+                return False
+        return True
+
+    async def owner(self, slot: int) -> int:
+        """The port of the primary that has a slot, as most of them see it."""
+        for port in self.primaries:
+            for line in str(await self.nodes(port)).splitlines():
+                fields = line.split(" ")
+                for part in fields[8:]:
+                    first, _, last = part.partition("-")
+                    if first.isdecimal() and int(first) <= slot <= int(last or first):
+                        return int(fields[1].partition("@")[0].rpartition(":")[2])
+        raise AssertionError(f"slot {slot} has no server")
+
+    async def tag_at(self, port: int) -> str:
+        """The hash tag of a partition whose keys are there."""
+        for number in range(PARTITIONS):
+            if await self.owner(slot_of(tag(number).encode())) == port:
+                return tag(number)
+        raise AssertionError("that server has no partition")
+
+    async def nodes(self, port: int) -> str:
+        """What CLUSTER NODES says there."""
+        async with Redis(port=port, socket_timeout=2) as redis:
+            redis.response_callbacks.clear()
+            found: bytes = await redis.execute_command("CLUSTER NODES")
+            return found.decode()
+
+    async def _name(self, port: int) -> str:
+        found: bytes = await self.ask(port, "CLUSTER", "MYID")
+        return found.decode()
+
+    async def move(self, slot: int, source: int, target: int) -> None:
+        """Move a slot key by key, as `valkey-cli --cluster reshard` does."""
+        await self.begin(slot, source, target)
+        async with Redis(port=source) as there:
+            while found := await there.execute_command("CLUSTER GETKEYSINSLOT", slot, 1):
+                await self.carry(source, target, *found)
+                await asyncio.sleep(0.002)
+        await self.finish(slot, source, target)
+
+    async def begin(self, slot: int, source: int, target: int) -> None:
+        """Let two servers know that a slot is on its way."""
+        async with Redis(port=source) as there, Redis(port=target) as here:
+            name, other = await self._name(source), await self._name(target)
+            await here.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", name)
+            await there.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", other)
+
+    async def carry(self, source: int, target: int, *names: str) -> None:
+        """Move some keys of such a slot."""
+        async with Redis(port=source) as there:
+            await there.execute_command("MIGRATE", "127.0.0.1", target, "", 0, 5000, "KEYS", *names)
+
+    async def finish(self, slot: int, source: int, target: int) -> None:
+        """Move what is left of such a slot, and give it to the new server."""
+        async with Redis(port=source) as there, Redis(port=target) as here:
+            while found := await there.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
+                await self.carry(source, target, *found)
+            name = await self._name(target)
+            for server in (here, there):
+                await server.execute_command("CLUSTER SETSLOT", slot, "NODE", name)
+        await until(lambda: self._all_see(slot, target), "every server knows where the slot is", 20)
+
+    async def jump(self, slot: int, source: int, target: int) -> None:
+        """Move a slot at one moment, as Valkey 9 can."""
+        async with Redis(port=source) as there:
+            await there.execute_command(
+                "CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", await self._name(target)
+            )
+        await until(lambda: self._all_see(slot, target), "every server knows where the slot is", 20)
+
+    async def _all_see(self, slot: int, owner: int) -> bool:
+        for port in self.primaries:
+            async with Redis(port=port) as redis:
+                redis.response_callbacks.clear()
+                for first, last, primary, *_ in await redis.execute_command("CLUSTER SLOTS"):
+                    if first <= slot <= last and primary[1] != owner:
+                        return False
+        return True
