@@ -19,9 +19,6 @@ from relay.ops.actor import Actor
 from relay.ops.audit import Audit
 from relay.store import keys
 from relay.store.audit import AuditLog
-from relay.store.endpoint import Endpoint
-from relay.store.pipe import ServerPipe
-from relay.store.store import Store
 from relay.vault.checkpoints import Checkpoint
 from tests.support.relay import RelayProcess
 
@@ -38,12 +35,10 @@ async def nobody_is_told(_kind: str, **_fields: Any) -> None:
 @pytest.fixture
 async def audit(relay: RelayProcess) -> AsyncIterator[Audit]:
     """The relay's log, emptied, and its ring."""
-    pipe = ServerPipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
-    await pipe.start()
-    await pipe.call("DEL", keys.AUDIT, keys.AUDIT_CHECKPOINTS, keys.AUDIT_SIGNING)
     ring = KeyFile(relay.data / "keyring.json").read()
-    yield Audit(AuditLog(Store(pipe)), ring=lambda: ring, now_ms=now_ms)
-    await pipe.stop()
+    async with relay.store() as store:
+        await store.pipe.call("DEL", keys.AUDIT, keys.AUDIT_CHECKPOINTS, keys.AUDIT_SIGNING)
+        yield Audit(AuditLog(store), ring=lambda: ring, now_ms=now_ms)
 
 
 def now_ms() -> int:

@@ -20,9 +20,7 @@ from relay.ops.passwords import Passwords
 from relay.ops.refusals import Refused
 from relay.ops.sessions import Sessions, SignedIn
 from relay.store.audit import AuditLog
-from relay.store.endpoint import Endpoint
 from relay.store.operators import OperatorRecords
-from relay.store.pipe import ServerPipe
 from relay.store.signins import SessionRecords, SignInCounts
 from relay.store.store import Store
 from tests.support.relay import RelayProcess
@@ -63,10 +61,8 @@ class Console:
 
 @pytest.fixture
 async def console(relay: RelayProcess) -> AsyncIterator[Console]:
-    pipe = ServerPipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
-    await pipe.start()
-    yield Console(Store(pipe), relay.data / "keyring.json")
-    await pipe.stop()
+    async with relay.store() as store:
+        yield Console(store, relay.data / "keyring.json")
 
 
 async def test_from_added_to_disabled(relay: RelayProcess, console: Console) -> None:

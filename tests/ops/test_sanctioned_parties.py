@@ -6,8 +6,6 @@ They are imposed here from outside the relay, as another node or the console wou
 from __future__ import annotations
 
 import itertools
-import os
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,17 +13,9 @@ import pytest
 
 from relay.core.casework import SanctionKind, SanctionReason, StaffScope
 from relay.core.phrases import SYSTEM_MESSAGES
-from relay.keyfile import KeyFile
 from relay.ops.actor import Actor
-from relay.ops.audit import Audit
 from relay.ops.sanctions import Sanction, Sanctions
-from relay.store.audit import AuditLog
-from relay.store.cases import CaseRecords
-from relay.store.endpoint import Endpoint
-from relay.store.events import Events
-from relay.store.parties import Parties
-from relay.store.pipe import ServerPipe
-from relay.store.store import Store
+from tests.support.desk import desk_on
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess
 
@@ -35,21 +25,10 @@ NUMBERS = itertools.count(1)
 both_protocols = pytest.mark.parametrize("protocol", [MSGPACK, JSON])
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 @pytest.fixture
 async def sanctions(relay: RelayProcess) -> AsyncIterator[Sanctions]:
-    pipe = ServerPipe(Endpoint.parse(relay.store_url), name="test", reply_timeout_s=5)
-    await pipe.start()
-    store, ring = Store(pipe), KeyFile(relay.data / "keyring.json").read()
-    yield Sanctions(
-        store, Parties(store, longest_record_s=86400), CaseRecords(store),
-        Audit(AuditLog(store), ring=lambda: ring, now_ms=now_ms), Events(store),
-        ring=lambda: ring, now_ms=now_ms, random_bytes=os.urandom,
-    )  # fmt: skip
-    await pipe.stop()
+    async with desk_on(relay) as desk:
+        yield desk.sanctions
 
 
 async def impose(sanctions: Sanctions, party: str, kind: SanctionKind, **terms: Any) -> Sanction:

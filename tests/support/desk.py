@@ -20,8 +20,6 @@ from relay.keyfile import KeyFile, LiveRing
 from relay.ops.actor import Actor
 from relay.ops.desk import Desk, desk_of
 from relay.settings import Settings
-from relay.store.access import pipe_to
-from relay.store.store import Store
 
 from .relay import RelayProcess
 
@@ -33,9 +31,9 @@ _HOST = Actor("host:root", StaffScope.SUPERVISOR, "host")
 async def desk_on(relay: RelayProcess) -> AsyncIterator[Desk]:
     """The services, as a command on the relay's host uses them."""
     ring = LiveRing.of_file(KeyFile(relay.data / "keyring.json"))
-    async with pipe_to(relay.store_url, name="test") as pipe:
+    async with relay.store() as store:
         yield desk_of(
-            Store(pipe),
+            store,
             ring=lambda: ring.ring,
             now_ms=lambda: time.time_ns() // 1_000_000,
             random_bytes=os.urandom,

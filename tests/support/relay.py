@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from redis.asyncio import Redis
 
 from relay.api.auth import KeyScope, new_key
 from relay.store.access import pipe_to
+from relay.store.store import Store
 
 from .waiting import until
 
@@ -130,11 +133,18 @@ class RelayProcess:
         """The store as anybody with access to it sees it."""
         return Redis.from_url(self.store_url)
 
-    async def new_key(self, scope: KeyScope) -> str:
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        """The store as another node of the relay is connected to it."""
         async with pipe_to(self.store_url, name="test") as pipe:
+            yield Store(pipe)
+
+    async def new_key(self, scope: KeyScope, operator: str = "") -> str:
+        async with self.store() as store:
             return await new_key(
-                pipe, scope, note="test", now_ms=int(time.time() * 1000), random_bytes=os.urandom
-            )
+                store.pipe, scope, note="test", now_ms=int(time.time() * 1000),
+                random_bytes=os.urandom, operator=operator,
+            )  # fmt: skip
 
     # --- the platform -----------------------------------------------------------------------------
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
-from relay.api.auth import KeyScope, new_key
+from relay.api.auth import KeyScope
 from relay.core.casework import StaffScope
-from relay.store.access import pipe_to
 from relay.store.operators import OperatorRecord, OperatorRecords
-from relay.store.store import Store
 
 from .relay import RelayProcess
 
@@ -39,14 +36,8 @@ class Staff:
 
 async def hired(relay: RelayProcess, name: str, scope: str) -> Staff:
     """Add an operator, who has not signed in yet, and make a key for them."""
-    async with pipe_to(relay.store_url, name="test") as pipe:
-        now_ms = int(time.time() * 1000)
-        record = OperatorRecord(name, name.title(), StaffScope(scope), now_ms)
-        store = Store(pipe)
+    async with relay.store() as store:
+        record = OperatorRecord(name, name.title(), StaffScope(scope), int(time.time() * 1000))
         await store.load_scripts()
         assert await OperatorRecords(store).replace(None, record)
-        key = await new_key(
-            pipe, KeyScope(scope), note="test", now_ms=now_ms, random_bytes=os.urandom,
-            operator=name,
-        )  # fmt: skip
-    return Staff(name, scope, key, relay)
+    return Staff(name, scope, await relay.new_key(KeyScope(scope), operator=name), relay)
