@@ -207,10 +207,18 @@ def _toml(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
-async def stopped(pid: int, seconds: float) -> None:
-    """Freeze a process for a while."""
+@asynccontextmanager
+async def frozen(pid: int, at_least_s: float = 0.0) -> AsyncIterator[None]:
+    """Freeze a process for as long as what is done meanwhile takes, and not for less than that."""
     os.kill(pid, signal.SIGSTOP)
     try:
-        await asyncio.sleep(seconds)
+        await until(lambda: _is_stopped(pid), "the process is frozen")
+        thaw_s = time.monotonic() + at_least_s
+        yield
+        await asyncio.sleep(thaw_s - time.monotonic())
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
