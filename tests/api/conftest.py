@@ -406,7 +406,7 @@ def valkey() -> Iterator[Valkey]:
 
 @asynccontextmanager
 async def _world(valkey: Valkey, observed: Observed) -> AsyncIterator[World]:
-    pipe = ServerPipe(Endpoint.parse(valkey.url), name="api-test", reply_timeout_s=0.5)
+    pipe = ServerPipe(Endpoint.parse(valkey.url), name="api-test", reply_timeout_s=5)
     await pipe.start()
     try:
         await pipe.call("FLUSHALL")

@@ -6,12 +6,14 @@ import asyncio
 import random
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from relay.store import keys
 from relay.store.events import Events
+from tests.support.cost import least_ms
 
 if TYPE_CHECKING:
     from conftest import World
@@ -146,12 +148,9 @@ async def test_a_page_of_many_partitions_answers_soon(world: World, show) -> Non
         await asyncio.gather(
             *(events.emit("k", subject=f"trip-{n}", n=n) for n in range(start, start + 500))
         )
-    took_ms = []
-    for _ in range(5):
-        begun_s = time.perf_counter()
-        batch, more = await _listed(world)
-        took_ms.append((time.perf_counter() - begun_s) * 1000)
-        assert more
-        assert len(batch) >= 100
-    show(f"10,000 events waiting: a page of {len(batch)} in {min(took_ms):.0f} ms")
-    assert min(took_ms) < 200
+    batch, more = await _listed(world)
+    assert more
+    assert len(batch) >= 100
+    took_ms = await least_ms(world.store, partial(_listed, world))
+    show(f"10,000 events waiting: a page of {len(batch)} in {took_ms:.0f} ms of processor time")
+    assert took_ms < 200
