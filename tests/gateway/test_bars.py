@@ -13,7 +13,6 @@ import pytest
 from relay.core.bars import Bars
 from relay.core.ids import Role
 from relay.store import keys
-from relay.store.access import pipe_to
 from relay.store.oversight import Oversight
 from relay.store.store import LogWriter, Store, time_ms
 from tests.support.party import JSON, MSGPACK, Party
@@ -25,14 +24,8 @@ HOUR_MS = 3_600_000
 
 
 @asynccontextmanager
-async def store_of(relay: RelayProcess) -> AsyncIterator[Store]:
-    async with pipe_to(relay.store_url, name="test") as pipe:
-        yield Store(pipe)
-
-
-@asynccontextmanager
 async def oversight_of(relay: RelayProcess) -> AsyncIterator[Oversight]:
-    async with store_of(relay) as store:
+    async with relay.store() as store:
         yield Oversight(store)
 
 
@@ -72,11 +65,8 @@ async def test_who_is_muted_writes_quick_replies_only(relay: RelayProcess, proto
 
 async def _can_post(party: Party) -> bool:
     name = await party.post(numbered(9))
-    while True:
-        for frame in party.heard:
-            if frame["op"] in ("accepted", "refused") and frame["id"] == name:
-                return frame["op"] == "accepted"
-        await asyncio.sleep(0)
+    await until(partial(answered, party, name), "the post is answered")
+    return name in {frame["id"] for frame in party.all("accepted")}
 
 
 async def test_who_is_barred_sees_a_closed_channel_and_the_peer_stays(relay: RelayProcess) -> None:
@@ -136,7 +126,7 @@ async def test_a_post_on_its_way_when_the_bar_comes_is_refused_or_was_before_it(
 
 async def test_a_bar_parts_the_entries_of_one_millisecond(relay: RelayProcess) -> None:
     """Sent in one go: posts, a bar, posts, its lifting, posts. What lies between is stopped."""
-    async with store_of(relay) as store:
+    async with relay.store() as store:
         oversight = Oversight(store)
         for round_number in range(20):
             trip = f"burst-{round_number}"

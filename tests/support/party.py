@@ -10,12 +10,22 @@ from typing import Any
 
 import msgpack
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from .waiting import until
 
 #: Every connection of the running test.
 PARTIES: list[Party] = []
 
 MSGPACK, JSON = "relay.v1.msgpack", "relay.v1.json"
+
+
+#: How long to wait where it is not the time that is tested: a busy machine stands still for seconds.
+PATIENCE_S = 15.0
+
+
+class WasCutOff(AssertionError):
+    """The connection ended before the frame came that was waited for."""
 
 
 class Party:
@@ -73,6 +83,19 @@ class Party:
         await party.hear("replayed")
         return party
 
+    @classmethod
+    async def come_back(cls, url: str, token: str, within_s: float = 20.0) -> Party:
+        """Attach where a worker or the store was killed a moment ago: try until it is there again."""
+
+        async def tried() -> Party | None:
+            try:
+                return await cls.attach(url, token)
+            except (OSError, WebSocketException, WasCutOff):
+                return None
+
+        found: Party = await until(tried, "attached again", within_s)
+        return found
+
     async def _read(self) -> None:
         try:
             async for data in self.socket:
@@ -90,7 +113,7 @@ class Party:
         frame = {"op": op, **fields}
         await self.socket.send(msgpack.packb(frame) if self._binary else json.dumps(frame))
 
-    async def hear(self, op: str, within_s: float = 5.0, **fields: Any) -> dict[str, Any]:
+    async def hear(self, op: str, within_s: float = PATIENCE_S, **fields: Any) -> dict[str, Any]:
         """The next frame with this op and these fields; what comes before it stays in `heard`."""
         async with asyncio.timeout(within_s):
             while True:
@@ -100,9 +123,7 @@ class Party:
                     if frame["op"] == op and all(frame.get(k) == v for k, v in fields.items()):
                         return frame
                 if self._reading.done():
-                    raise AssertionError(
-                        f"closed with {self.close_code} before {op}: {self.heard[-3:]}"
-                    )
+                    raise WasCutOff(f"closed with {self.close_code} before {op}: {self.heard[-3:]}")
                 self._news.clear()
                 await self._news.wait()
 
@@ -124,7 +145,7 @@ class Party:
         """Texts of the messages that came, in order."""
         return [frame["text"] for frame in self.all("message")]
 
-    async def closed(self, within_s: float = 5.0) -> int:
+    async def closed(self, within_s: float = PATIENCE_S) -> int:
         """Wait for the end of the connection; give its code."""
         async with asyncio.timeout(within_s):
             await asyncio.shield(self._reading)
