@@ -31,7 +31,6 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 
 @pytest.fixture
 async def relay(tmp_path: Path, watched: Watched) -> AsyncIterator[RelayProcess]:
-
     ring = tmp_path / "ring.json"
     KeyFile(ring).create(time.time_ns() // 1_000_000, 3_600_000)
     folder = tmp_path / "relay"
@@ -58,7 +57,7 @@ async def test_a_dead_primary_is_replaced_and_what_was_said_is_still_there(
     customer = await Party.attach(relay.gateway_url, tokens["customer"])
     await driver.accepted(numbered(1))
     await customer.hear("message", text=numbered(1))
-    await until(watched.is_linked, "replicated")
+    await until(watched.has_all, "the replica has what was said")
     began_s = asyncio.get_running_loop().time()
     await fail_over(watched)
     await until(lambda: is_ready(relay), "the relay serves again", 20)

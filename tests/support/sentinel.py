@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -19,11 +21,18 @@ SERVICE = "rides"
 _DOWN_AFTER_MS = 700
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free and stay so: the system gives none of these out by itself, as it would
+    those that it chose, to whatever connects somewhere before they are used."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    free: list[int] = []
+    for port in random.sample(range(lowest // 2, lowest), lowest // 4):
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            free.append(port)
+        if len(free) == count:
+            return free
+    raise AssertionError("no free ports")
 
 
 class Watched:
@@ -31,8 +40,7 @@ class Watched:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.primary, self.replica = free_port(), free_port()
-        self.sentinels = [free_port() for _ in range(3)]
+        self.primary, self.replica, *self.sentinels = _free_ports(5)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
     @property
