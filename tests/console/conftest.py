@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from relay.core.casework import StaffScope
 from tests.conftest import ROOMY
 from tests.console.staff import Person, chromium, hire
+from tests.support.party import PATIENCE_S
 from tests.support.relay import RelayProcess
+
+# A page of a browser on a busy machine may need seconds to draw what has come long ago.
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, as
 from relay.core.casework import StaffScope
 from relay.ops.actor import Actor
 from tests.support.desk import desk_on
+from tests.support.party import PATIENCE_S
 from tests.support.relay import RelayProcess
 
 DESKTOP = ViewportSize(width=1280, height=900)
@@ -65,7 +65,7 @@ class Person:
             **({"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "Asia/Jakarta"} | options)
         )
         self.page = await self.context.new_page()
-        self.page.set_default_timeout(8000)
+        self.page.set_default_timeout(PATIENCE_S * 1000)
         # A script or style that the policy stopped, and a script of ours that failed.
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on(
@@ -93,24 +93,22 @@ class Person:
         self.secret = (await self.page.locator("#secret").inner_text()).strip()
         await self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         await self.page.get_by_label("The password again").fill(PASSWORD)
-        await self.page.get_by_label("Code from your").fill(await self.code(-1))
+        await self.page.get_by_label("Code from your").fill(self.code())
         await self.page.get_by_role("button", name="Finish").click()
         await self.page.get_by_text("You are set up").wait_for()
 
-    async def sign_in(self, steps: int = 0) -> None:
-        """Sign in with the code of now, or of `steps` half minutes later."""
+    async def sign_in(self) -> None:
+        """Sign in with the next code: the one before was used to enrol."""
         await self.page.get_by_label("Operator id").fill(self.id)
         await self.page.get_by_label("Password").fill(PASSWORD)
-        await self.page.get_by_label("Code from").fill(await self.code(steps))
+        await self.page.get_by_label("Code from").fill(self.code(steps=1))
         await self.page.get_by_role("button", name="Sign in").click()
         await self.page.wait_for_url(re.compile(r"/ops($|/(?!sign-in))"))
 
-    async def code(self, steps: int = 0) -> str:
-        """What the authenticator app shows; never just before it changes."""
-        left_s = _STEP_S - time.time() % _STEP_S
-        if left_s < 4:
-            await asyncio.sleep(left_s)
-        return pyotp.TOTP(self.secret).at(int(time.time()) + steps * _STEP_S)
+    def code(self, steps: int = 0) -> str:
+        """What the authenticator app shows, now or so many half minutes later. The relay takes one
+        of a step around its own, so it is good for half a minute at least."""
+        return pyotp.TOTP(self.secret).at(time.time() + steps * _STEP_S)
 
 
 async def hire(

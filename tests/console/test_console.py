@@ -80,7 +80,7 @@ async def test_the_list_keeps_itself_up_to_date(relay: RelayProcess, dewi: Perso
     await page.get_by_role("button", name="Pause updates").click()
     await relay.end_trip("live-04")
     await dewi.context.set_offline(True)
-    await expect(page.get_by_text("The relay does not answer")).to_be_visible(timeout=6000)
+    await expect(page.get_by_text("The relay does not answer")).to_be_visible()
     await dewi.context.set_offline(False)
     await expect(page.get_by_text("The relay does not answer")).not_to_be_visible(timeout=6000)
     await expect(row(page, "live-04")).to_be_attached()

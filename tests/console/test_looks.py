@@ -9,14 +9,7 @@ from playwright.async_api import Browser, Page
 
 from relay.core.casework import StaffScope
 from relay.ops.actor import Actor
-from tests.console.staff import (
-    DESKTOP,
-    PHONE,
-    Person,
-    screenshots,
-    serious,
-    unfold,
-)
+from tests.console.staff import DESKTOP, PHONE, Person, screenshots, serious, unfold
 from tests.console.trips import MARKUP, case_of, reported
 from tests.support.desk import desk_on
 from tests.support.relay import RelayProcess
