@@ -71,7 +71,7 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
         kind, frame.text, frame.lat, frame.lon, node.limits.text_bytes, frame.key
     )
     retry_ms = 0
-    stopped = channel.bars.stops(role.letter, node.now_ms(), kind)
+    stopped = channel.bars.stops_now(role.letter, node.now_ms(), kind)
     if refusal is None and stopped and not frame.again:
         refusal = _STOPPED[stopped]
     if refusal is None and (frame.epoch or 1) != channel.epoch:

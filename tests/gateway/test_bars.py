@@ -154,3 +154,22 @@ def five_posts(store: Store, trip: str, times_ms: list[int]) -> None:
             lambda reply: times_ms.append(time_ms(reply[0])),
             skip=LogWriter.SKIP,
         )
+
+
+async def test_what_is_lifted_is_lifted_at_once_whatever_a_clock_says(relay: RelayProcess) -> None:
+    """The log may be ahead of a clock: of the store's that went back, or of what a node takes it for."""
+    tokens = await relay.open_trip("lifted")
+    async with relay.store() as store:
+        oversight = Oversight(store)
+        log = keys.log("lifted", 1)
+        ahead_ms = int(time.time() * 1000) + 5000
+        await store.pipe.call("XSETID", log, f"{ahead_ms}-0")
+        bar = partial(oversight.bar, "lifted", Role.DRIVER, "drv-1", source="s1")
+        assert await bar("all", in_an_hour()) == "ok"
+        assert await bar("all", 0) == "ok"
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        await driver.accepted(numbered(1))
+        assert await bar("text", in_an_hour()) == "ok"
+        assert (await driver.hear("refused", id=await driver.post(numbered(2))))["code"] == "muted"
+        assert await bar("text", 0) == "ok"
+        await until(lambda: _can_post(driver), "the mute is lifted", 2)

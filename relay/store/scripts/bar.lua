@@ -12,7 +12,7 @@ else
   -- What was stopped stays stopped: an entry that was refused must not turn up later.
   local bars, at = bars_of(trip), new_ms(log_key(trip, (get(trip, 'epoch'))), now)
   for _, one in ipairs(bars) do
-    if one[1] == role and one[5] == source then one[4] = math.min(one[4], at) end
+    if one[1] == role and one[5] == source then one[4], one[6] = math.min(one[4], at), true end
   end
   set_bars(trip, bars)
   note(trip, now, 'unbarred', role, kind)

@@ -5,7 +5,7 @@
 --   state, reason (as the parties are told), detail (as the platform gave it), epoch,
 --   requested, opened, deadline, ceiling, closed (ms), retention_s, report_window_s, policy, allow, allow_ever (all that was ever allowed), rules (how often these changed),
 --   messages (how many the retired logs held), messages_key (wrapped), hold (until when its messages are
---   kept for the law), bars (JSON: {letter, 'text' or 'all', from_ms, until_ms, source}, ...), findings (how many),
+--   kept for the law), bars (JSON: {letter, 'text' or 'all', from_ms, until_ms, source, true if lifted}, ...), findings (how many),
 --   e1.d, e1.c, e2.d, ... (who sat there in each epoch), report.<party>.<id> (the case it became),
 --   reported.<party> (when it reported),
 --   and for each role, here d. for the driver:
@@ -110,10 +110,10 @@ local function barred(trip, role, at)
   return stopped
 end
 
--- Whether a party has no channel any more: from the moment in which it is barred, by any clock.
+-- Whether a party has no channel any more: from when it is barred until that is lifted, by any clock.
 local function shut_out(trip, role, now)
   for _, bar in ipairs(bars_of(trip)) do
-    if bar[1] == role and bar[2] == 'all' and now < bar[4] then return true end
+    if bar[1] == role and bar[2] == 'all' and not bar[6] and now < bar[4] then return true end
   end
   return false
 end
@@ -157,7 +157,7 @@ end
 local function bar(trip, role, kind, until_ms, now, source)
   local bars, known = bars_of(trip), nil
   for _, one in ipairs(bars) do
-    if one[1] == role and one[5] == source and now < one[4] then known = one end
+    if one[1] == role and one[5] == source and not one[6] and now < one[4] then known = one end
   end
   if known then
     known[4] = until_ms
