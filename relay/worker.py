@@ -33,6 +33,7 @@ from .ops.desk import Desk, desk_of
 from .ops.journal import take_over_journal
 from .order import CANNOT_START, MAX_LINE_BYTES, Order, bound
 from .store.access import Access
+from .store.copies import Copies
 from .store.endpoint import Endpoint, StoreError
 from .store.store import Store
 from .vault.ring import KeyUnavailable
@@ -104,6 +105,10 @@ class Worker:
         )  # fmt: skip
         store = Store(api_pipe)
         await api_pipe.start()
+        copies_pipe = access.pipe(
+            name=f"relay-{identity}-copies", reply_timeout_s=settings.store_timeout_s
+        )
+        await copies_pipe.start()
         desk = self._desk = desk_of(
             store, ring=gateway.node.keys, now_ms=gateway.node.now_ms, random_bytes=os.urandom,
             limits=settings.desk_limits,
@@ -111,7 +116,8 @@ class Worker:
         server = _Server(
             uvicorn.Config(
                 build(
-                    store=store, ring=gateway.node.keys, limits=settings.api_limits,
+                    store=store, copies=Copies(copies_pipe, now_s=loop.time),
+                    ring=gateway.node.keys, limits=settings.api_limits,
                     now_ms=gateway.node.now_ms, random_bytes=os.urandom,
                     readiness=self._all_problems, metrics=self._all_metrics,
                     gateway_url=settings.gateway_url, desk=desk,
@@ -150,6 +156,7 @@ class Worker:
         reading.cancel()
         chores.cancel()
         await asyncio.gather(reading, chores, return_exceptions=True)
+        await copies_pipe.stop()
         await api_pipe.stop()
         await pipe.stop()
         await access.stop()

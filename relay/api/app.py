@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
 from ..ops.desk import Desk
+from ..store.copies import Copies
 from ..store.store import Store
 from ..vault.ring import KeyRing
 from .asyncapi import asyncapi
@@ -26,6 +27,7 @@ from .trips import Trips
 def build(
     *,
     store: Store,
+    copies: Copies,
     ring: Callable[[], KeyRing],
     limits: Limits,
     now_ms: Callable[[], int],
@@ -38,14 +40,15 @@ def build(
 ) -> Starlette:
     """Make the API of one node.
 
-    `ring` gives the key ring of the moment; `now_ms` the store's time in milliseconds; `readiness`
-    what the workers wait for besides keys; `metrics` the text for Prometheus;
-    `gateway_url` is what the parties' apps are told; `pages` are served beside the calls. Run it
-    with the server's access log off: a path may hold a phone number.
+    `copies` tells how far changes have got; `ring` gives the key ring of the moment; `now_ms` the
+    store's time in milliseconds; `readiness` what the workers wait for besides keys; `metrics` the
+    text for Prometheus; `gateway_url` is what the parties' apps are told; `pages` are served beside
+    the calls. Run it with the server's access log off: a path may hold a phone number.
     """
     calls = [
         *Trips(
             store,
+            copies,
             desk.sanctions,
             desk.parties,
             ring=ring,

@@ -24,6 +24,7 @@ from ..guard.names import MAX_NAME_DIGITS, holds_contact
 from ..guard.normalise import fold
 from ..ops.sanctions import Sanctions, Standing
 from ..store import keys
+from ..store.copies import Copies
 from ..store.parties import Parties
 from ..store.pipe import checked
 from ..store.store import PartyRecord, PartyView, Store, TripView
@@ -89,6 +90,7 @@ class Trips:
     def __init__(
         self,
         store: Store,
+        copies: Copies,
         sanctions: Sanctions,
         parties: Parties,
         *,
@@ -99,6 +101,7 @@ class Trips:
         gateway_url: str,
     ) -> None:
         self._store = store
+        self._copies = copies
         self._sanctions = sanctions
         self._parties = parties
         self._ring = ring
@@ -313,6 +316,7 @@ class Trips:
                 state="grace" if ended.state == State.GRACE else "closed",
                 closed_at=ended.closed_at,
                 deadline=ended.deadline,
+                kept=await self._copies.of(trip),
             ),
         )
 
@@ -336,9 +340,10 @@ class Trips:
                 break
         match outcome:
             case "reassigned" | "same":
+                kept = await self._copies.of(trip)
                 return Answer(
                     200,
-                    PartyAdmitted(trip, epoch, body.party_id, party.token, self._gateway_url),
+                    PartyAdmitted(trip, epoch, body.party_id, party.token, self._gateway_url, kept),
                 )
             case "raced":
                 raise _busy()
@@ -372,7 +377,10 @@ class Trips:
         )
         match outcome:
             case "ok":
-                return Answer(200, TokenRenewed(trip, body.party_id, token, self._gateway_url))
+                kept = await self._copies.of(trip)
+                return Answer(
+                    200, TokenRenewed(trip, body.party_id, token, self._gateway_url, kept)
+                )
             case "party":
                 raise Problem(
                     Code.PARTY,

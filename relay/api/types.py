@@ -371,6 +371,16 @@ class TripOpened(Secretive):
     customer: Admission
 
 
+KeptOn = Annotated[
+    Literal["replicated", "local"],
+    Meta(
+        description="replicated: a replica of the store has it too. local: the store has no "
+        "replica, or none that said so in time; a failover in the next moments may forget it until "
+        "a node says it again. Repeat the call to ask again."
+    ),
+]
+
+
 class TripEnded(Struct):
     """How a channel stands after `end`."""
 
@@ -378,6 +388,7 @@ class TripEnded(Struct):
     state: Literal["grace", "closed"]
     closed_at: AtMs | None
     deadline: AtMs | None
+    kept: KeptOn
 
 
 class PartyState(Struct):
@@ -432,6 +443,7 @@ class PartyAdmitted(Secretive):
     party_id: str
     token: Token
     gateway_url: GatewayUrl
+    kept: KeptOn
 
 
 class TokenRenewed(Secretive):
@@ -441,6 +453,7 @@ class TokenRenewed(Secretive):
     party_id: str
     token: Token
     gateway_url: GatewayUrl
+    kept: KeptOn
 
 
 class SystemMessage(Struct):

@@ -45,8 +45,8 @@ class Bars:
         )  # fmt: skip
 
     def stops_now(self, role: str, now_ms: int, message_kind: str) -> Kind | None:
-        """What keeps such a message of that role from being taken. A bar begins, and is lifted, when
-        that is told; only that it lapses is a matter of the clock."""
+        """What keeps such a message of that role from being taken. A bar begins, and is lifted,
+        when that is told; only that it lapses is a matter of the clock."""
         return _strongest((bar.kind for bar in self._holding(role, now_ms)), message_kind)
 
     def shuts_out(self, role: str, now_ms: int) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,7 @@ import hiredis
 
 from .endpoint import NotSent, StoreError, pack
 from .pipe import Callback, Pipe, ServerPipe, ignore
-from .slots import SLOTS, Address, Elsewhere, Layout, elsewhere, is_script, slot_of_command
+from .slots import SLOTS, Address, Elsewhere, Layout, elsewhere, is_script, slot_of, slot_of_command
 from .topology import Topology
 
 #: For how long a command looks for the server that has its slot.
@@ -180,6 +180,9 @@ class ClusterPipe(Pipe):
         await pipe.stop()
 
     # --- commands ---------------------------------------------------------------------------------
+
+    def server_of(self, key: str) -> Hashable:
+        return self._owners[slot_of(key.encode())]
 
     def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
         slot = slot_of_command(packed)

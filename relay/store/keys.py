@@ -44,6 +44,7 @@ partition's deadlines and its partition's index share a slot, so one script chan
 | `{signin}:written`, `{signin}:unwritten` | string | failures with an audit entry, without | soon |
 | `relay:nodes` | sorted set | living nodes by their last heartbeat | a dead node's after seconds |
 | `relay:inbox:<node>` | sharded pub/sub | messages for parties attached to that node | |
+| `{pN}:fence` | string | nothing: written before asking how far writes have got | at once |
 | `{pN}:probe:<node>` | sharded pub/sub | from a node to itself: its subscription lives | |
 """
 
@@ -160,3 +161,7 @@ def inbox(node: str) -> str:
 
 def probe(number: int, node: str) -> str:
     return f"{tag(number)}:probe:{node}"
+
+
+def fence(trip: str) -> str:
+    return f"{tag(partition(trip))}:fence"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final, cast
 
 import hiredis
@@ -87,10 +87,8 @@ class _Line(asyncio.Protocol):
                     continue
                 self._skip = -1
                 if self._refusal is not None:
-                    # Of a transaction that was not run, what was refused first says why.
-                    if isinstance(reply, hiredis.ReplyError):
-                        reply = self._refusal
-                    self._refusal = None
+                    # Of what belongs together and was not done, what was refused first says why.
+                    reply, self._refusal = self._refusal, None
                 _, callback = waiting.popleft()
                 self._answered += 1
                 if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("READONLY"):
@@ -146,6 +144,10 @@ class Pipe(ABC):
     @abstractmethod
     async def stop(self) -> None:
         """Let go of the store; what is under way is `Unanswered`."""
+
+    @abstractmethod
+    def server_of(self, key: str) -> Hashable:
+        """Something that is the same for keys that are on the same server now."""
 
     @abstractmethod
     def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
@@ -262,6 +264,9 @@ class ServerPipe(Pipe):
             retry_s = _FIRST_RETRY_S
             log.info("store_back", endpoint=str(self._endpoint))
             self._on_connected()
+
+    def server_of(self, key: str) -> Hashable:
+        return self.address
 
     def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
         line = self._line

@@ -33,6 +33,7 @@ from relay.api.trips import Limits
 from relay.ops.desk import desk_of
 from relay.ops.limits import DeskLimits
 from relay.store import keys
+from relay.store.copies import Copies
 from relay.store.endpoint import Endpoint
 from relay.store.pipe import ServerPipe
 from relay.store.server_process import find_program, server_arguments
@@ -320,6 +321,7 @@ class World:
     async def serving(self) -> AsyncIterator[None]:
         app = build(
             store=self.store,
+            copies=Copies(self.store.pipe, now_s=time.monotonic),
             ring=self.current_ring,
             limits=self.limits,
             now_ms=self.clock,
@@ -406,7 +408,7 @@ def valkey() -> Iterator[Valkey]:
 
 @asynccontextmanager
 async def _world(valkey: Valkey, observed: Observed) -> AsyncIterator[World]:
-    pipe = ServerPipe(Endpoint.parse(valkey.url), name="api-test", reply_timeout_s=5)
+    pipe = ServerPipe(Endpoint.parse(valkey.url), name="api-test", reply_timeout_s=2)
     await pipe.start()
     try:
         await pipe.call("FLUSHALL")

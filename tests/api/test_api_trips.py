@@ -765,7 +765,7 @@ async def test_without_keys_nothing_is_opened(world: World) -> None:
 async def test_a_store_that_is_silent_is_told_and_a_repeat_makes_it_good(world: World) -> None:
     body = world.opening("t1")
     await world.call("GET", "/v1/trips/t1")
-    await world.store.pipe.call("CLIENT", "PAUSE", 1200, "ALL")
+    await world.store.pipe.call("CLIENT", "PAUSE", 3500, "ALL")
     answer = await world.call("POST", "/v1/trips", body)
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     assert "may or may not" in answer.json()["detail"]

@@ -252,8 +252,8 @@ async def test_what_the_relay_does_it_may_do(topology: Topology) -> None:
         assert await watcher.acl_log() == []
         used = {name.removeprefix("cmdstat_") for name in await watcher.info("commandstats")}
     # Of `relay doctor`, of a very long story, of a notice that waits for its case, of events that
-    # nobody has fetched for a month, and of a Cluster.
-    rare = {"info", "ltrim", "zscore", "xtrim", "asking", "cluster|info", "cluster|slots"}
+    # nobody has fetched for a month, of a store with a replica, and of a Cluster.
+    rare = {"info", "ltrim", "zscore", "xtrim", "wait", "asking", "cluster|info", "cluster|slots"}
     assert set(rights("relay")) - used <= rare
 
 

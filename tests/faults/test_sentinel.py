@@ -106,3 +106,35 @@ async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_i
         old = await Party.connect(relay.gateway_url)
         await old.say("attach", token=tokens[name]["driver"])
         assert await old.closed() == 4503, name
+
+
+async def test_an_end_tells_whether_a_replica_has_it(relay: RelayProcess, watched: Watched) -> None:
+    """Honestly also when it is called again, and quickly though the replica hangs."""
+    for name in ("here", "there", "many"):
+        await relay.open_trip(name)
+    assert (await relay.end_trip("there"))["kept"] == "replicated"
+    watched.signal(watched.replica, signal.SIGSTOP)
+    began_s = asyncio.get_running_loop().time()
+    ended = await asyncio.gather(*(relay.end_trip(name) for name in ("here", "many", "none")))
+    assert asyncio.get_running_loop().time() - began_s < 2
+    assert [one["kept"] for one in ended] == ["local"] * 3
+    assert (await relay.end_trip("there"))["kept"] == "local", "nobody has said it again"
+    watched.signal(watched.replica, signal.SIGCONT)
+    await until(watched.has_all, "the replica has caught up")
+    again = await relay.end_trip("here")
+    assert (again["state"], again["kept"]) == ("closed", "replicated")
+    await relay.open_trip("swapped")
+    swapped = await relay.call(
+        "PUT", "/v1/trips/swapped/parties/driver",
+        {"epoch": 1, "party_id": "drv-2", "phone": "+6281298765432", "alias": "Wati"},
+    )  # fmt: skip
+    assert swapped.json()["kept"] == "replicated"
+    renewed = await relay.call(
+        "POST", "/v1/trips/swapped/parties/driver/token", {"party_id": "drv-2", "revoke": True}
+    )
+    assert renewed.json()["kept"] == "replicated"
+
+
+async def test_without_a_replica_an_end_is_local(own_relay: RelayProcess) -> None:
+    await own_relay.open_trip("t1")
+    assert (await own_relay.end_trip("t1"))["kept"] == "local"
