@@ -42,6 +42,7 @@ from .types import (
     Admission,
     ChangeTrip,
     EndTrip,
+    EndTrips,
     ListQuery,
     OpenTrip,
     PartyAdmitted,
@@ -54,6 +55,7 @@ from .types import (
     TripEnded,
     TripList,
     TripOpened,
+    TripsEnded,
 )
 
 PLATFORM: Final = frozenset({KeyScope.PLATFORM})
@@ -144,6 +146,14 @@ class Trips:
                 "Idempotent. For a trip that was never opened it makes sure that a late open does "
                 "not open it.",
                 PLATFORM, EndTrip, body_is_optional=True, codes=(Code.NO_TRIP,),
+            ),
+            Call(
+                "POST", "/v1/ended-trips", "endTrips", "End trips that are over", self.end_all,
+                {200: TripsEnded},
+                "For reconciliation: like ending each of them without a grace. A failover of the "
+                "store may have forgotten the end of a trip that ended in its last moments, or an "
+                "open; name all that ended since shortly before it, as often as you like.",
+                PLATFORM, EndTrips,
             ),
             Call(
                 "PUT", role, "reassignParty", "Give a role to another party", self.reassign,
@@ -307,17 +317,21 @@ class Trips:
                 raise refused(outcome)
 
     async def end(self, asked: Asked[EndTrip]) -> Answer:
-        trip, body = asked.trip(), asked.body
-        ended = await self._store.end(trip, grace_s=body.grace_s, detail=body.reason)
-        return Answer(
-            200,
-            TripEnded(
-                trip_id=trip,
-                state="grace" if ended.state == State.GRACE else "closed",
-                closed_at=ended.closed_at,
-                deadline=ended.deadline,
-                kept=await self._copies.of(trip),
-            ),
+        return Answer(200, await self._end(asked.trip(), asked.body.grace_s, asked.body.reason))
+
+    async def end_all(self, asked: Asked[EndTrips]) -> Answer:
+        trips, reason = asked.body.trip_ids, asked.body.reason
+        ended = await asyncio.gather(*(self._end(trip, 0, reason) for trip in trips))
+        return Answer(200, TripsEnded(ended))
+
+    async def _end(self, trip: str, grace_s: int, reason: str) -> TripEnded:
+        ended = await self._store.end(trip, grace_s=grace_s, detail=reason)
+        return TripEnded(
+            trip_id=trip,
+            state="grace" if ended.state == State.GRACE else "closed",
+            closed_at=ended.closed_at,
+            deadline=ended.deadline,
+            kept=await self._copies.of(trip),
         )
 
     async def reassign(self, asked: Asked[ReassignParty]) -> Answer:

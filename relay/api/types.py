@@ -20,6 +20,7 @@ LONGEST_GRACE_S: Final = 3600
 DEFAULT_DURATION_S: Final = 4 * 3600
 LIST_LIMIT: Final = 200
 EVENT_LIMIT: Final = 500
+MOST_ENDED: Final = 500
 
 _AS_ID: Final = (
     "1 to 64 characters of A-Z a-z 0-9 _ . : ~ -, of which the first is a letter or a digit."
@@ -210,6 +211,16 @@ class ChangeTrip(Struct, forbid_unknown_fields=True):
 EndReason = Literal["completed", "cancelled", "no_show", "safety", "other"]
 
 
+class EndTrips(Struct, forbid_unknown_fields=True):
+    """Trips that are over, as the platform knows."""
+
+    trip_ids: Annotated[list[TripId], Meta(min_length=1, max_length=MOST_ENDED)]
+    reason: Annotated[
+        EndReason,
+        Meta(description="one of completed, cancelled, no_show, safety, other."),
+    ] = "completed"
+
+
 class EndTrip(Struct, forbid_unknown_fields=True):
     """How a trip ends."""
 
@@ -389,6 +400,12 @@ class TripEnded(Struct):
     closed_at: AtMs | None
     deadline: AtMs | None
     kept: KeptOn
+
+
+class TripsEnded(Struct):
+    """How channels stand after `end` without a grace, in the order in which they were named."""
+
+    trips: list[TripEnded]
 
 
 class PartyState(Struct):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CALLS = {
     ("post", "/v1/trips"), ("get", "/v1/trips"), ("get", "/v1/trips/{trip}"),
-    ("patch", "/v1/trips/{trip}"), ("post", "/v1/trips/{trip}/end"),
+    ("patch", "/v1/trips/{trip}"), ("post", "/v1/trips/{trip}/end"), ("post", "/v1/ended-trips"),
     ("put", "/v1/trips/{trip}/parties/{role}"), ("post", "/v1/trips/{trip}/parties/{role}/token"),
     ("post", "/v1/trips/{trip}/system-messages"), ("get", "/v1/events"), ("post", "/v1/events/ack"),
     ("get", "/v1/ops/channels"), ("get", "/v1/ops/channels/{trip}"),

@@ -762,6 +762,33 @@ async def test_without_keys_nothing_is_opened(world: World) -> None:
     await world.open("t2")
 
 
+async def test_trips_that_are_over_are_ended_together(world: World) -> None:
+    """As the platform does after a failover, which may have forgotten ends and opens."""
+    await world.open("open")
+    await world.open("over")
+    await world.call("POST", "/v1/trips/over/end")
+    names = ["open", "over", *(f"never-{number}" for number in range(498))]
+    answer = await world.call("POST", "/v1/ended-trips", {"trip_ids": names, "reason": "cancelled"})
+    assert answer.status_code == 200, answer.text
+    ended = answer.json()["trips"]
+    assert [one["trip_id"] for one in ended] == names
+    assert {one["state"] for one in ended} == {"closed"}
+    assert all(one["closed_at"] for one in ended)
+    for name in names[:3]:
+        late = await world.call("POST", "/v1/trips", world.opening(name))
+        assert (late.status_code, late.json()["code"]) == (409, "closed")
+    again = await world.call("POST", "/v1/ended-trips", {"trip_ids": names})
+    assert again.json() == answer.json()
+
+
+@pytest.mark.parametrize("names", [[], ["t"] * 501, ["a b"], "t", None])
+async def test_trips_to_end_are_named_right_or_none_is_ended(world: World, names: Any) -> None:
+    await world.open("t")
+    answer = await world.call("POST", "/v1/ended-trips", {"trip_ids": names})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert (await world.call("GET", "/v1/trips/t")).json()["state"] == "open"
+
+
 async def test_a_store_that_is_silent_is_told_and_a_repeat_makes_it_good(world: World) -> None:
     body = world.opening("t1")
     await world.call("GET", "/v1/trips/t1")
