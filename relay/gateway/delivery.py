@@ -107,14 +107,12 @@ def _take_page(
         # The store is away. The app resumes where it was when it is back.
         node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
         return
-    page, bars = reply
-    # As of the moment when the page was read: of what it holds nothing shows that was refused.
+    page, (deadline, bars) = reply
+    # As of the moment when the page was read: of what it holds nothing shows that was refused. What
+    # this node has heard of the deadline may be older.
     channel.learn_bars(bars or b"")
     last = after
     for entry_id, fields in page:
-        if time_ms(entry_id) >= channel.deadline:
-            node.spawn(_read_past_deadline(node, channel, connection, last))
-            return
         if connection.choked:
             # The rest of the page is read again when the app has room for it.
             connection.resume_from = last
@@ -126,6 +124,8 @@ def _take_page(
         post_id, sender, sealed = fields[1].decode(), fields[2].decode(), fields[3]
         if sender == "o" or entry_id in connection.acknowledged:
             continue
+        if not deadline or time_ms(entry_id) >= int(deadline):
+            continue  # stored in the moment before the close, and refused
         try:
             entry = channel.entry(entry_id, sender, post_id, sealed, node.tags)
         except UNREADABLE:
@@ -158,21 +158,6 @@ async def _resume_if_open(node: Node, connection: Connection) -> None:
     if has_lost and channel.epoch == epoch:
         log.warning("log_shortened")
         node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=100)
-
-
-async def _read_past_deadline(
-    node: Node, channel: Channel, connection: Connection, last: bytes | str
-) -> None:
-    """An entry from after the deadline: either the deadline was moved and we have not heard, or the
-    entry was stored in the moment before the close and was never accepted."""
-    try:
-        glance = await node.store.glance(channel.trip, channel.epoch)
-    except StoreError:
-        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
-        return
-    if glance.epoch == channel.epoch and glance.deadline > channel.deadline:
-        change_state(channel, glance.state or "open", glance.deadline)
-        _read(node, channel, connection, last)
 
 
 def go_on(node: Node, connection: Connection) -> None:

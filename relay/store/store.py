@@ -556,12 +556,12 @@ class Store:
     def read_log(
         self, trip: str, epoch: int, after: bytes | str, count: int, callback: Callable[[Any], None]
     ) -> None:
-        """Ask for up to `count` entries after a position and the bars that hold for them;
-        `callback` gets the raw reply, `[entries, bars]`."""
+        """Ask for up to `count` entries after a position, and what decides which of them count;
+        `callback` gets the raw reply, `[entries, [deadline, bars]]`."""
         start = b"(" + (after.encode() if isinstance(after, str) else after) if after else b"-"
         page = pack("XRANGE", keys.log(trip, epoch), start, "+", "COUNT", count)
-        bars = pack("HGET", keys.trip(trip), "bars")
-        self.pipe.send(_MULTI + page + bars + _EXEC, callback, skip=3)
+        what_holds = pack("HMGET", keys.trip(trip), "deadline", "bars")
+        self.pipe.send(_MULTI + page + what_holds + _EXEC, callback, skip=3)
 
     async def log_page(self, trip: str, epoch: int, after: bytes, count: int) -> list[Any]:
         """Up to `count` entries after a position, as the store gives them."""

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgpack
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -278,6 +279,52 @@ async def test_no_post_is_accepted_after_the_grace(busy: RelayProcess) -> None:
     assert driver.all("closed")[0]["reason"] == "ended"
     assert all(frame["at"] < answer["deadline"] for frame in driver.all("accepted"))
     assert len(driver.all("accepted")) > 10
+
+
+async def test_a_reader_that_has_not_heard_of_a_sooner_deadline_shows_nothing_from_after_it(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    """No news of the deadline, no sweep yet, and the peer's node reads the log for another reason."""
+    one, other = two_nodes
+    for number in range(3):
+        trip = f"sooner-{number}"
+        tokens = await one.open_trip(trip)
+        driver = await Party.attach(one.gateway_url, tokens["driver"])
+        customer = await Party.attach(other.gateway_url, tokens["customer"])
+        await driver.accepted("before")
+        await customer.hear("message", text="before")
+        log = f"{keys.tag(keys.partition(trip))}:log:{trip}:1"
+        async with one.redis() as redis:
+
+            async def pages_read() -> int:
+                stats = await redis.info("commandstats")
+                return int(stats["cmdstat_xrange"]["calls"])
+
+            seconds, micros = await redis.time()
+            deadline = seconds * 1000 + micros // 1000 + 100
+            await redis.hset(keys.trip(trip), "deadline", deadline)
+            await asyncio.sleep(0.15)
+            for late in ("after", "long after"):
+                post_id = await driver.post(late)
+                assert (await driver.hear("refused", id=post_id))["code"] == "closed"
+            *_, (entry_id, fields) = await redis.xrange(log)
+            assert fields[b"i"].decode() == post_id, "it is in no log: nothing is tried here"
+            seat = (await redis.hget(keys.trip(trip), "c.seat")).decode()
+            # A hint that leaves one out, so that the node reads the log.
+            hint = ["post", trip, 1, await redis.xlen(log), entry_id, "d", post_id, fields[b"d"]]
+            reads = await pages_read()
+            inbox = keys.inbox(seat.partition(" ")[0])
+            assert await redis.execute_command("SPUBLISH", inbox, msgpack.packb([hint])) == 1
+
+            async def is_read(before: int = reads) -> bool:
+                return await pages_read() > before
+
+            await until(is_read, "the log is read")
+        await customer.say("ping")
+        await customer.hear("pong")
+        await one.end_trip(trip)
+        assert await customer.closed() == 4500
+        assert customer.texts() == ["before"]
 
 
 async def test_a_close_is_final(relay: RelayProcess) -> None:
