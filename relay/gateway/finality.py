@@ -1,4 +1,4 @@
-"""What must not be undone: the closes, reassignments and revocations that this node has heard of.
+"""What must not be undone: the ends, reassignments and revocations that this node has heard of.
 
 A store that failed over to a replica, or was restored, may have forgotten its last writes, a close
 among them. So every node keeps in mind what it has heard for a while, and says it again to each
@@ -28,8 +28,10 @@ class Finality:
         self._heard: deque[tuple[float, dict[str, Any]]] = deque(maxlen=MOST)
 
     def hear(self, news: dict[str, Any], now_s: float) -> None:
-        """Keep in mind what a script told every node, if it is final."""
-        if news["op"] in _FINAL:
+        """Keep in mind what a script told every node, if it is final.
+
+        So is an end with grace, before its grace has run out."""
+        if news["op"] in _FINAL or (news["op"] == "state" and news["state"] == "grace"):
             self._heard.append((now_s, news))
             while now_s - self._heard[0][0] > REMEMBERED_S:
                 self._heard.popleft()

@@ -27,6 +27,7 @@ _FINAL_FIELDS: Final = {
     "closed": ("reason", "detail"),
     "reassigned": ("role", "epoch"),
     "revoked": ("role", "count"),
+    "state": ("deadline", "detail"),
 }
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")

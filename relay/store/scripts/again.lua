@@ -1,5 +1,6 @@
 -- Tells a store what must not be undone, in case it has forgotten it: another one took its place.
--- ARGV: trip, then closed, reason, detail | reassigned, role letter, epoch | revoked, role letter, count.
+-- ARGV: trip, then closed, reason, detail | reassigned, role letter, epoch | revoked, role letter, count |
+-- state (that the trip ends with a grace), deadline, detail.
 -- Returns 1 if it had forgotten.
 local trip, what = ARGV[1], ARGV[2]
 local now = now_ms()
@@ -7,6 +8,20 @@ local state = state_of(trip, now)
 if what == 'closed' then
   if state == 'closed' then return 0 end
   if state == 'absent' then tombstone(trip, ARGV[3], ARGV[4], now) else close(trip, ARGV[3], ARGV[4], now) end
+  return 1
+end
+if what == 'state' then
+  local deadline, detail = ARGV[3], ARGV[4]
+  if state == 'closed' then return 0 end
+  if state == 'absent' then
+    tombstone(trip, 'ended', detail, now)
+  elseif now >= tonumber(deadline) then
+    close(trip, 'ended', detail, now)
+  elseif tonumber(deadline) < tonumber((get(trip, 'deadline'))) then
+    end_later(trip, deadline, detail, now)
+  else
+    return 0
+  end
   return 1
 end
 if state == 'absent' or state == 'closed' then return 0 end

@@ -13,11 +13,7 @@ elseif state ~= 'closed' and following == 'closed' then
 elseif following == 'grace' then
   local before = tonumber((get(trip, 'deadline')))
   local deadline = int(math.min(before, now + grace_s * 1000))
-  redis.call('HDEL', KEYS[1], 'detail')  -- frees first, so that it works in a store that is full
-  redis.call('HSET', KEYS[1], 'state', 'grace', 'deadline', deadline, 'detail', detail)
-  redis.call('ZADD', TAG .. ':due', deadline, 'close:' .. trip)
-  note(trip, now, 'grace', '', deadline)
-  tell({ op = 'state', trip = trip, state = 'grace', deadline = tonumber(deadline) })
+  end_later(trip, deadline, detail, now)
 end
 local closed, deadline = get(trip, 'closed', 'deadline')
 return { following, closed or '', deadline or '' }

@@ -270,6 +270,16 @@ local function close(trip, reason, detail, now)
     d = list(lost.d), c = list(lost.c) })
 end
 
+-- The trip has ended, and its channel closes at `deadline`. Frees first, so that it works in a store that
+-- is full.
+local function end_later(trip, deadline, detail, now)
+  redis.call('HDEL', trip_key(trip), 'detail')
+  redis.call('HSET', trip_key(trip), 'state', 'grace', 'deadline', deadline, 'detail', detail)
+  redis.call('ZADD', TAG .. ':due', deadline, 'close:' .. trip)
+  note(trip, now, 'grace', '', deadline)
+  tell({ op = 'state', trip = trip, state = 'grace', deadline = tonumber(deadline), detail = detail })
+end
+
 -- For a trip that is not known: makes sure that a late open finds it closed.
 local function tombstone(trip, reason, detail, now)
   redis.call('HSET', trip_key(trip), 'state', 'closed', 'reason', reason, 'detail', detail,
