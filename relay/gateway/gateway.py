@@ -203,6 +203,10 @@ class Gateway:
         """Tell a store that was just connected to what must not be undone, before all else."""
         store.say_again_soon(list(self.node.finality.said(self.node.loop.time())))
 
+    def remember_final(self, news: dict[str, Any]) -> None:
+        """Keep in mind what this process has answered: the news of it may never come back."""
+        self.node.finality.hear(news, self.node.loop.time())
+
     def problems(self) -> list[str]:
         """Why this node should get no new connections; empty when it is ready."""
         found = []

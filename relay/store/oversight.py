@@ -100,6 +100,10 @@ class Oversight:
     async def close_by_hand(self, trip: str, detail: str) -> Closing:
         """Close a channel; `detail` is for the platform, the parties are told `closed`."""
         outcome, closed = await self._store.run(scripts.CLOSE, keys.trip(trip), trip, detail)
+        if outcome == b"closed":
+            self._store.on_final(
+                {"op": "closed", "trip": trip, "reason": "closed", "detail": detail}
+            )
         return Closing(outcome.decode(), int(closed) if closed else None)
 
     async def bar(

@@ -277,8 +277,12 @@ class LogWriter:
 class Store:
     """Calls on the store over one `Pipe`. Every method raises `StoreError`."""
 
-    def __init__(self, pipe: Pipe) -> None:
+    def __init__(
+        self, pipe: Pipe, *, on_final: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> None:
         self.pipe = pipe
+        #: Gets what must not be undone, as its script tells it to every node, when it is answered.
+        self.on_final = on_final
 
     # --- scripts ----------------------------------------------------------------------------------
 
@@ -356,9 +360,17 @@ class Store:
         state, closed, deadline = await self.run(
             scripts.END, keys.trip(trip), trip, grace_s, detail
         )
-        return Ended(
+        ended = Ended(
             state.decode(), int(closed) if closed else None, int(deadline) if deadline else None
         )
+        if ended.state == "grace":
+            self.on_final(
+                {"op": "state", "trip": trip, "state": "grace", "deadline": ended.deadline,
+                 "detail": detail}
+            )  # fmt: skip
+        else:
+            self.on_final({"op": "closed", "trip": trip, "reason": "ended", "detail": detail})
+        return ended
 
     async def reassign(
         self,
@@ -376,7 +388,12 @@ class Store:
             scripts.REASSIGN, keys.trip(trip), trip, role.letter, epoch, party.party, party.alias,
             party.locale, party.phone, party.token_digest, token_ttl_s, bars, mark,
         )  # fmt: skip
-        return reply[0].decode(), reply[1] if len(reply) > 1 else 0
+        outcome, following = reply[0].decode(), reply[1] if len(reply) > 1 else 0
+        if outcome == "reassigned":
+            self.on_final(
+                {"op": "reassigned", "trip": trip, "role": role.letter, "epoch": following}
+            )
+        return outcome, following
 
     async def token(
         self, trip: str, role: Role, *, party: str, digest: str, token_ttl_s: int, revoke: bool
@@ -387,6 +404,8 @@ class Store:
             int(revoke),
         )  # fmt: skip
         outcome: bytes = reply[0]
+        if len(reply) > 1:
+            self.on_final({"op": "revoked", "trip": trip, "role": role.letter, "count": reply[1]})
         return outcome.decode()
 
     async def allowed_ever(self, trip: str) -> bytes:

@@ -75,7 +75,8 @@ async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_i
     """The replica hangs while a trip ends, another with a grace, another is ended before it opens, a
     driver is replaced and a token revoked; then the primary dies, and the replica takes over without any of it."""
     tokens = {
-        name: await relay.open_trip(name) for name in ("ended", "graced", "swapped", "revoked")
+        name: await relay.open_trip(name)
+        for name in ("ended", "unheard", "graced", "swapped", "revoked")
     }
     await until(watched.has_all, "the replica has the trips")
     watched.signal(watched.replica, signal.SIGSTOP)
@@ -84,6 +85,9 @@ async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_i
     assert (await relay.end_trip("ended"))["state"] == "closed"
     assert (await relay.end_trip("never-opened"))["state"] == "closed"
     assert (await relay.end_trip("graced", grace_s=1))["state"] == "grace"
+    # Of this no news comes back: the node has just lost its subscription.
+    assert await watched.ask(watched.primary, "CLIENT", "KILL", "TYPE", "pubsub")
+    assert (await relay.end_trip("unheard"))["state"] == "closed"
     swapped = await relay.call(
         "PUT", "/v1/trips/swapped/parties/driver",
         {"epoch": 1, "party_id": "drv-2", "phone": "+6281298765432", "alias": "Wati"},
@@ -98,12 +102,12 @@ async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_i
     await until(watched.has_failed_over, "the replica is the primary", 30)
     await until(lambda: is_ready(relay), "the relay serves again", 20)
 
-    for name in ("ended", "graced"):
+    for name in ("ended", "unheard", "graced"):
         for role in ("driver", "customer"):
             late = await Party.connect(relay.gateway_url)
             await late.say("attach", token=tokens[name][role])
             assert (await late.hear("closed"))["reason"] == "ended"
-    for name in ("ended", "graced", "never-opened"):
+    for name in ("ended", "unheard", "graced", "never-opened"):
         again = await relay.open(name)
         assert (again.status_code, again.json()["code"]) == (409, "closed"), name
     for name in ("swapped", "revoked"):
