@@ -355,6 +355,11 @@ class Pending:
             return
         self._refuse(code)
 
+    def give_up(self) -> None:
+        """Answer that it may be stored, if it has no answer: something on its way has failed."""
+        if self.frame is None:
+            self._unsure()
+
     def _refuse(self, code: RefusedCode) -> None:
         self.node.counts.refused[code] += 1
         refused = Refused(self.id, code, _EXPLAINED[code], _RETRY_MS if code in _RETRIED else 0)

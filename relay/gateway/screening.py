@@ -134,15 +134,16 @@ class Screening:
 
     def sent(self, post: Pending) -> None:
         """A post is about to be handed to the store."""
-        self._in_flight += 1
-        self._on_condition += post.on_condition
-        self._last = (post.sender, post.id)
         if post.verdict is not None:
             # Before it is stored: the next post is judged before that, and must not slip by.
             self._memory.feed(
                 Said(_under_way(post), post.sender, post.verdict.text, post.node.now_ms()),
                 post.verdict.trace,
             )
+        # Counted when nothing can fail any more before the store has it.
+        self._in_flight += 1
+        self._on_condition += post.on_condition
+        self._last = (post.sender, post.id)
 
     def stored(self, post: Pending, entry_id: bytes, n: int) -> None:
         """A post in flight is in the log, as its `n`-th entry; 0 if it was there before."""
@@ -306,6 +307,9 @@ class Screening:
                     self.take(post)
             except Exception as error:  # noqa: BLE001 - those behind it must not wait for ever
                 log.error("post_failed", error=type(error).__name__)
+                if post not in self._waiting:
+                    # A step of its own: what fails with it must not keep the others.
+                    node.loop.call_soon(post.give_up)
 
 
 def _under_way(post: Pending) -> str:

@@ -517,6 +517,39 @@ async def test_a_broken_guard_lets_nothing_through_but_quick_replies(
         assert "verdict about" not in relay.log.read_text()
 
 
+FAILS_ONCE = """
+import relay.gateway.posting
+
+sound, failed = relay.gateway.posting.pack_body, []
+
+def broken(body):
+    if "unit 12" in body.text and not failed:
+        failed.append(body.text)
+        raise RuntimeError('no body of ' + body.text)
+    return sound(body)
+
+relay.gateway.posting.pack_body = broken
+"""
+
+
+async def test_a_post_that_fails_when_its_turn_comes_is_unsure_and_keeps_none_waiting(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FAILS_ONCE)
+    path = os.pathsep.join([str(tmp_path), str(Path(relay_package.__file__).parents[1])])
+    async with RelayProcess(tmp_path, environment={"PYTHONPATH": path}) as relay:
+        driver, customer = await pair(relay)
+        # The first one waits until the guard has read the log.
+        await driver.post("lantai 3 unit 12", id="first")
+        await driver.post("lantai 4 unit 13", id="second")
+        await driver.hear("unsure", id="first")
+        await driver.hear("accepted", id="second")
+        await driver.post("lantai 3 unit 12", id="first", again=True)
+        await driver.hear("accepted", id="first")
+        await customer.hear("message", id="first", text="lantai 3 unit 12")
+        assert "unit" not in relay.log.read_text()
+
+
 async def test_without_the_key_of_the_numbers_nothing_is_judged(tmp_path: Path) -> None:
     async with RelayProcess(tmp_path) as relay:
         driver, customer = await pair(relay)
