@@ -30,7 +30,7 @@ _COUNTERS: Final = {
     "receipts": "Receipts from apps.",
     "gaps": "Times a missing message was read from the log.",
     "published": "Batches of hints sent to other nodes.",
-    "suspensions": "Times a node stopped delivering because it might have been cut off.",
+    "suspensions": "Times a node stopped delivering because it might not know the store's state.",
     "swept": "Deadlines and retentions done.",
     "cpu_seconds": "Processor time of the workers.",
 }

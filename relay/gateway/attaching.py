@@ -44,6 +44,7 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     channel: Channel | None
     try:
         while True:
+            line = node.store.pipe.lines
             seated = await node.store.attach(
                 token.trip, digest=token.digest, node=node.id, connection=connection.id,
                 device=(frame.device or "").replace(" ", ""), attempt=frame.attempt or 0,
@@ -64,6 +65,7 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     if connection.closed:
         await _free_seat(node, token.trip, seated.role, connection)
         return
+    connection.line = line
     _seat(node, channel, connection, seated)
     connection.send(_attached(node, channel, seated))
     if frame.epoch and frame.epoch != seated.epoch:
@@ -123,6 +125,7 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
     role = seated.role
     older = channel.connections.get(role)
     if older is not None:
+        flush_one(node, channel, role)
         leave(node, channel, older, CloseCode.TAKEN_OVER)
     if seated.replaced is not None and seated.replaced.node != node.id:
         node.mail(
@@ -141,8 +144,10 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
         earned = None if seated.since_last_s is None else seated.since_last_s * limits.posts_per_s
         bucket = Bucket(limits.posts_per_s, limits.posts_burst, now_s, earned)
         node.buckets[channel.trip, role] = bucket
-    if seated.got:
-        channel.got[role] = max(seated.got, channel.got.get(role, ""))
+    # As the store has it: it knows what the log has lost since an earlier connection.
+    channel.got[role] = seated.got or ""
+    channel.seen[role] = ""
+    channel.told[role.peer] = seated.peer_got or "", seated.peer_seen or ""
     set_online(channel, role, True, None)
     peer = seated.peer_seat
     if role.peer in channel.connections:
@@ -162,8 +167,8 @@ def _attached(node: Node, channel: Channel, seated: Attachment) -> Attached:
     peer = Peer(
         seated.peer_alias,
         channel.online.get(role.peer, False),
-        max(seated.peer_got or "", channel.got.get(role.peer, "")) or None,
-        max(seated.peer_seen or "", channel.seen.get(role.peer, "")) or None,
+        seated.peer_got,
+        seated.peer_seen,
     )
     return Attached(
         channel.trip, role.value, channel.epoch,
@@ -190,8 +195,7 @@ def dropped(node: Node, connection: Connection) -> None:
     # By then it would be full, so a new one is as good.
     full_s = node.limits.posts_burst / node.limits.posts_per_s
     node.loop.call_later(full_s, _forget_bucket, node, channel.trip, role)
-    if (channel, role) in node.receipts:
-        flush_one(node, channel, role)
+    flush_one(node, channel, role)
     if not channel.connections:
         if node.channels.get(channel.trip) is channel:
             del node.channels[channel.trip]

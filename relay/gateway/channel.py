@@ -41,9 +41,10 @@ class Channel:
         #: The other nodes at which a party of this channel is attached.
         self.locations: dict[Role, str] = {}
         self.online: dict[Role, bool] = {}
+        #: What the parties have said; whether it counts, the store says.
         self.got: dict[Role, str] = {}
         self.seen: dict[Role, str] = {}
-        #: What of `got` and `seen` the peer has been told.
+        #: What the peer of each has been told of that.
         self.told: dict[Role, tuple[str, str]] = {}
         #: Posts that found no log to be written to, until it is known why.
         self.without_log: list[Pending] = []

@@ -76,7 +76,8 @@ class Connection(WSListener):
     """An app's connection, from the handshake to the end.
 
     `channel` and `role` are set while it holds its party's seat. `n` and `head` tell up to which
-    entry of the log it has been served, `known_n` how many there are to its knowledge.
+    entry of the log it has been served, `known_n` how many there are to its knowledge, `line` over
+    which of the connections to the store (`Pipe.lines`) the log was seen to hold that entry.
     `resume_from` is where reading goes on once the app has room for more. `reporter` is set while
     it is attached for reports only, and holds no seat; `reporting` while one is being taken.
     """
@@ -84,8 +85,8 @@ class Connection(WSListener):
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
         "_gate", "_kind", "_loop", "_max_frames", "_transport", "acknowledged", "answers",
-        "catching_up", "channel", "frames", "head", "heard_s", "id", "known_n", "locale", "n",
-        "opened_s", "pinged_s", "replayed", "reporter", "reporting", "resume_from", "role",
+        "catching_up", "channel", "frames", "head", "heard_s", "id", "known_n", "line", "locale",
+        "n", "opened_s", "pinged_s", "replayed", "reporter", "reporting", "resume_from", "role",
         "session",
     )  # fmt: skip
 
@@ -121,6 +122,7 @@ class Connection(WSListener):
         self.n = 0
         self.head: bytes = b"0-0"
         self.known_n = 0
+        self.line = 0
         self.catching_up = False
         self.replayed = False
         self.resume_from: bytes | str | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -36,6 +36,14 @@ log = structlog.get_logger(__name__)
 
 #: Per role, (id, position) of what its peer's device had not confirmed, as the store knew.
 Undelivered = dict[Role, list[tuple[str, str]]]
+
+
+class Doubt(NamedTuple):
+    """Connections that were served over an earlier connection to the store than `line`, each with
+    the last entry that it was served: the store may have lost the end of the log since."""
+
+    line: int
+    served: dict[Connection, bytes]
 
 
 # --- what became of a channel ---------------------------------------------------------------------
@@ -129,27 +137,32 @@ async def look_at_all(node: Node, channels: Sequence[Channel]) -> None:
         return
     done: asyncio.Future[None] = node.loop.create_future()
     waiting, failed = len(channels), None
+    line = node.store.pipe.lines
 
-    def take(channel: Channel, epoch: int, found: Glance | StoreError) -> None:
+    def take(channel: Channel, epoch: int, doubt: Doubt, found: Glance | StoreError) -> None:
         nonlocal waiting, failed
         waiting -= 1
         try:
             if isinstance(found, StoreError):
                 failed = found
             else:
-                conform(node, channel, epoch, found)
+                conform(node, channel, epoch, doubt, found)
         finally:
             if waiting == 0 and not done.done():
                 done.set_result(None)
 
     for channel in channels:
-        node.store.glance_soon(channel.trip, channel.epoch, partial(take, channel, channel.epoch))
+        served = {c: c.head for c in channel.connections.values() if c.line != line}
+        node.store.glance_soon(
+            channel.trip, channel.epoch,
+            partial(take, channel, channel.epoch, Doubt(line, served)), served.values(),
+        )  # fmt: skip
     await done
     if failed is not None:
         raise failed
 
 
-def conform(node: Node, channel: Channel, epoch: int, glance: Glance) -> None:
+def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glance) -> None:
     """Make a channel what the store says it is, as asked while it was in `epoch`."""
     if node.channels.get(channel.trip) is not channel or channel.epoch != epoch:
         return
@@ -168,13 +181,14 @@ def conform(node: Node, channel: Channel, epoch: int, glance: Glance) -> None:
     change_state(channel, glance.state, glance.deadline)
     channel.screening.follow(glance.rules)
     bar(node, channel, glance.bars, glance.undelivered)
+    _part_from_lost_log(node, channel, doubt, glance.lost)
     for role in Role:
         seat = glance.seats[role]
         here = channel.connections.get(role)
+        tell_receipt(node, channel, role, glance.got[role], glance.seen[role])
         if here is None:
             living = seat is not None and seat.node in node.living_nodes
             set_online(channel, role, living, seat.node if seat and living else None)
-            tell_receipt(channel, role, glance.got[role], glance.seen[role])
         elif seat != Seat(node.id, here.id):
             leave(node, channel, here, CloseCode.TAKEN_OVER)
         elif glance.n > max(here.n, here.known_n):
@@ -182,6 +196,24 @@ def conform(node: Node, channel: Channel, epoch: int, glance: Glance) -> None:
             here.known_n = glance.n
             if not here.catching_up:
                 catch_up(node, channel, here)
+
+
+def _part_from_lost_log(node: Node, channel: Channel, doubt: Doubt, lost: frozenset[bytes]) -> None:
+    """Cut off who was served what the log does not hold any more: both apps resume, and post again
+    what it lacks.
+
+    Also who was being served: of that party's posts, such may be lost as come behind `head`.
+    """
+    for role, connection in channel.connections.items():
+        if connection not in doubt.served:
+            continue
+        if doubt.served[connection] in lost or connection.catching_up:
+            log.warning("log_shortened")
+            for said in (channel.got, channel.seen, channel.told):
+                said.pop(role, None)
+            node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=100)
+        else:
+            connection.line = doubt.line
 
 
 def leave(node: Node, channel: Channel, connection: Connection, code: CloseCode) -> None:
@@ -241,7 +273,8 @@ def _mail_post(
     if epoch != channel.epoch:
         return
     if not node.may_deliver():
-        node.hold(lambda: _mail_post(node, channel, epoch, n, entry_id, letter, post_id, sealed))
+        told = epoch, n, entry_id, letter, post_id, sealed
+        node.hold_reply(partial(_held_post, node, channel), told)
         return
     try:
         entry = channel.entry(entry_id, letter, post_id, sealed, node.tags)
@@ -249,6 +282,11 @@ def _mail_post(
         log.error("mail that cannot be read")
         return
     deliver(node, channel, entry, n)
+
+
+def _held_post(node: Node, channel: Channel, told: Any) -> None:
+    if not isinstance(told, StoreError):
+        _mail_post(node, channel, *told)
 
 
 def _mail_here(node: Node, channel: Channel, letter: str, location: str) -> None:
@@ -273,7 +311,7 @@ def _mail_receipt(
     node: Node, channel: Channel, epoch: int, letter: str, got: str, seen: str
 ) -> None:
     if epoch == channel.epoch and node.may_deliver():
-        tell_receipt(channel, ROLE_OF[letter], got, seen)
+        tell_receipt(node, channel, ROLE_OF[letter], got, seen)
 
 
 def _mail_typing(node: Node, channel: Channel, letter: str, on: bool) -> None:
@@ -291,20 +329,24 @@ _MAIL: dict[str, Any] = {
 }
 
 
-# --- what a party's peer is told, if it is attached here ------------------------------------------
+# --- what a party's peer is told ------------------------------------------------------------------
 
 
-def tell_receipt(channel: Channel, role: Role, got: str, seen: str) -> None:
-    """Tell the peer of `role` how far that party is, where that is news."""
+def tell_receipt(node: Node, channel: Channel, role: Role, got: str, seen: str) -> None:
+    """Tell the peer of `role`, here or at its node, how far that party is, where that is news."""
     before_got, before_seen = channel.told.get(role, ("", ""))
+    if got <= before_got and seen <= before_seen:
+        return
     channel.told[role] = max(got, before_got), max(seen, before_seen)
     channel.got[role] = max(got, channel.got.get(role, ""))
-    peer = channel.connections.get(role.peer)
+    peer, location = channel.connections.get(role.peer), channel.locations.get(role.peer)
     if peer is not None:
         if got > before_got:
             peer.send(PeerGot(got))
         if seen > before_seen:
             peer.send(PeerSeen(seen))
+    elif location is not None:
+        node.mail(location, ["receipt", channel.trip, channel.epoch, role.letter, got, seen])
 
 
 def tell_typing(channel: Channel, role: Role, on: bool) -> None:

@@ -316,8 +316,9 @@ class Gateway:
         living = await pipe.call("ZRANGE", keys.NODES, 0, -1)
         node.living_nodes = frozenset(name.decode() for name in living)
         if not node.may_deliver():
+            line = pipe.lines
             await self._look_around(pause_s=0)
-            node.resume_deliveries()
+            node.resume_deliveries(line)
             log.info("deliveries_resumed")
 
     async def _look_at_all(self) -> None:

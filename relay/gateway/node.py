@@ -20,7 +20,7 @@ from ..core.codes import CloseCode
 from ..core.ids import Role
 from ..keyfile import KeyFileError, LiveRing
 from ..store import keys
-from ..store.endpoint import pack
+from ..store.endpoint import Unanswered, pack
 from ..store.store import Store
 from ..vault.envelope import NONCE_BYTES
 from ..vault.ring import KeyRing, KeyUnavailable, Purpose
@@ -60,11 +60,13 @@ class Node:
         #: Whether the key ring could be read when it was last looked at.
         self.keys_present = False
         self._seen_s = float("inf")
+        #: Over which connection to the store every channel was looked at.
+        self._line = store.pipe.lines
         self._store_ahead_ms = 0.0
         self.suspended = False
         self._held: list[Callable[[], None]] = []
         self._mail: defaultdict[str, list[Any]] = defaultdict(list)
-        #: Receipts that neither the peer nor the store has been told yet.
+        #: Receipts that the store has not been told yet.
         self.receipts: set[tuple[Channel, Role]] = set()
         self._nonces: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,12 +86,14 @@ class Node:
 
         If the store's answers stopped for a while, channels may have closed meanwhile: nothing goes
         out until it has been asked about each of them (`resume_deliveries`). A pause counts even
-        if it is over, as for a node that was frozen and has just woken up.
+        if it is over, as for a node that was frozen and has just woken up. So does a new connection
+        to the store: that may be one that has lost the end of a log.
         """
         confirmed_s = self.store.pipe.confirmed_s
         away_s = max(confirmed_s - self._seen_s, self.loop.time() - confirmed_s)
         self._seen_s = confirmed_s
-        if away_s > LEASE_S and not self.suspended:
+        is_new_line = self._line != self.store.pipe.lines
+        if (away_s > LEASE_S or is_new_line) and not self.suspended:
             self.suspended = True
             self.counts.suspensions += 1
             log.warning("deliveries_suspended", away_s=round(away_s, 1))
@@ -99,9 +103,19 @@ class Node:
         """Keep what may not be delivered now. Bounded by what apps may have in flight."""
         self._held.append(delivery)
 
-    def resume_deliveries(self) -> None:
-        """Deliver what was held; call it when every channel has been looked at."""
+    def hold_reply(self, take: Callable[[Any], None], reply: Any) -> None:
+        """Keep a reply of the store that `take` may not act on now.
+
+        After a new connection to the store it is as good as none: what it says may be lost.
+        """
+        line = self.store.pipe.lines
+        self.hold(lambda: take(reply if line == self.store.pipe.lines else Unanswered()))
+
+    def resume_deliveries(self, line: int) -> None:
+        """Deliver what was held; call it when every channel has been looked at, which began over
+        this connection to the store."""
         self.suspended = False
+        self._line = line
         held, self._held = self._held, []
         for delivery in held:
             delivery()

@@ -20,6 +20,7 @@ from ..core.ids import Role
 from ..guard.guard import TooLong, Verdict
 from ..guard.policy import Action
 from ..store.endpoint import NotSent, StoreError
+from ..store.pipe import lacks_script
 from ..store.store import After, LogWriter, position, time_ms
 from .channel import Channel
 from .connection import Connection
@@ -160,6 +161,13 @@ class Pending:
         if channel.epoch != self._epoch:
             self.refuse(RefusedCode.REASSIGNED)
             return
+        if self._connection.line != node.store.pipe.lines:
+            # This store may have lost older posts of the app's, which must come before this one.
+            if node.store.pipe.connected and not node.may_deliver():
+                node.hold(partial(screening.take_again, self))
+            else:
+                self.refuse(RefusedCode.STORE_AWAY)
+            return
 
         # Guarded: by what was said up to now. What is in the log already was guarded then, and to
         # judge another text under its id would answer a question that costs nothing.
@@ -211,7 +219,7 @@ class Pending:
         if not isinstance(reply, list):
             self._unsure()
         elif not self.node.may_deliver():
-            self.node.hold(partial(self._looked_up, reply))
+            self.node.hold_reply(self._looked_up, reply)
         elif len(reply) > 1:
             if self._opens(reply[3]):
                 self._accept(reply[1], 0)
@@ -228,7 +236,7 @@ class Pending:
         if not isinstance(reply, list):
             self._failed(reply)
         elif not self.node.may_deliver():
-            self.node.hold(partial(self.stored, reply))
+            self.node.hold_reply(self.stored, reply)
         else:
             entry_id, n, (deadline, bars) = reply
             if isinstance(entry_id, bytes) and deadline and time_ms(entry_id) < int(deadline):
@@ -246,7 +254,7 @@ class Pending:
         if not isinstance(reply, list):
             self._failed(reply)
         elif not self.node.may_deliver():
-            self.node.hold(partial(self.stored_on_condition, reply))
+            self.node.hold_reply(self.stored_on_condition, reply)
         elif len(reply) > 1:
             _, entry_id, n, held = reply
             if held and not self._opens(held):
@@ -322,7 +330,7 @@ class Pending:
         self.refuse(RefusedCode.REASSIGNED if moved else RefusedCode.CLOSED)
 
     def _failed(self, reply: Any) -> None:
-        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+        if lacks_script(reply):
             self.node.spawn(self.node.store.load_scripts())
         if isinstance(reply, (NotSent, hiredis.ReplyError)):
             # Never left this node, or the store answered the whole transaction with an error.

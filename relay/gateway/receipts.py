@@ -1,15 +1,20 @@
-"""How far each party is: noted at once, told to the peer and the store a moment later.
+"""How far each party is: noted at once, told to the store a moment later, and then to the peer.
 
 Receipts are cumulative, so those of a busy channel are joined: one for a short while's messages.
+An app may name what a failover has lost. Only the store knows what its log holds, so the peer is
+told what the store has noted (`scripts/receipt.lua`), and nothing before that.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from ..core.codes import ErrorCode
 from ..core.frames import Got, Seen
 from ..core.ids import Role
+from ..store.endpoint import StoreError
+from ..store.pipe import lacks_script
 from ..store.store import position
 from .channel import Channel
 from .connection import Connection
@@ -33,27 +38,51 @@ def note(node: Node, connection: Connection, frame: Got | Seen, *, seen: bool) -
     if seen and pos > channel.seen.get(role, ""):
         channel.seen[role] = pos
     node.counts.receipts += 1
+    _flush_soon(node, channel, role)
+
+
+def _flush_soon(node: Node, channel: Channel, role: Role) -> None:
     if not node.receipts:
         node.loop.call_later(_DELAY_S, flush, node)
     node.receipts.add((channel, role))
 
 
 def flush(node: Node) -> None:
-    """Tell peers and the store of every receipt that has come since the last time."""
-    waiting = node.receipts.copy()
-    node.receipts.clear()
-    for channel, role in waiting:
+    """Tell the store of every receipt that has come since the last time."""
+    if node.receipts and not node.may_deliver():
+        node.loop.call_later(_DELAY_S, flush, node)
+        return
+    for channel, role in node.receipts.copy():
         flush_one(node, channel, role)
 
 
 def flush_one(node: Node, channel: Channel, role: Role) -> None:
-    """Tell the peer and the store how far a party is."""
-    node.receipts.discard((channel, role))
-    if not node.may_deliver():
-        return  # the apps say it again when they resume
-    got, seen = channel.got.get(role, ""), channel.seen.get(role, "")
-    location = channel.locations.get(role.peer)
-    tell_receipt(channel, role, got, seen)
-    if location is not None and role.peer not in channel.connections:
-        node.mail(location, ["receipt", channel.trip, channel.epoch, role.letter, got, seen])
-    node.store.receipt_soon(channel.trip, role, epoch=channel.epoch, got=got, seen=seen)
+    """Tell the store how far a party is, unless that has to wait for the next `flush`."""
+    if (channel, role) in node.receipts and node.may_deliver():
+        node.receipts.discard((channel, role))
+        got, seen = channel.got.get(role, ""), channel.seen.get(role, "")
+        node.store.receipt_soon(
+            channel.trip, role, epoch=channel.epoch, got=got, seen=seen,
+            callback=partial(_noted, node, channel, role, channel.epoch, (got, seen)),
+        )  # fmt: skip
+
+
+def _noted(
+    node: Node, channel: Channel, role: Role, epoch: int, said: tuple[str, str], reply: Any
+) -> None:
+    if channel.epoch != epoch:
+        return
+    if lacks_script(reply):
+        node.spawn(node.store.load_scripts())
+    if isinstance(reply, StoreError) or lacks_script(reply):
+        _flush_soon(node, channel, role)
+    elif not isinstance(reply, list):
+        return  # the store refuses to note anything; the next receipt stands for this one too
+    elif not node.may_deliver():
+        node.hold_reply(partial(_noted, node, channel, role, epoch, said), reply)
+    elif reply:
+        got, seen = (pos.decode() for pos in reply)
+        if (channel.got.get(role, ""), channel.seen.get(role, "")) == said:
+            # What was said of a place that is lost must not hide what is said of smaller ones.
+            channel.got[role], channel.seen[role] = got, seen
+        tell_receipt(node, channel, role, got, seen)

@@ -181,15 +181,16 @@ class Screening:
         if post.tries > _RACES:
             # More than a race: the log may have lost entries that are remembered.
             self._forget_all()
-        self._wait_again(post)
+        self.take_again(post)
 
     def begin_anew(self, post: Pending) -> None:
         """The log has lost entries that are remembered: judge a post by what is left."""
         post.tries += 1
         self._forget_all()
-        self._wait_again(post)
+        self.take_again(post)
 
-    def _wait_again(self, post: Pending) -> None:
+    def take_again(self, post: Pending) -> None:
+        """Let a post that could not go on wait for its turn again."""
         # Those that were sent after it come to the same end, and after it again.
         self._waiting.append(post)
         self._waiting.sort(key=lambda waiting: waiting.turn)

@@ -125,6 +125,7 @@ class ClusterPipe(Pipe):
         def take_up() -> None:
             self._pipes[address] = pipe
             self._point()
+            self.lines += 1
             self._on_connected()
 
         pipe = ServerPipe(

@@ -125,7 +125,13 @@ class _Line(asyncio.Protocol):
 
 
 class Pipe(ABC):
-    """The way to the store, which comes back by itself."""
+    """The way to the store, which comes back by itself.
+
+    `lines` counts the connections there have been. Another one can lead to a store that has
+    forgotten what the one before has answered.
+    """
+
+    lines = 0
 
     @property
     @abstractmethod
@@ -234,6 +240,7 @@ class ServerPipe(Pipe):
         except BaseException:
             line.abort()
             raise
+        self.lines += 1
         return line
 
     async def _stay_connected(self) -> None:
@@ -282,6 +289,11 @@ class StoreRefused(StoreError):
     def __init__(self, kind: str) -> None:
         super().__init__(f"the store refused: {kind}")
         self.kind = kind
+
+
+def lacks_script(reply: Any) -> bool:
+    """Whether a script did not run because the store does not know it, as after a restart."""
+    return isinstance(reply, hiredis.ReplyError) and _kind(reply) == "NOSCRIPT"
 
 
 def checked(reply: Any) -> Any:

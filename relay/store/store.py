@@ -7,17 +7,16 @@ none is repeated by this module, because only its caller knows whether that is s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import hiredis
 import msgspec
 
 from ..core.ids import Role
 from . import keys, scripts
 from .endpoint import StoreError, pack
-from .pipe import Pipe, checked
+from .pipe import Pipe, checked, lacks_script
 from .scripts import Script
 
 ROLE_OF: Final = {"d": Role.DRIVER, "c": Role.CUSTOMER}
@@ -142,6 +141,8 @@ class Glance:
     undelivered: dict[Role, list[tuple[str, str]]]
     rules: int
     bars: bytes
+    #: Which of the entries that were asked about are not in the log.
+    lost: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -220,7 +221,7 @@ def _conditions(masked: bool, after: After | None) -> list[str | int]:
     return [*told, "after", *after] if after is not None else told
 
 
-def _glance(n: int, r: list[bytes | None]) -> Glance:
+def _glance(n: int, r: list[bytes | None], lost: frozenset[bytes]) -> Glance:
     def text(value: bytes | None) -> str:
         return (value or b"").decode()
 
@@ -237,6 +238,7 @@ def _glance(n: int, r: list[bytes | None]) -> Glance:
         undelivered={Role.DRIVER: pairs(r[8]), Role.CUSTOMER: pairs(r[9])},
         rules=int(r[14] or 0),
         bars=r[15] or b"[]",
+        lost=lost,
     )
 
 
@@ -289,7 +291,7 @@ class Store:
     async def run(self, script: Script, key: str, *args: str | bytes | int) -> Any:
         """Run a script on the keys that share `key`'s slot."""
         reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
-        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+        if lacks_script(reply):
             # The store was restarted or failed over. Nothing ran, so running it now is safe. Of
             # several servers one may be away; whether it matters the second try tells.
             await self.pipe.call_raw(pack("SCRIPT", "LOAD", script.text))
@@ -501,11 +503,22 @@ class Store:
         reply = await self.run(scripts.DETACH, keys.trip(trip), trip, role.letter, node, connection)
         return Seat.parse(reply)
 
-    def receipt_soon(self, trip: str, role: Role, *, epoch: int, got: str, seen: str) -> None:
-        """Note how far a party is. A hint for the record: whether it was taken is not told."""
+    def receipt_soon(
+        self,
+        trip: str,
+        role: Role,
+        *,
+        epoch: int,
+        got: str,
+        seen: str,
+        callback: Callable[[Any], None],
+    ) -> None:
+        """Note how far a party is. `callback` gets the raw reply: `[got, seen]` as the record is
+        then, or nothing if this epoch is over; the scripts may have to be loaded first."""
         self.pipe.send(
             pack("EVALSHA", scripts.RECEIPT.sha, 1, keys.trip(trip), trip, role.letter, epoch, got,
-                 seen)
+                 seen),
+            callback,
         )  # fmt: skip
 
     async def post(
@@ -599,20 +612,33 @@ class Store:
         return found
 
     def glance_soon(
-        self, trip: str, epoch: int, callback: Callable[[Glance | StoreError], None]
+        self,
+        trip: str,
+        epoch: int,
+        callback: Callable[[Glance | StoreError], None],
+        entries: Collection[bytes] = (),
     ) -> None:
-        """`glance` without a task of its own, for whoever looks at thousands."""
-        length: list[Any] = []
+        """`glance` without a task of its own, for whoever looks at thousands.
 
-        def both(record: Any) -> None:
+        `entries` are to be looked for in the log.
+        """
+        length: list[Any] = []
+        pages: list[Any] = []
+
+        def all_of_it(record: Any) -> None:
             try:
-                found: Glance | StoreError = _glance(checked(length[0]), checked(record))
+                held = zip(entries, pages, strict=True)
+                lost = frozenset(entry for entry, page in held if not checked(page))
+                found: Glance | StoreError = _glance(checked(length[0]), checked(record), lost)
             except StoreError as error:
                 found = error
             except (ValueError, TypeError, IndexError):
                 found = StoreError("a channel's record is damaged")
             callback(found)
 
+        for entry in entries:
+            self.pipe.send(pack("XRANGE", keys.log(trip, epoch), entry, entry), pages.append)
+        # The record last: if the log is in use then, it was when the entries were looked for.
         self.pipe.send(pack("XLEN", keys.log(trip, epoch)), length.append)
         self.pipe.send(
             pack(
@@ -620,7 +646,7 @@ class Store:
                 "c.alias", "d.seat", "c.seat", "d.undelivered", "c.undelivered",
                 "d.got", "c.got", "d.seen", "c.seen", "rules", "bars",
             ),
-            both,
+            all_of_it,
         )  # fmt: skip
 
     async def guard_record(self, trip: str) -> GuardRecord | None:

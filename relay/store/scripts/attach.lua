@@ -32,6 +32,11 @@ if shut_out(trip, role, now) then
   return { 'is_closed', role, 'closed', (get(trip, role .. '.undelivered')) or '[]' }
 end
 
+-- What was noted of a place that the log has lost stands for nothing.
+for _, field in ipairs({ 'd.got', 'd.seen', 'c.got', 'c.seen' }) do
+  local known_epoch, pos = get(trip, 'epoch', field)
+  if pos and not holds(trip, known_epoch, pos) then redis.call('HDEL', KEYS[1], field) end
+end
 local seat, attached, epoch, deadline, messages_key, alias, peer_alias, peer_seat, peer_got, peer_seen, got, undelivered_before, locale =
   get(trip, role .. '.seat', role .. '.attached', 'epoch', 'deadline', 'messages_key', role .. '.alias',
     peer .. '.alias', peer .. '.seat', peer .. '.got', peer .. '.seen', role .. '.got', role .. '.undelivered', role .. '.locale')
@@ -57,7 +62,7 @@ else
       if not held[ARGV[i]] then lost[#lost + 1] = ARGV[i] end
     end
   end
-  if after ~= '' and #redis.call('XRANGE', log, after, after) == 0 then after = '' end
+  if after ~= '' and not holds(trip, epoch, after) then after = '' end
   -- What this device has stored before it dropped, it has.
   if after ~= '' and (not got or after > got) then
     got = after

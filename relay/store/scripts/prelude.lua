@@ -86,6 +86,12 @@ local function sender(fields)
   end
 end
 
+-- Whether the log has an entry at this position. A failover can lose the end of a log and set the clock
+-- back; a receipt of a position that was lost would then stand for what has come to smaller ones since.
+local function holds(trip, epoch, pos)
+  return #redis.call('XRANGE', log_key(trip, epoch), pos, pos) > 0
+end
+
 -- {id, position} of what `role` posted and its peer's device has not confirmed.
 local function undelivered(trip, epoch, role, peer_got)
   local found = {}

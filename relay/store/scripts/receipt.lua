@@ -1,9 +1,16 @@
--- Notes how far a party's device and the person are. Only forward, only while the channel is open:
--- a write after the close would make a destroyed record anew.
+-- Notes how far a party's device and the person are. Only forward, only by what the log holds, and only
+-- while the channel is open: a write after the close would make a destroyed record anew.
 -- ARGV: trip, role letter, epoch, got or '', seen or ''.
+-- Returns {got or '', seen or ''} as the record is then, which is what the peer may be told; nothing if
+-- the channel has closed or turned to another epoch.
 local trip, role = ARGV[1], ARGV[2]
 local state, epoch, got, seen = get(trip, 'state', 'epoch', role .. '.got', role .. '.seen')
-if not state or epoch ~= ARGV[3] or not step(state, 'receipt') then return 0 end
-if ARGV[4] ~= '' and (not got or ARGV[4] > got) then redis.call('HSET', KEYS[1], role .. '.got', ARGV[4]) end
-if ARGV[5] ~= '' and (not seen or ARGV[5] > seen) then redis.call('HSET', KEYS[1], role .. '.seen', ARGV[5]) end
-return 1
+if not state or epoch ~= ARGV[3] or not step(state, 'receipt') then return {} end
+
+local function noted(field, known, pos)
+  if pos == '' or (known and pos <= known) or not holds(trip, epoch, pos) then return known or '' end
+  redis.call('HSET', KEYS[1], role .. field, pos)
+  return pos
+end
+
+return { noted('.got', got, ARGV[4]), noted('.seen', seen, ARGV[5]) }

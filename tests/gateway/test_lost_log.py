@@ -1,0 +1,203 @@
+"""A store that forgets the end of a log and whose clock goes back, as in a failover.
+
+What comes then has smaller positions than what was lost, so a receipt that names a lost position
+must count for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+import relay as relay_package
+from relay.store import keys
+from tests.support.party import Party
+from tests.support.relay import RelayProcess
+from tests.support.waiting import until
+
+
+class Past:
+    """What the store held of a trip at one moment."""
+
+    def __init__(self, relay: RelayProcess, trip: str) -> None:
+        self._relay = relay
+        self._log, self._record = keys.log(trip, 1), keys.trip(trip)
+
+    async def keep(self) -> Past:
+        async with self._relay.redis() as redis:
+            self._dumps = {key: await redis.dump(key) for key in (self._log, self._record)}
+        return self
+
+    async def leap(self, minutes: int) -> None:
+        """Set the store's clock ahead, as far as this log can tell."""
+        async with self._relay.redis() as redis:
+            ms = int(time.time() * 1000) + minutes * 60_000
+            await redis.execute_command("XSETID", self._log, f"{ms}-0")
+
+    async def come_back(self) -> None:
+        """Go back to it, and cut the connections to the store as the end of a server would."""
+        async with self._relay.redis() as redis, redis.pipeline() as step:
+            for key, dump in self._dumps.items():
+                step.restore(key, 0, dump, replace=True)
+            for kind in ("normal", "pubsub"):
+                step.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+            await step.execute()
+
+
+async def record(relay: RelayProcess, trip: str, field: str) -> str:
+    async with relay.redis() as redis:
+        return (await redis.hget(keys.trip(trip), field) or b"").decode()
+
+
+async def settled(customer: Party, driver: Party, pos: str) -> None:
+    await customer.say("got", pos=pos)
+    await driver.hear("got", pos=pos)
+
+
+async def test_the_receipt_of_a_lost_place_confirms_nothing_that_came_since(
+    relay: RelayProcess,
+) -> None:
+    tokens = await relay.open_trip("stale")
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    customer = await Party.attach(relay.gateway_url, tokens["customer"])
+    first = await driver.accepted("kept")
+    await settled(customer, driver, first["pos"])
+    past = await Past(relay, "stale").keep()
+    await past.leap(10)
+    lost = await driver.accepted("lost")
+    await settled(customer, driver, lost["pos"])
+    await past.come_back()
+
+    for party in (driver, customer):
+        assert await party.closed() == 4003, "what it was served is not in the log any more"
+    driver = await Party.attach(relay.gateway_url, tokens["driver"], epoch=1, pending=[lost["id"]])
+    assert driver.attached["lost"] == [lost["id"]]
+    assert driver.attached["peer"]["got"] == first["pos"]
+    customer = await Party.attach(relay.gateway_url, tokens["customer"], epoch=1, after=lost["pos"])
+    assert customer.texts() == ["kept"]
+    smaller = await driver.accepted("comes to a smaller place")
+    await past.leap(20)
+    larger = await driver.accepted("comes to a larger place")
+    assert smaller["pos"] < lost["pos"] < larger["pos"]
+    await customer.hear("message", pos=larger["pos"])
+    for op in ("got", "seen"):
+        await customer.say(op, pos=lost["pos"])
+    await customer.say("ping")
+    await customer.hear("pong")
+    await settled(customer, driver, larger["pos"])
+    assert [frame["pos"] for frame in driver.all("got")] == [larger["pos"]]
+    assert driver.all("seen") == []
+    assert await record(relay, "stale", "c.got") == larger["pos"]
+    assert await record(relay, "stale", "c.seen") == ""
+
+
+#: As for a node with many channels, whose look at all of them takes its time.
+LOOKS_SLOWLY = """
+import relay.gateway.events as events
+
+look = events.look_at_all
+
+async def look_slowly(node, channels):
+    await asyncio.sleep(0.5)
+    await look(node, channels)
+
+events.look_at_all = look_slowly
+"""
+
+
+def slow_to_look(folder: Path) -> RelayProcess:
+    (folder / "sitecustomize.py").write_text(LOOKS_SLOWLY)
+    path = os.pathsep.join([str(folder), str(Path(relay_package.__file__).parents[1])])
+    return RelayProcess(folder, environment={"PYTHONPATH": path})
+
+
+async def test_no_post_gets_before_those_that_the_store_has_lost(tmp_path: Path) -> None:
+    """The app knows nothing yet, and goes on over a connection that the relay is about to end."""
+    async with slow_to_look(tmp_path) as relay:
+        tokens = await relay.open_trip("goes-on")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        await driver.accepted("kept")
+        past = await Past(relay, "goes-on").keep()
+        lost = await driver.accepted("lost")
+        await past.come_back()
+
+        async def code() -> int | None:
+            with suppress(ConnectionClosed):
+                await driver.post("made after it")
+            return driver.close_code
+
+        assert await until(code, "the end of the connection", 5) == 4003
+        driver = await Party.attach(
+            relay.gateway_url, tokens["driver"], epoch=1, pending=[lost["id"]]
+        )
+        assert driver.attached["lost"] == [lost["id"]]
+        assert driver.texts() == ["kept"]
+
+
+async def test_an_app_stays_whose_messages_the_next_store_has(tmp_path: Path) -> None:
+    """What it posts before the relay has looked waits for that."""
+    async with slow_to_look(tmp_path) as relay:
+        tokens = await relay.open_trip("stays")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        customer = await Party.attach(relay.gateway_url, tokens["customer"])
+        await driver.accepted("one")
+        past = await Past(relay, "stays").keep()
+        await past.come_back()
+        await until(lambda: "deliveries_suspended" in relay.log.read_text(), "the store is back")
+        accepted = await driver.accepted("two")
+        await customer.hear("message", text="two")
+        await settled(customer, driver, accepted["pos"])
+        assert not driver.all("refused")
+
+
+async def test_a_stale_receipt_hides_no_later_one(relay: RelayProcess) -> None:
+    """Also where the record itself names what is lost, as an older relay could make it do."""
+    tokens = await relay.open_trip("hides")
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    first = await driver.accepted("one")
+    lost = f"{int(first['at']) + 60_000:013}-0000"
+    await driver.drop()
+    async with relay.redis() as redis:
+        await redis.hset(keys.trip("hides"), mapping={"c.got": lost, "c.seen": lost})
+    customer = await Party.attach(relay.gateway_url, tokens["customer"])
+    assert await record(relay, "hides", "c.got") == await record(relay, "hides", "c.seen") == ""
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    async with relay.redis() as redis:
+        await redis.execute_command("XSETID", keys.log("hides", 1), f"{lost[:13]}-1")
+    second = await driver.accepted("two")
+    await customer.hear("message", pos=second["pos"])
+    assert first["pos"] < lost < second["pos"]
+    await customer.say("got", pos=lost)
+
+    async def told() -> bool:
+        # It may be joined with the stale one, which then stands for both; the next is not.
+        await customer.say("got", pos=first["pos"])
+        return bool(driver.all("got"))
+
+    await until(told, "the receipt is told", 5)
+    assert driver.all("got") == [{"op": "got", "pos": first["pos"]}]
+    await driver.drop()
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    assert driver.attached["peer"] == {"alias": "Sari", "online": True, "got": first["pos"]}
+
+
+@pytest.mark.parametrize("are_apart", [False, True])
+async def test_after_counts_as_got(
+    two_nodes: tuple[RelayProcess, RelayProcess], are_apart: bool
+) -> None:
+    one, other = two_nodes
+    tokens = await one.open_trip("after")
+    driver = await Party.attach(one.gateway_url, tokens["driver"])
+    url = other.gateway_url if are_apart else one.gateway_url
+    customer = await Party.attach(url, tokens["customer"])
+    accepted = await driver.accepted("hello")
+    await customer.hear("message")
+    await customer.drop()
+    await driver.hear("presence", online=False)
+    await Party.attach(url, tokens["customer"], epoch=1, after=accepted["pos"])
+    await driver.hear("got", pos=accepted["pos"])
