@@ -46,7 +46,8 @@ class Inbox:
     def __init__(self, after: str | None, seen: str | None, known: Iterable[str]) -> None:
         self.after = after
         self.seen = seen
-        self._known: OrderedDict[str, None] = OrderedDict.fromkeys(known)
+        #: Where each came from first on this connection; None if it came on an earlier one.
+        self._known: OrderedDict[str, str | None] = OrderedDict.fromkeys(known)
         self._line: deque[_Arrival] = deque()
         self._waiting: dict[str, _Arrival] = {}
         self._begin()
@@ -68,6 +69,7 @@ class Inbox:
         self._line = deque(arrival for arrival in self._line if arrival.key is not None)
         for arrival in self._line:
             arrival.fresh = False
+        self._known = OrderedDict.fromkeys(self._known)
         self._begin()
 
     def restart(self) -> None:
@@ -78,19 +80,20 @@ class Inbox:
         self._waiting.clear()
         self._begin()
 
-    def remember(self, key: str) -> None:
+    def remember(self, key: str, pos: str | None = None) -> None:
         """Know a message that the application has by another way (its own, accepted)."""
-        self._known[key] = None
+        self._known[key] = self._known.get(key) or pos
         self._known.move_to_end(key)
         while len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
 
     def arrived(self, key: str, pos: str) -> bool:
         """Note a message. True if the application does not have it."""
-        if self._started_after is not None and pos <= self._started_after:
+        if self._started_after is not None and pos <= self._started_after and not self._rewound:
             self._rewound = True  # the log does not hold `after`: all of it comes
+            self.seen = self._seen_due = None
         new = key not in self._known
-        self.remember(key)
+        self.remember(key, pos)
         waiting = self._waiting.get(key)
         if new:
             arrival = self._waiting[key] = _Arrival(key, pos)
@@ -105,14 +108,11 @@ class Inbox:
     def replayed(self) -> None:
         """Note that the replay is complete.
 
-        A receipt that was on its way when the last connection dropped is repeated, unless the log
-        was found to lack that position: it could then stand for messages not yet received.
+        A `seen` that was on its way when the last connection dropped is repeated, unless the log
+        was found to lack that position: it could then stand for messages not yet received. A `got`
+        is not: a replay that brings nothing does not show that the log holds `after`. The relay
+        knows, and takes an `after` that the log holds for a `got`.
         """
-        if self._rewound:
-            self.seen = None
-            return
-        if not self._high:
-            self._got_due = self.after
         self._seen_due = self._seen_due or self.seen
 
     def take(self, pos: str) -> bool:
@@ -134,11 +134,17 @@ class Inbox:
             if arrival.fresh and arrival.pos > self._high:
                 self._high = self.after = self._got_due = arrival.pos
 
-    def saw(self, pos: str) -> bool:
-        """Note that the person has read everything up to `pos`. False if that is no news."""
+    def saw(self, key: str, pos: str) -> bool:
+        """Note that the person has read everything up to a message that came from `pos`.
+
+        False if that is no news.
+        """
         if self.seen is not None and pos <= self.seen:
             return False
-        self.take(pos)
+        taken = self.take(pos)
+        was_there = not self._rewound and pos <= (self._started_after or "")
+        if not was_there and self._known.get(key) != pos:
+            return taken  # the log has lost that place; the message is, or will be, at another
         self.seen = self._seen_due = pos
         return True
 

@@ -34,6 +34,30 @@ class WrongTrip(Exception):
     """The storage belongs to another trip than the token."""
 
 
+class _Reach:
+    """How far the peer is, and how far the application has been told that it is."""
+
+    def __init__(self) -> None:
+        self.pos: str | None = None
+        self._told: str | None = None
+
+    def begin(self, pos: str | None) -> None:
+        """Take the relay's word of today: a store that lost its end took receipts with it."""
+        self.pos = pos
+        if self._told is not None and (pos is None or pos < self._told):
+            self._told = pos
+
+    def advance(self, pos: str | None) -> None:
+        if pos is not None and (self.pos is None or pos > self.pos):
+            self.pos = pos
+
+    def tell(self) -> bool:
+        """Note that the application is told. False if it knew."""
+        is_news = self.pos is not None and (self._told is None or self.pos > self._told)
+        self._told = self.pos
+        return is_news
+
+
 class Ledger:
     """The messages of one party's channel, both ways, and how far each side has come."""
 
@@ -41,8 +65,8 @@ class Ledger:
         self._device = saved.device
         self._auto_got = auto_got
         self._trip = saved.trip
-        self._peer_got: str | None = None
-        self._peer_seen: str | None = None
+        self._peer_got = _Reach()
+        self._peer_seen = _Reach()
         # Posts that leave the outbox stay saved until the application has taken the event that
         # tells so: what an app that was killed had not heard, the next run tells it again.
         self._returned = {item.post.id: item for item in saved.outbox if item.refused}
@@ -126,7 +150,8 @@ class Ledger:
 
     def seen(self, message: Message) -> None:
         """Note that the person has read everything up to `message`."""
-        if message.epoch == self.epoch and self.inbox.saw(message.pos):
+        key = key_of(message.sender, message.id)
+        if message.epoch == self.epoch and self.inbox.saw(key, message.pos):
             self.changed = True
 
     # --- frames of the relay --------------------------------------------------------------------
@@ -146,15 +171,14 @@ class Ledger:
         back = self.outbox.attached(told.epoch, lost, limits)
         if other or back:
             events.append(Reassigned(told.epoch, told.alias, self._return(back)))
-        events += self._refuse_too_long()
-        # The relay's word of today: a store that lost its end took receipts with it.
-        if self._peer_got is not None and (got is None or got < self._peer_got):
-            self._peer_got = got
-        return [*events, *self._confirm(got), *self._see(seen)]
+        self._peer_got.begin(got)
+        self._peer_got.advance(seen)
+        self._peer_seen.begin(seen)
+        return [*events, *self._refuse_too_long()]
 
     def _begin_log(self) -> None:
         self.inbox.restart()
-        self._peer_got = self._peer_seen = None
+        self._peer_got, self._peer_seen = _Reach(), _Reach()
 
     def _return(self, items: Iterable[SavedPost]) -> tuple[Post, ...]:
         """Keep posts that left the outbox until the application knows."""
@@ -165,7 +189,7 @@ class Ledger:
     def on_replayed(self, _frame: Frame, _now_s: float) -> list[Event]:
         self.inbox.replayed()
         self.outbox.is_replayed = True
-        return []
+        return self._reached()
 
     def on_message(self, frame: Frame, _now_s: float) -> list[Event]:
         assert self.epoch is not None  # the session lets no message through before `attached`
@@ -173,7 +197,7 @@ class Ledger:
         events: list[Event] = []
         if message.sender == "you":
             # The answer was lost with the last connection; the replay tells the same.
-            post = self.outbox.unanswered_post(message.id)
+            post = self.outbox.find(message.id)
             text = None if post is None else post.altered(message)
             told = Accepted(message.id, message.pos, message.at_ms, message.tag, text)
             events = self._stored(told)
@@ -191,11 +215,8 @@ class Ledger:
             return []
         self.changed = True
         self.inbox.remember(key_of("you", told.id))
-        events: list[Event] = [told] if is_news else []
-        if self._peer_got is not None and told.pos <= self._peer_got:
-            # The receipt came while the answer was lost. It is not told twice.
-            events.append(self._reached(self._peer_got, self.outbox.confirmed(self._peer_got)))
-        return events
+        # The receipt may have come while the answer was lost.
+        return [*([told] if is_news else []), *self._reached()]
 
     def on_refused(self, frame: Frame, now_s: float) -> list[Event]:
         post_id, code = field(frame, "id", str), field(frame, "code", str)
@@ -229,26 +250,32 @@ class Ledger:
         return []
 
     def on_got(self, frame: Frame, _now_s: float) -> list[Event]:
-        return self._confirm(field(frame, "pos", str))
+        self._peer_got.advance(field(frame, "pos", str))
+        return self._reached()
 
     def on_seen(self, frame: Frame, _now_s: float) -> list[Event]:
-        return self._see(field(frame, "pos", str))
+        pos = field(frame, "pos", str)
+        self._peer_got.advance(pos)
+        self._peer_seen.advance(pos)
+        return self._reached()
 
-    def _confirm(self, pos: str | None) -> list[Event]:
-        if pos is None or (self._peer_got is not None and pos <= self._peer_got):
+    def _reached(self) -> list[Event]:
+        """Tell what the peer's receipts stand for, if that is news."""
+        if not self.outbox.is_replayed:
+            # A post can be at another place than on the last connection; the replay shows it.
             return []
-        self._peer_got = pos
+        events: list[Event] = []
+        got, seen = self._peer_got, self._peer_seen
+        items = self.outbox.confirmed(got.pos or "")
+        if got.tell() or items:
+            events.append(self._confirmed(got.pos or "", items))
+        if seen.tell():
+            events.append(PeerSeen(seen.pos or ""))
+        return events
+
+    def _confirmed(self, pos: str, items: list[SavedPost]) -> PeerGot:
         self.changed = True
-        return [self._reached(pos, self.outbox.confirmed(pos))]
-
-    def _reached(self, pos: str, items: list[SavedPost]) -> PeerGot:
         return PeerGot(pos, tuple(post.id for post in self._return(items)))
-
-    def _see(self, pos: str | None) -> list[Event]:
-        if pos is None or (self._peer_seen is not None and pos <= self._peer_seen):
-            return []
-        self._peer_seen = pos
-        return [*self._confirm(pos), PeerSeen(pos)]
 
     def on_reassigned(self, frame: Frame, _now_s: float) -> list[Event]:
         epoch, alias = field(frame, "epoch", int), field(frame, "alias", str)
@@ -273,7 +300,7 @@ class Ledger:
         self.changed = True
         items = self.outbox.delivered_but(set(undelivered))
         pos = max((item.pos or "" for item in items), default="")
-        return [self._reached(pos, items)] if items else []
+        return [self._confirmed(pos, items)] if items else []
 
     def close(self, reason: str, code: int, ids: list[str]) -> Closed:
         """End the channel: what is in the outbox goes back to the application."""

@@ -176,8 +176,15 @@ class Outbox:
         return [entry.post for entry in self._in_order()]
 
     def accepted(self, post_id: str, pos: str) -> bool | None:
-        """Note where the log holds a post: whether that is news, None if it is none of ours."""
-        entry = self._waiting.pop(post_id, None)
+        """Note where the log holds a post: whether that is news, None if it is none of ours.
+
+        One that was accepted can be found elsewhere: the store lost it, and an earlier try of the
+        same post was written after that.
+        """
+        held = self._accepted.get(post_id)
+        if held is not None and held.pos == pos:
+            return None
+        entry = held or self._waiting.pop(post_id, None)
         if entry is None:
             return None
         news = entry.told_pos != pos
@@ -185,9 +192,9 @@ class Outbox:
         self._accepted[post_id] = entry
         return news
 
-    def unanswered_post(self, post_id: str) -> Post | None:
-        """The post of this id, if it waits to be sent or for its answer."""
-        entry = self._waiting.get(post_id)
+    def find(self, post_id: str) -> Post | None:
+        """The post of this id, if the peer's device has not confirmed it."""
+        entry = self._waiting.get(post_id) or self._accepted.get(post_id)
         return None if entry is None else entry.post
 
     def confirmed(self, pos: str) -> list[SavedPost]:

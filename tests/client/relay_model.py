@@ -105,6 +105,8 @@ class RelayModel:
         start = 0
         if same and after is not None:
             start = next((i + 1 for i, entry in enumerate(self.log) if entry.pos == after), 0)
+        if start:
+            self._receipt(role, {"op": "got", "pos": after, "epoch": self.epoch})
         for entry in self.log[start:]:
             end.send(self.message(entry, role))
         end.send({"op": "replayed"})

@@ -277,6 +277,9 @@ class Trip(RuleBasedStateMachine):
     def fail_over(self, count: int) -> None:
         for phone in self.phones.values():
             self._drop(phone, 0)
+        # What came over a connection goes to no store but the one whose log the relay has compared
+        # with what that app was served.
+        self.late.clear()
         self.relay.lose_tail(min(count, len(self.relay.log)))
         for phone in self.phones.values():
             phone.knows_log = False
@@ -382,10 +385,7 @@ class Trip(RuleBasedStateMachine):
                 assert entry.post["text"] == f"text {number}", "it was posted as it was altered"
 
 
-# The same journeys each time: a journey through three failovers with the clock set back is known in
-# which a post is taken for confirmed that no device has. It is rare, and not mended yet.
 SETTINGS = settings(
-    derandomize=True,
     max_examples=120,
     stateful_step_count=50,
     deadline=None,

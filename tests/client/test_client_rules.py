@@ -101,14 +101,92 @@ def test_a_message_of_an_earlier_connection_gives_no_receipt_for_a_forgotten_pla
     made.dropped()
     relay.lose_tail(2)
     end = attach(made, relay, "customer")
+    assert relay.got["customer"] == first.pos, "`after` told it"
     made.ledger.taken(third)
-    assert [f["pos"] for f in made.due(1.0)] == [first.pos]
+    assert made.due(1.0) == []
     relay.store("driver", {"op": "post", "epoch": 1, "id": "m1", "text": "x", "again": True})
     relay.store("driver", {"op": "post", "epoch": 1, "id": "m2", "text": "x", "again": True})
     assert relay.head < third.pos or relay.head != third.pos
     assert not [e for e in hear(made, end) if isinstance(e, Message)]
     assert [f["pos"] for f in made.due(2.0)] == [relay.head]
     assert made.ledger.saved().after == relay.head
+
+
+def test_a_lost_place_confirms_nothing_that_comes_to_the_places_before_it() -> None:
+    """The store loses all, then one phone is slow to hear what comes: a second loss would take it."""
+    relay = RelayModel()
+    author, author_end = conversation(relay)
+    reader, reader_end = conversation(relay, "customer")
+
+    def carry(*post_ids: str) -> None:
+        for post_id in post_ids:
+            post(author, post_id)
+            relay.take(author_end, posts_of(author.due(1.0))[0])
+            hear(author, author_end)
+
+    carry("a1", "a2", "a3")
+    for event in hear(reader, reader_end):
+        if isinstance(event, Message):
+            reader.ledger.taken(event)
+    for frame in reader.due(1.0):
+        relay.take(reader_end, frame)
+    hear(author, author_end)
+    assert author.ledger.outbox.posts() == []
+    for made, end in ((author, author_end), (reader, reader_end)):
+        relay.leave(end)
+        made.dropped()
+    relay.lose_tail(3)
+    author_end, reader_end = attach(author, relay), attach(reader, relay, "customer")
+    carry("b1", "b2", "b3")
+    assert relay.log[0].pos < (reader.ledger.inbox.after or "") < relay.log[2].pos
+    for frame in reader.due(2.0):
+        relay.take(reader_end, frame)
+    assert hear(author, author_end) == []
+    assert [p.id for p in author.ledger.outbox.posts()] == ["b1", "b2", "b3"]
+
+
+def test_a_post_that_the_log_holds_elsewhere_waits_for_the_receipt_of_that_place() -> None:
+    """The store lost it, and then a try of it was written that a dead connection had left."""
+    relay = RelayModel()
+    made, end = conversation(relay)
+    post(made, "a")
+    [frame] = made.due(1.0)
+    relay.take(end, frame)
+    [accepted] = hear(made, end)
+    assert isinstance(accepted, Accepted)
+    relay.leave(end)
+    made.dropped()
+    relay.lose_tail(1)
+    relay.store("customer", {"op": "post", "epoch": 1, "id": "theirs", "text": "x"})
+    relay.got["customer"] = relay.head
+    assert accepted.pos <= relay.head, "it would confirm the place that is lost"
+    place = relay.store("driver", frame)["pos"]
+    end = End()
+    relay.attach(end, "driver", made.connect(1, 0.0, ""))
+    events = hear(made, end)
+    assert [(e.id, e.pos) for e in events if isinstance(e, Accepted)] == [("a", place)]
+    assert [e.ids for e in events if isinstance(e, PeerGot)] == [()]
+    assert [p.id for p in made.ledger.outbox.posts()] == ["a"]
+    assert made.receive({"op": "got", "pos": place}, 1.0) == [PeerGot(place, ("a",))]
+
+
+def test_what_was_read_at_a_lost_place_is_not_told() -> None:
+    relay = RelayModel()
+    made, end = conversation(relay, "customer")
+    for number in range(2):
+        relay.store("driver", {"op": "post", "epoch": 1, "id": f"m{number}", "text": "x"})
+    first, second = (e for e in hear(made, end) if isinstance(e, Message))
+    made.ledger.taken(first)
+    made.ledger.taken(second)
+    relay.leave(end)
+    made.dropped()
+    relay.lose_tail(1)
+    attach(made, relay, "customer")
+    made.due(1.0)
+    made.ledger.seen(second)
+    assert made.due(2.0) == []
+    made.ledger.seen(first)
+    assert made.due(3.0) == [{"op": "seen", "pos": first.pos, "epoch": 1}]
 
 
 def test_repetitions_do_not_pile_up_over_connections() -> None:

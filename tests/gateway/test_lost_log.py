@@ -6,6 +6,7 @@ must count for nothing.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from contextlib import suppress
@@ -15,6 +16,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 import relay as relay_package
+from relay.client import Message, PeerGot, connect
 from relay.store import keys
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
@@ -98,6 +100,7 @@ async def test_the_receipt_of_a_lost_place_confirms_nothing_that_came_since(
 
 #: As for a node with many channels, whose look at all of them takes its time.
 LOOKS_SLOWLY = """
+import asyncio
 import relay.gateway.events as events
 
 look = events.look_at_all
@@ -201,3 +204,59 @@ async def test_after_counts_as_got(
     await driver.hear("presence", online=False)
     await Party.attach(url, tokens["customer"], epoch=1, after=accepted["pos"])
     await driver.hear("got", pos=accepted["pos"])
+
+
+class App:
+    """A party on the SDK: what it was shown, and which of its posts it takes for confirmed."""
+
+    def __init__(self, relay: RelayProcess, token: str) -> None:
+        self._channel = connect(relay.gateway_url, token)
+        self.shown: list[str] = []
+        self.confirmed: set[str] = set()
+
+    async def __aenter__(self) -> App:
+        await self._channel.__aenter__()
+        self._listening = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._listening.cancel()
+        await asyncio.wait([self._listening])
+        await self._channel.__aexit__(None, None, None)
+
+    async def _listen(self) -> None:
+        async for event in self._channel:
+            match event:
+                case Message():
+                    self.shown.append(event.text)
+                case PeerGot():
+                    self.confirmed.update(event.ids)
+
+    async def post(self, text: str) -> str:
+        delivery = await self._channel.post(text)
+        await delivery.accepted()
+        return delivery.id
+
+
+#: No digits, which the guard would take for a number that comes in pieces.
+TEXTS = ("hello", "coming", "by the gate", "left", "I wait", "the red one", "here", "good", "bye")
+
+
+async def test_two_apps_lose_nothing_by_a_store_that_forgets_twice(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    one, other = two_nodes
+    tokens = await one.open_trip("twice")
+    async with App(one, tokens["driver"]) as driver, App(other, tokens["customer"]) as customer:
+        posts = [await driver.post(TEXTS[0])]
+        await until(lambda: customer.shown == [TEXTS[0]], "the first arrives")
+        past = await Past(one, "twice").keep()
+        for text, minutes in zip(TEXTS[1:], (10, 20, 30, 0, 15, 25, 0, 5), strict=True):
+            if minutes:
+                await past.leap(minutes)
+            else:
+                await past.come_back()
+            posts.append(await driver.post(text))
+        await until(lambda: len(customer.shown) == len(TEXTS), "all arrive", 20)
+        assert customer.shown == [*TEXTS]
+        await until(lambda: driver.confirmed == {*posts}, "all are confirmed", 20)
