@@ -50,14 +50,18 @@ class FileStorage:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
-        # A cancelled `save` leaves its thread at work; the next one must not overtake it.
+        # A cancelled `save` leaves its thread at work or waiting: what it writes must be whole, and
+        # must not replace what was saved after it. A lock lets in whom it likes, so saves have
+        # numbers.
         self._writing = threading.Lock()
+        self._asked = self._written = 0
 
     async def load(self) -> bytes | None:
         return await asyncio.to_thread(self._read)
 
     async def save(self, data: bytes) -> None:
-        await asyncio.to_thread(self._write, data)
+        self._asked += 1
+        await asyncio.to_thread(self._write, data, self._asked)
 
     def _read(self) -> bytes | None:
         try:
@@ -65,10 +69,12 @@ class FileStorage:
         except FileNotFoundError:
             return None
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, number: int) -> None:
         # A fixed name: what a killed process left is overwritten, never left lying about.
         new = self._path.with_name(self._path.name + ".new")
         with self._writing:
+            if number < self._written:
+                return  # a later one is there already
             new.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             with open(os.open(new, flags, 0o600), "wb") as file:
@@ -76,6 +82,7 @@ class FileStorage:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(new, self._path)
+            self._written = number
             if os.name == "posix":
                 folder = os.open(self._path.parent, os.O_RDONLY)
                 try:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,40 @@ async def test_saves_do_not_overtake_each_other(tmp_path: Path) -> None:
         await asyncio.wait([task])
     await storage.save(b"last")
     assert await storage.load() == b"last"
+
+
+class _FirstComesLast:
+    """A lock that keeps the first who wants it waiting; no lock promises an order."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._first = threading.current_thread()
+        self.wanted, self.may_go, self.is_over = (threading.Event() for _ in range(3))
+
+    def __enter__(self) -> None:
+        if not self.wanted.is_set():
+            self._first = threading.current_thread()
+            self.wanted.set()
+            self.may_go.wait(10)
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if threading.current_thread() is self._first and self.may_go.is_set():
+            self.is_over.set()
+
+
+async def test_a_save_that_was_given_up_replaces_nothing_later(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path / "trip.relay")
+    storage._writing = lock = _FirstComesLast()  # type: ignore[assignment]
+    task = asyncio.create_task(storage.save(b"given up"))
+    await asyncio.to_thread(lock.wanted.wait, 10)
+    task.cancel()
+    await asyncio.wait([task])
+    await storage.save(b"later")
+    lock.may_go.set()
+    assert await asyncio.to_thread(lock.is_over.wait, 10)
+    assert await storage.load() == b"later"
 
 
 async def test_the_next_run_goes_on_where_the_last_one_ended(
