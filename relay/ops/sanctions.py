@@ -270,7 +270,7 @@ class Sanctions:
     async def _enforce(self, sanction: Sanction) -> None:
         trips = await self._parties.trips(sanction.party)
         sittings = await self._parties.sittings(trips)
-        unseen = [one.trip for one in sittings if one.state is None or _may_join(one, sanction)]
+        unseen = [one.trip for one in sittings if _may_break(one, sanction)]
         if unseen and sanction.kind is not SanctionKind.WARN:
             mark = self._random_bytes(8).hex()
             await asyncio.gather(*(self._parties.mark(trip, mark) for trip in unseen))
@@ -433,9 +433,12 @@ def _standing(parties: Collection[str], found: Sequence[PartyStanding], now_ms: 
 _CLEAR: Final = Standing("", ())
 
 
-def _may_join(sitting: Sitting, sanction: Sanction) -> bool:
-    """Whether the party has asked for an open channel in which it does not sit."""
-    return sitting.is_open and sitting.role_of(sanction.party) is None
+def _may_break(sitting: Sitting, sanction: Sanction) -> bool:
+    """Whether somebody may be about to come in here on what was read before the sanction. Of a pair
+    either of the two can sit here already."""
+    return sitting.awaits(sanction.party) or (
+        sanction.kind is SanctionKind.NEVER_PAIR and sitting.awaits(sanction.other)
+    )
 
 
 def _concerns(sitting: Sitting, sanction: Sanction) -> bool:

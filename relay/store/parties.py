@@ -96,6 +96,10 @@ class Sitting:
         """Where a party sits."""
         return next((role for role, name in self.parties.items() if name == party), None)
 
+    def awaits(self, party: str) -> bool:
+        """Whether an `open` or `reassign` may be under way that seats a party here."""
+        return self.state is None or (self.is_open and self.role_of(party) is None)
+
 
 class PartyTrip(Struct, frozen=True):
     """What a trip's record holds of one party: no number, no text, nothing of the other party.

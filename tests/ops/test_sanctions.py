@@ -22,7 +22,7 @@ from relay.store.endpoint import StoreError
 from relay.store.events import Events
 from relay.store.oversight import Oversight
 from relay.store.parties import MAX_SANCTIONS, Parties
-from relay.store.store import Store
+from relay.store.store import PartyRecord, Store
 from relay.vault.envelope import MessageCipher, unwrap
 from relay.vault.ring import KeyRing
 
@@ -276,6 +276,26 @@ async def test_an_open_between_the_look_and_the_mark_is_seen(
     monkeypatch.setattr(sanctions._parties, "mark", late)
     await impose(sanctions, boss, "drv-1", SanctionKind.SUSPEND)
     assert await say(store, ring, "t-1", Role.DRIVER, "halo", "m1") == "barred"
+
+
+@pytest.mark.parametrize("comes", [Role.DRIVER, Role.CUSTOMER])
+async def test_a_reassignment_that_has_read_the_sanctions_does_not_bring_a_pair_together(
+    sanctions: Sanctions, boss: Actor, clock: Clock, store: Store, ring: KeyRing, comes: Role
+) -> None:
+    """Whichever of the two sits there already."""
+    seats = {Role.DRIVER: "drv-1", Role.CUSTOMER: "cus-1"}
+    others = seats | {comes: "elsewhere"}
+    assert await open_channel(
+        store, ring, clock.now_ms, "t-1", *others.values(), sanctions=sanctions
+    ) == "opened"  # fmt: skip
+    mark = await store.ask_mark("t-1") or b""
+    assert (await sanctions.standing(list(seats.values()), trip="t-1")).refusal == ""
+    await impose(sanctions, boss, "drv-1", SanctionKind.NEVER_PAIR, other="cus-1")
+    party = PartyRecord(seats[comes], "Alias", "id", b"", "digest")
+    outcome, _ = await store.reassign(
+        "t-1", comes, epoch=1, party=party, token_ttl_s=600, bars=b"[]", mark=mark
+    )
+    assert outcome == "raced"
 
 
 async def test_opens_and_sanctions_at_once_never_leave_a_party_unstopped(
