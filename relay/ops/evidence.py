@@ -189,7 +189,7 @@ class Evidence:
     ) -> list[EvidenceMessage]:
         """Every message of the case's pairing, opened. Raises `Refused` if they are destroyed."""
         trip, epoch = record.trip, record.epoch
-        log = await self._records.log_of(trip)
+        log = await self._records.log_of(trip, epoch)
         if log is None:
             raise _gone()
         try:

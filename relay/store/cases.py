@@ -179,12 +179,12 @@ class CaseRecords:
         record = _record(case, *await row)
         return None if record is None else (record, checked(await sealed) or b"")
 
-    async def log_of(self, trip: str) -> TripLog | None:
-        """What it takes to read a trip's messages; None once they are destroyed."""
-        key, deadline, bars = await self.store.pipe.call(
-            "HMGET", keys.trip(trip), "messages_key", "deadline", "bars"
+    async def log_of(self, trip: str, epoch: int) -> TripLog | None:
+        """What it takes to read the messages of an epoch; None once they are destroyed."""
+        key, deadline, bars, bars_then = await self.store.pipe.call(
+            "HMGET", keys.trip(trip), "messages_key", "deadline", "bars", f"bars.{epoch}"
         )
-        return TripLog(key, int(deadline or 0), bars or b"[]") if key else None
+        return TripLog(key, int(deadline or 0), bars_then or bars or b"[]") if key else None
 
     async def page(
         self, search: Search, after: str, count: int

@@ -18,7 +18,8 @@ from relay.ops.reports import Reporter
 from relay.store import keys
 from relay.store.endpoint import StoreError
 from relay.store.oversight import Oversight
-from relay.store.store import Store
+from relay.store.reporting import Found, ReportRecords
+from relay.store.store import PartyRecord, Store
 from relay.vault.ring import KeyRing, Purpose
 
 from .casework import SAID, Bureau, bureau_of
@@ -309,6 +310,33 @@ async def test_the_log_is_read_while_it_is_kept_and_no_longer(
     assert len((await bureau.evidence.read(ayu, other, ASSESS)).window) == len(SAID)
     live.destroy(Purpose.MESSAGES)
     await _refused(bureau.evidence.read_wide(ayu, case, ASSESS), OpsCode.GONE)
+
+
+async def test_what_was_refused_is_no_evidence_after_a_reassignment_either(
+    bureau: Bureau, actor: Callable[..., Actor]
+) -> None:
+    """Who is stopped is replaced next; what a node had written for it blindly lies there still."""
+    ayu, sri, store = actor("ayu"), actor("sri", "supervisor"), bureau.store
+    case = await bureau.taken("trip-1", ayu)
+    oversight, never_ms = Oversight(store), 2**52
+    outcome = await oversight.bar("trip-1", Role.DRIVER, "drv-1", "all", never_ms, source="s1")
+    assert outcome == "ok"
+    # An entry is bound to its place in the trip, and not to its time.
+    *_, (_, said) = await oversight.read_kept("trip-1", 1, 100)
+    await store.pipe.call("XADD", keys.log("trip-1", 1), "*", *said)
+    party = PartyRecord("drv-2", "Alias", "id", b"", "digest")
+    outcome, _ = await store.reassign(
+        "trip-1", Role.DRIVER, epoch=1, party=party, token_ttl_s=600, bars=b"[]", mark=b""
+    )
+    assert outcome == "reassigned"
+    await bureau.evidence.ask_widening(ayu, case, "To see how it ended")
+    await bureau.evidence.approve_widening(sri, case)
+    shown = await bureau.evidence.read_wide(ayu, case, ASSESS)
+    assert [one.text for one in shown] == [text for _, _, text in SAID]
+    # Nor is it sealed with a report that comes later.
+    found = await ReportRecords(store).look("trip-1", Role.CUSTOMER, 2, "r-late", 1, [])
+    assert isinstance(found, Found)
+    assert found.bars.shuts_out("d", 0)
 
 
 async def test_nobody_allows_it_to_himself(bureau: Bureau, actor: Callable[..., Actor]) -> None:

@@ -5,7 +5,8 @@
 --   state, reason (as the parties are told), detail (as the platform gave it), epoch,
 --   requested, opened, deadline, ceiling, closed (ms), retention_s, report_window_s, policy, allow, allow_ever (all that was ever allowed), rules (how often these changed),
 --   messages (how many the retired logs held), messages_key (wrapped), hold (until when its messages are
---   kept for the law), bars (JSON: {letter, 'text' or 'all', from_ms, until_ms, source, true if lifted}, ...), findings (how many),
+--   kept for the law), bars (JSON: {letter, 'text' or 'all', from_ms, until_ms, source, true if lifted}, ...),
+--   bars.1, bars.2, ... (the same of the epochs that are over, as they stood at their ends), findings (how many),
 --   e1.d, e1.c, e2.d, ... (who sat there in each epoch), report.<party>.<id> (the case it became),
 --   reported.<party> (when it reported),
 --   and for each role, here d. for the driver:
@@ -106,6 +107,12 @@ end
 local function list(t) return #t > 0 and cjson.encode(t) or '[]' end
 
 local function bars_of(trip) return cjson.decode((get(trip, 'bars')) or '[]') end
+
+-- What stopped the parties of an epoch, as JSON: who reads its log must know what was refused there.
+local function bars_in(trip, epoch)
+  local bars, ended = get(trip, 'bars', 'bars.' .. epoch)
+  return ended or bars or '[]'
+end
 
 -- What of a party's is stopped at a time of its log: nil, 'text' (quick replies pass), or 'all'.
 local function barred(trip, role, at)

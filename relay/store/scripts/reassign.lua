@@ -47,6 +47,8 @@ redis.call('HSET', KEYS[1], 'epoch', following, 'messages', messages, role .. '.
   'gone.undelivered', list(lost[role]))
 redis.call('HDEL', KEYS[1], 'gone.shut')
 if shut then redis.call('HSET', KEYS[1], 'gone.shut', int(shut)) end
+-- What was refused lies in the old log all the same, and is known by the bars of its pairing alone.
+redis.call('HSET', KEYS[1], 'bars.' .. epoch, list(bars_of(trip)))
 -- What stops the party that stays goes on; what stopped the one that left is its own.
 local bars = cjson.decode(ARGV[10])
 for _, one in ipairs(bars) do one[3] = now end

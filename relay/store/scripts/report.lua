@@ -68,8 +68,8 @@ if what == 'look' then
       add(later[i][distance])
     end
   end
-  local messages_key, deadline, bars = get(trip, 'messages_key', 'deadline', 'bars')
-  return { 'found', tonumber(epoch), reporter, reported, messages_key or '', tonumber(deadline), bars or '[]', entries }
+  local messages_key, deadline = get(trip, 'messages_key', 'deadline')
+  return { 'found', tonumber(epoch), reporter, reported, messages_key or '', tonumber(deadline), bars_in(trip, epoch), entries }
 end
 
 local case, category, priority, limit_ms = ARGV[7], ARGV[8], ARGV[9], tonumber(ARGV[10])
