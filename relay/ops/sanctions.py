@@ -152,11 +152,7 @@ class Sanctions:
                 by, Act.SANCTION_IMPOSE, party=party, outcome="not_done",
                 details={"sanction": sanction.id},
             )  # fmt: skip
-            raise Refused(
-                OpsCode.TOO_MANY,
-                "This party has as many sanctions as can be kept of one, so this one was not "
-                "imposed. Lift those that no longer matter; they leave the list a year later.",
-            )
+            raise _too_many(kind)
         await self._carry_out(sanction)
         return sanction
 
@@ -477,6 +473,21 @@ def _event(sanction: Sanction) -> dict[str, str | int | bool]:
 
 def _fields(sanction: Sanction) -> dict[str, object]:
     return {name: getattr(sanction, name) for name in sanction.__struct_fields__}
+
+
+def _too_many(kind: SanctionKind) -> Refused:
+    if kind is SanctionKind.WARN:
+        advice = (
+            "Another warning would change nothing: mute or suspend the party, for which room is "
+            "made."
+        )
+    else:
+        advice = "Lift one that no longer matters, or decide its appeal; that makes room at once."
+    return Refused(
+        OpsCode.TOO_MANY,
+        "This party has as many sanctions as can be kept of one, so this one was not imposed. "
+        + advice,
+    )
 
 
 def _invalid(field: str, detail: str) -> Refused:

@@ -30,6 +30,7 @@ _YEAR_MS: Final = 365 * 86_400_000
 _MARK_MS: Final = 86_400_000
 _DAY_MS: Final = 86_400_000
 _AT_ONCE: Final = 100
+_TRIES: Final = 4
 
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
@@ -278,24 +279,39 @@ class Parties:
         return _decoded(raw) if raw else None
 
     async def put_sanction(self, before: Sanction | None, after: Sanction, now_ms: int) -> str:
-        """Store a sanction in the place of what was read; give stored, changed or full."""
-        kept = await self.sanctions(after.party)
-        over = [
-            one.id
-            for one in kept
-            if one.id != after.id
-            and (ended := one.ended_at()) is not None
-            and ended < now_ms - _YEAR_MS
-        ]
-        outcome: bytes = await self._store.run(
-            scripts.PARTY_SANCTION, keys.sanctions(after.party), after.id,
-            msgspec.json.encode(before) if before else "", msgspec.json.encode(after),
-            MAX_SANCTIONS, *over,
-        )  # fmt: skip
-        if over and outcome == b"stored":
-            names = [_member(after.party, one) for one in over]
-            await self._store.pipe.call("ZREM", keys.SANCTIONS, *names)
-        return outcome.decode()
+        """Store a sanction in the place of what was read; give stored, changed or full.
+
+        Where a party has as many as can be kept, one that is over makes room for one that stops the
+        party, but not for a warning.
+        """
+        for _ in range(_TRIES):
+            raw = await self._store.pipe.call("HVALS", keys.sanctions(after.party))
+            kept = {one.id: (one, text) for text in raw if (one := _decoded(text)).id != after.id}
+            others = [one for one, _ in kept.values()]
+            goes = _long_over(others, now_ms)
+            is_full = before is None and len(others) - len(goes) >= MAX_SANCTIONS
+            if is_full and after.kind is not SanctionKind.WARN:
+                goes += await self._first_over(others, now_ms)
+            reply: bytes = await self._store.run(
+                scripts.PARTY_SANCTION, keys.sanctions(after.party), after.id,
+                msgspec.json.encode(before) if before else "", msgspec.json.encode(after),
+                MAX_SANCTIONS, *(part for one in goes for part in (one.id, kept[one.id][1])),
+            )  # fmt: skip
+            if reply == b"stored" and goes:
+                names = [_member(after.party, one.id) for one in goes]
+                await self._store.pipe.call("ZREM", keys.SANCTIONS, *names)
+            if reply in (b"stored", b"changed") or (reply == b"full" and is_full):
+                return reply.decode()
+        return "full" if before is None else "changed"
+
+    async def _first_over(self, kept: Sequence[Sanction], now_ms: int) -> list[Sanction]:
+        """The one that has been over for longest, if nothing is left to do about it."""
+        over = [one for one in kept if not one.holds(now_ms) and one.appeal != "open"]
+        for one in sorted(over, key=lambda one: one.ended_at() or 0):
+            member = _member(one.party, one.id)
+            if await self._store.pipe.call("ZSCORE", keys.SANCTIONS_PENDING, member) is None:
+                return [one]
+        return []
 
     async def drop_sanctions(self, party: str, sanction_ids: Sequence[str]) -> None:
         """Erase sanctions."""
@@ -357,6 +373,13 @@ class Parties:
         """Since when a party's data may not be processed, None if it may."""
         since = await self._store.pipe.call("GET", keys.restricted(party))
         return int(since) if since else None
+
+
+def _long_over(kept: Sequence[Sanction], now_ms: int) -> list[Sanction]:
+    """Those that ended a year ago."""
+    return [
+        one for one in kept if (ended := one.ended_at()) is not None and ended < now_ms - _YEAR_MS
+    ]
 
 
 def _decoded(raw: bytes) -> Sanction:

@@ -498,6 +498,67 @@ async def test_sanctions_are_listed_the_newest_first_and_bounded(
     assert await sanctions.listed() == [kept, last]
 
 
+async def test_a_party_that_was_warned_often_can_still_be_stopped(
+    sanctions: Sanctions, boss: Actor
+) -> None:
+    """Neither can a warning be lifted, nor would that make room before a year is over."""
+    for _ in range(MAX_SANCTIONS):
+        await impose(sanctions, boss, "drv-1", SanctionKind.WARN)
+    await impose(sanctions, boss, "drv-1", SanctionKind.SUSPEND)
+    assert (await sanctions.standing(["drv-1", "cus-1"])).refusal == "suspended"
+    assert len(await sanctions.of("drv-1")) == len(await sanctions.listed(count=200))
+
+
+async def test_what_makes_room_for_a_sanction_is_over_and_settled(
+    sanctions: Sanctions, boss: Actor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one in force, nor one that somebody objects to, nor one whose end nobody has enforced."""
+    monkeypatch.setattr("relay.store.parties.MAX_SANCTIONS", 4)
+    parties = Parties(sanctions._store, longest_record_s=RECORD_S)
+    kinds = (SanctionKind.SUSPEND, SanctionKind.WARN, SanctionKind.SUSPEND, SanctionKind.SUSPEND)
+    first = []
+    for kind in kinds:
+        clock.advance(1)
+        first.append(await impose(sanctions, boss, "drv-1", kind))
+    holds, warned, unfinished, lifted = first
+    await sanctions.appeal(boss, "drv-1", warned.id, "it was somebody else")
+    for one in (unfinished, lifted):
+        clock.advance(1)
+        await sanctions.lift(boss, "drv-1", one.id, "enough")
+    await parties.pend("drv-1", unfinished.id, clock.now_ms)
+    suspend = await impose(sanctions, boss, "drv-1", SanctionKind.SUSPEND)
+    kept = {one.id for one in await sanctions.of("drv-1")}
+    assert kept == {holds.id, warned.id, unfinished.id, suspend.id}
+    await refused(impose(sanctions, boss, "drv-1", SanctionKind.SUSPEND), OpsCode.TOO_MANY)
+    assert {one.id for one in await sanctions.of("drv-1")} == kept
+    await sanctions.lift(boss, "drv-1", holds.id, "no longer matters")
+    another = await impose(sanctions, boss, "drv-1", SanctionKind.SUSPEND)
+    assert another in await sanctions.of("drv-1")
+
+
+async def test_an_objection_that_comes_meanwhile_is_not_lost_with_what_makes_room(
+    sanctions: Sanctions, boss: Actor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.store.parties.MAX_SANCTIONS", 2)
+    warned = await impose(sanctions, boss, "drv-1", SanctionKind.WARN)
+    clock.advance(1)
+    later = await impose(sanctions, boss, "drv-1", SanctionKind.WARN)
+    real = sanctions._parties._first_over
+    said = iter(["it was somebody else"])
+
+    async def slow(kept: list[Sanction], now_ms: int) -> list[Sanction]:
+        found = await real(kept, now_ms)
+        for note in said:
+            await sanctions.appeal(boss, "drv-1", found[0].id, note)
+        return found
+
+    monkeypatch.setattr(sanctions._parties, "_first_over", slow)
+    stop = await impose(sanctions, boss, "drv-1", SanctionKind.SUSPEND)
+    kept = await sanctions.of("drv-1")
+    assert {one.id for one in kept} == {warned.id, stop.id}
+    assert later.id not in {one.id for one in kept}
+
+
 async def test_a_party_s_trips_are_forgotten_with_their_records(store: Store) -> None:
     parties = Parties(store, longest_record_s=1)
     await parties.joined("drv-1", "t-1")
