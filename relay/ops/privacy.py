@@ -219,6 +219,12 @@ class Privacy:
             details={"request": request.id, "on": "yes" if on else "no"},
         )  # fmt: skip
         await self._parties.restrict(party, self._now_ms() if on else None)
+        if on:
+            # As with a sanction: an `open` that has read that it may must not go through.
+            mark = self._random_bytes(8).hex()
+            for one in await self._parties.sittings(await self._parties.trips(party)):
+                if one.awaits(party):
+                    await self._parties.mark(one.trip, mark)
         await self._done(by, Act.PRIVACY_RESTRICT, request, "restricted" if on else "unrestricted")
         kind = "privacy.restricted" if on else "privacy.unrestricted"
         await self._events.emit(kind, subject=party, party=party)

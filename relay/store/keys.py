@@ -21,7 +21,7 @@ partition's deadlines and its partition's index share a slot, so one script chan
 | `{pN}:watch:<operator>:<what>` | sorted set | what an operator opened, in a window | with it |
 | `{pN}:watch_n` | string | a count that makes names for these | |
 | `{pN}:control` | sharded pub/sub | what happened to channels: closed, reassigned, ... | |
-| `{pN}:sanctioned:<trip>` | string | a mark: a party that may come in here was sanctioned | a day |
+| `{pN}:sanctioned:<trip>` | string | a mark: who may come in was sanctioned, restricted | a day |
 | `{pN}:trips_of:<party>` | sorted set | a party's trips, by when their records are gone | then |
 | `{pN}:sanctions:<party>` | hash | sanction id → JSON | a year after each has ended |
 | `{pN}:restricted:<party>` | string | since when its data may not be used | `--off` |

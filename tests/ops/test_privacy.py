@@ -267,6 +267,16 @@ async def test_a_restricted_party_gets_no_channel_until_that_ends(
     ]  # fmt: skip
 
 
+async def test_an_open_under_way_does_not_slip_past_a_restriction(
+    office: Office, host: Actor
+) -> None:
+    """As with a sanction: the node stands still between what it reads and the opening."""
+    standing = await office.sanctions.standing(["drv-1", "cus-1"], trip="t-1")
+    assert standing.refusal == ""
+    await office.privacy.restrict(host, "drv-1", on=True)
+    assert await open_channel(office.store, office.ring, office.clock.now_ms, "t-1") == "raced"
+
+
 # --- requests -------------------------------------------------------------------------------------
 
 
