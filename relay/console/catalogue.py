@@ -557,7 +557,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "Wajib untuk bisu, 1 sampai 720. Peringatan tidak memakainya.",
     ),
     "sanction.other": ("The other party", "Pihak lainnya"),
-    "sanction.other.hint": ("Only for a pair.", "Hanya untuk pasangan."),
+    "sanction.other.hint": (
+        "Only for a pair. From an agent's case: the other party of the case.",
+        "Hanya untuk pasangan. Dari kasus agen: pihak lain dalam kasus itu.",
+    ),
     "sanction.told": (
         "The party is told the kind and the reason, never who reported or when.",
         "Pihak itu diberi tahu jenis dan alasannya, tidak pernah siapa yang melapor atau kapan.",

@@ -123,11 +123,11 @@ class Sanctions:
         """Impose a sanction and enforce it. `hours` is how long, None without end.
 
         A mute needs `hours`, a pair that is never to meet again the `other` party. An agent names
-        the case that it follows from, which must be his own.
+        the case that it follows from, which must be his own, and a pair is the case's two parties.
         """
         note = checked_note(note, required=False)
         _check_terms(by, party, kind, hours, other)
-        await self._check_case(by, party, case)
+        await self._check_case(by, party, case, other)
         now_ms = self._now_ms()
         sanction = Sanction(
             id=f"s{self._random_bytes(8).hex()}",
@@ -365,7 +365,7 @@ class Sanctions:
             )
         return found
 
-    async def _check_case(self, by: Actor, party: str, case: str) -> None:
+    async def _check_case(self, by: Actor, party: str, case: str, other: str) -> None:
         found = await self._cases.record(case) if case else None
         if case and (found is None or party not in (found.reporter_party, found.reported_party)):
             raise Refused(
@@ -383,6 +383,18 @@ class Sanctions:
                 "An agent imposes a sanction from an open case about this party that is assigned "
                 "to him, so nothing was done. Take the case first, or ask a supervisor.",
                 field="case",
+            )
+        if (
+            not by.is_supervisor
+            and other
+            and found is not None
+            and {party, other} != {found.reporter_party, found.reported_party}
+        ):
+            raise Refused(
+                OpsCode.NOT_ALLOWED,
+                "An agent parts only the two parties of his case, so nothing was imposed. Name the "
+                "other party of the case, or ask a supervisor.",
+                field="other",
             )
 
 

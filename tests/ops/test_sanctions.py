@@ -417,6 +417,19 @@ async def test_an_agent_needs_a_case_about_the_party(
     )
 
 
+async def test_an_agent_parts_only_the_two_parties_of_the_case(
+    sanctions: Sanctions, boss: Actor, actor: Make, store: Store
+) -> None:
+    agent, pair = actor("budi"), SanctionKind.NEVER_PAIR
+    case = await a_case(store, "cus-1", "drv-1")
+    for party in ("drv-1", "cus-1"):
+        stranger = impose(sanctions, agent, party, pair, other="cus-2", case=case)
+        await refused(stranger, OpsCode.NOT_ALLOWED, "other")
+        assert await sanctions.of(party) == []
+    assert (await impose(sanctions, agent, "cus-1", pair, other="drv-1", case=case)).other
+    assert (await impose(sanctions, boss, "drv-1", pair, other="cus-2", case=case)).other
+
+
 async def test_who_may_lift_and_decide(
     sanctions: Sanctions, boss: Actor, actor: Make, store: Store
 ) -> None:
