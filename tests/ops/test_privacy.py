@@ -234,6 +234,19 @@ async def test_who_erases_himself_can_still_be_reported_in_the_window(
     assert (await office.record("t-1"))[b"d.party"] == b"-"
 
 
+async def test_an_erasure_leaves_the_reports_of_another_whose_id_begins_alike(
+    office: Office, host: Actor
+) -> None:
+    """An id may hold dots: `drv.1` is not the party `drv`."""
+    await office.open("t-1", driver="drv", customer="drv.1")
+    await office.end("t-1")
+    for party in ("drv", "drv.1"):
+        await a_case(office.store, party, "somebody", state="closed")
+    await office.privacy.erase(host, "drv")
+    fields = {name for name in await office.record("t-1") if name.startswith(b"report.")}
+    assert fields == {b"report.drv.1.r1"}
+
+
 async def test_an_erasure_is_no_way_out_of_a_sanction(office: Office, host: Actor) -> None:
     impose = office.sanctions.impose
     await impose(host, "drv-1", SanctionKind.WARN, SanctionReason.HARASSMENT)

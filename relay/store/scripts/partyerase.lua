@@ -50,8 +50,10 @@ for _, role in ipairs(ROLES) do
   if mine[role .. '.party'] then redis.call('HDEL', KEYS[1], role .. '.tokens') end
 end
 if mine['gone.party'] then redis.call('HDEL', KEYS[1], 'gone.tokens') end
-local own = 'report.' .. party .. '.'
 for field in pairs(record) do
-  if field == 'reported.' .. party or string.sub(field, 1, #own) == own then redis.call('HDEL', KEYS[1], field) end
+  -- A party's id may hold dots, the report's own id after it none.
+  if field == 'reported.' .. party or string.match(field, '^report%.(.*)%.[^.]*$') == party then
+    redis.call('HDEL', KEYS[1], field)
+  end
 end
 return 'erased'
