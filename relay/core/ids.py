@@ -8,7 +8,7 @@ None of the three alphabets holds ``{`` ``}`` (a store's hash tag), whitespace, 
 so a name can stand in a store key, a path or a log line without quoting. Two limits to know: a trip
 or party id may hold a dot or a colon, so neither separates fields on its own; and a party id is the
 platform's own pseudonym, which this syntax cannot keep from being a phone number (the ``open`` call
-refuses that).
+refuses that, and ``ops.typed_ids`` where a person types an id).
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from typing import Any, Final
 import msgspec
 
 from ..core.acts import Act
-from ..core.ids import PARTY_ID
 from ..store.cases import CaseRecord, CaseRecords, Search
 from ..store.events import Events
 from ..store.parties import Parties, PartyTrip, Sanction
@@ -26,6 +25,7 @@ from ..store.store import Store
 from .actor import Actor
 from .audit import Audit, AuditEntry
 from .refusals import OpsCode, Refused
+from .typed_ids import TypedIds
 
 __all__ = ["LIMIT_MS", "Privacy", "Request", "Wish"]
 
@@ -81,6 +81,7 @@ class Privacy:
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._requests = Requests(store)
+        self._typed_ids = TypedIds(parties, cases)
         self._parties = parties
         self._cases = cases
         self._audit = audit
@@ -97,7 +98,8 @@ class Privacy:
 
         One of that kind that is still open is given back instead.
         """
-        _check(by, party)
+        _check(by)
+        await self._typed_ids.check_party(party)
         now_ms = self._now_ms()
         if received_at is not None and not now_ms - 365 * 86_400_000 < received_at <= now_ms:
             raise Refused(
@@ -262,14 +264,12 @@ class Privacy:
         return found
 
 
-def _check(by: Actor, party: str) -> None:
+def _check(by: Actor) -> None:
     if not by.is_supervisor:
         raise Refused(
             OpsCode.NOT_ALLOWED,
             "Requests of data subjects are handled by supervisors, so nothing was done. Ask one.",
         )
-    if not PARTY_ID.fullmatch(party):
-        raise Refused(OpsCode.INVALID, "This is no party's id, so nothing was done.", field="party")
 
 
 def _notes(text: str) -> list[str]:

@@ -24,7 +24,7 @@ from ..core.acts import Act
 from ..core.bars import Bar, Kind, pack_bars
 from ..core.body import pack_body, system_body
 from ..core.casework import CaseState, SanctionKind, SanctionReason
-from ..core.ids import PARTY_ID, Role
+from ..core.ids import Role
 from ..store.cases import CaseRecords
 from ..store.events import Events
 from ..store.oversight import Oversight
@@ -36,6 +36,7 @@ from .actor import Actor
 from .audit import Audit
 from .notes import checked_note
 from .refusals import OpsCode, Refused
+from .typed_ids import TypedIds
 
 __all__ = ["Sanction", "Sanctions", "Standing"]
 
@@ -98,6 +99,7 @@ class Sanctions:
     ) -> None:
         self._store = store
         self._oversight = Oversight(store)
+        self._typed_ids = TypedIds(parties, cases)
         self._parties = parties
         self._cases = cases
         self._audit = audit
@@ -127,6 +129,9 @@ class Sanctions:
         """
         note = checked_note(note, required=False)
         _check_terms(by, party, kind, hours, other)
+        await self._typed_ids.check_party(party)
+        if other:
+            await self._typed_ids.check_party(other, field="other")
         await self._check_case(by, party, case, other)
         now_ms = self._now_ms()
         sanction = Sanction(
@@ -400,8 +405,6 @@ class Sanctions:
 
 def _check_terms(by: Actor, party: str, kind: SanctionKind, hours: int | None, other: str) -> None:
     """Whether such a sanction can be. Raises `Refused`."""
-    if not PARTY_ID.fullmatch(party):
-        raise _invalid("party", "This is no party's id, so nothing was imposed.")
     if kind is SanctionKind.WARN and hours is not None:
         raise _invalid("hours", "A warning has no duration. Nothing was imposed.")
     if kind is SanctionKind.MUTE and hours is None:
@@ -409,7 +412,7 @@ def _check_terms(by: Actor, party: str, kind: SanctionKind, hours: int | None, o
     most = MAX_MUTE_H if kind is SanctionKind.MUTE else MAX_HOURS
     if hours is not None and not 1 <= hours <= most:
         raise _invalid("hours", f"The hours must be 1 to {most}. Nothing was imposed.")
-    if kind is SanctionKind.NEVER_PAIR and (not PARTY_ID.fullmatch(other) or other == party):
+    if kind is SanctionKind.NEVER_PAIR and other in ("", party):
         raise _invalid("other", "Name the other party of the pair. Nothing was imposed.")
     if kind is not SanctionKind.NEVER_PAIR and other:
         raise _invalid("other", "Only a pair has another party. Nothing was imposed.")

@@ -188,6 +188,12 @@ class Parties:
         names = await self._store.pipe.call("ZRANGE", keys.trips_of(party), 0, -1, "REV")
         return [name.decode() for name in names]
 
+    async def is_known(self, party: str) -> bool:
+        """Whether anything is kept under a party's id."""
+        # They lie in one slot.
+        names = keys.trips_of(party), keys.sanctions(party), keys.restricted(party)
+        return int(await self._store.pipe.call("EXISTS", *names)) > 0
+
     async def keep_trip(self, party: str, trip: str, until_ms: int) -> None:
         """Keep a trip in a party's index for as long as its record is kept."""
         index, gone = keys.trips_of(party), until_ms + TOMBSTONE_S * 1000 + _DAY_MS

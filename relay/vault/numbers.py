@@ -7,6 +7,8 @@ opened for the guard alone, in memory, while the channel is open, and the guard 
 
 Numbers are not compared with each other either, and no hash of one is kept: the ten digits of a
 mobile number are guessed from any hash in minutes.
+
+Of a text that is meant to be something else (`reads_as_number`) nothing is made but a yes or no.
 """
 
 from __future__ import annotations
@@ -27,11 +29,17 @@ from relay.vault.opaque import Opaque
 from relay.vault.ring import Key, KeyRing, Purpose
 
 __all__ = [
-    "SEALED_NUMBER_BYTES", "InvalidPhone", "PhoneNumber", "SealedNumber", "guarding", "seal_number",
+    "SEALED_NUMBER_BYTES", "InvalidPhone", "PhoneNumber", "SealedNumber", "guarding",
+    "reads_as_number", "seal_number",
 ]  # fmt: skip
 
 Guard = TypeVar("Guard")
 
+_GROUPED: Final = re.compile(r"\+?[0-9]+(?:[-_.:~ ()]+[0-9]+)*")
+_HOME: Final = "ID"  # where a number is written without its country's code
+_MOBILE: Final = frozenset({
+    phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+})  # fmt: skip
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PADDED_BYTES: Final = 16  # a plus sign and at most 15 digits
 _NONCE_BYTES: Final = 12
@@ -90,6 +98,30 @@ class PhoneNumber(Opaque):
         return AESGCM(key.material).encrypt(
             nonce, self.__e164.encode("ascii").ljust(_PADDED_BYTES, b"\0"), place
         )
+
+
+def reads_as_number(text: str) -> bool:
+    """Whether a whole text could be somebody's mobile number: as it is dialled in Indonesia, or
+    with any country's code, in any grouping, with or without a plus sign.
+
+    Fewer than nine digits do not, nor do those that no country has assigned to mobile phones; of
+    other strings of ten to twelve digits one or two in ten do by chance.
+    """
+    if not _GROUPED.fullmatch(text):
+        return False
+    digits = _digits_of(text)
+    if not 9 <= len(digits) <= 17:  # with the two zeros that are dialled before a country's code
+        return False
+    abroad = "+" + digits.removeprefix("00")
+    return _is_mobile(abroad, None) or _is_mobile(digits, _HOME)
+
+
+def _is_mobile(text: str, region: str | None) -> bool:
+    try:
+        parsed = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.number_type(parsed) in _MOBILE
 
 
 def seal_number(

@@ -365,3 +365,28 @@ async def test_who_may_and_what_cannot_be(office: Office, host: Actor, actor: Ma
             OpsCode.INVALID,
             "received",
         )
+
+
+@pytest.mark.parametrize("typed", ["081234567890", "6281234567890"])
+async def test_a_number_that_is_typed_for_the_party_is_not_written_down(
+    office: Office, host: Actor, typed: str
+) -> None:
+    """Whoever asks for its data tends to give its number, and the audit log forgets nothing."""
+    await refused(office.privacy.request(host, typed, Wish.EXPORT), OpsCode.INVALID, "party")
+    assert await office.audit.page() == []
+    assert await office.privacy.requests() == []
+
+
+async def test_an_id_that_reads_as_a_number_is_one_if_the_relay_knows_the_party(
+    office: Office, host: Actor
+) -> None:
+    """Some platforms' ids are bare digits."""
+    for known, party in enumerate(("81200000001", "81200000002", "81200000003")):
+        await refused(office.privacy.request(host, party, Wish.EXPORT), OpsCode.INVALID, "party")
+        if known == 0:
+            await office.open("t-1", driver=party)
+        elif known == 1:
+            await a_case(office.store, "cus-1", party, "t-2", state="closed")
+        else:
+            await office.parties.restrict(party, office.clock.now_ms)
+        assert (await office.privacy.request(host, party, Wish.EXPORT)).party == party

@@ -478,6 +478,16 @@ async def test_sanctions_that_cannot_be(
     assert await sanctions.of("drv-1") == []
 
 
+@pytest.mark.parametrize("typed", ["081234567890", "6281234567890"])
+async def test_a_number_that_is_typed_for_a_party_is_not_written_down(
+    sanctions: Sanctions, boss: Actor, audit: Audit, typed: str
+) -> None:
+    await refused(impose(sanctions, boss, typed, SanctionKind.WARN), OpsCode.INVALID, "party")
+    pair = impose(sanctions, boss, "drv-1", SanctionKind.NEVER_PAIR, other=typed)
+    await refused(pair, OpsCode.INVALID, "other")
+    assert await audit.page() == []
+
+
 async def test_two_at_once_do_not_both_change_a_sanction(
     sanctions: Sanctions, boss: Actor, actor: Make
 ) -> None:

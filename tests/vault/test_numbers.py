@@ -24,6 +24,7 @@ from relay.vault.numbers import (
     PhoneNumber,
     SealedNumber,
     guarding,
+    reads_as_number,
     seal_number,
 )
 from relay.vault.ring import Key, KeyRing, KeyUnavailable, Purpose
@@ -343,3 +344,30 @@ def test_a_shorter_national_number_is_searched_for_whole() -> None:
     number = PhoneNumber("+6581234567")
     assert number.stands_in("8123 4567")
     assert not number.stands_in("123 4567")
+
+
+# --- what is typed in the place of something else -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "081234567890", "6281234567890", "81234567890", "+6281234567890", "006281234567890",
+        "62-812-3456-7890", "0812.3456.7890", "62812~34567890", "6591234567", "447400123456",
+        *(number.removeprefix("+") for number in EXAMPLES if len(number) > 9),
+    ],
+)  # fmt: skip
+def test_a_mobile_number_reads_as_one_however_it_is_written(text: str) -> None:
+    assert reads_as_number(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "drv-1", "7", "1234567", "29051234", "20261122000123", "100000000001", "202611220001",
+        "drv081234567890", "081234567890x", "0812345678901234567890", "0-8-1-2", "62" * 32,
+        "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+    ],
+)  # fmt: skip
+def test_what_no_mobile_phone_has_does_not(text: str) -> None:
+    assert not reads_as_number(text)
