@@ -80,7 +80,8 @@ def erase(
 
     What has to stay is named: open trips, legal holds, open cases, ids that the other party may
     still need for a report, sanctions in force, the audit log. Where something can be erased later
-    the request stays open and the exit code is 1.
+    the request stays open and the exit code is 1. All of that is for you; tell the party only what
+    the last line says, or it learns of a report or a hold.
     """
     where = _where(redis, data, config)
     if not yes:
@@ -98,6 +99,7 @@ def erase(
         )
         for stays in found["stays"].values():
             err.print(f"relay: {stays['count']} stay: {stays['why']}")
+        err.print(f"relay: the party may be told: {found['told']}")
     if not found["complete"]:
         raise typer.Exit(REFUSED)
 

@@ -7,10 +7,17 @@ An export holds nothing of anybody else: no other party's id, name or number, no
 whether, when or by whom the party was reported. Nor does it hold what the party wrote: that lies
 on its own device, and here only as ciphertext that is opened for the evidence of a case and nothing
 else.
+
+Who is reported and asks for its data must not learn of it by what differs. So an export says what
+it would say if there were no case and no legal hold: what such a thing keeps from being erased
+counts as erased, as it would be without, and a hold is not shown. To who was shut out of a channel
+that channel closed then, as its app was told. Staff see how things really stand in the answer to an
+erasure and in the list of requests.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -35,10 +42,11 @@ LIMIT_MS: Final = 3 * 24 * 3_600_000
 _PAGE: Final = 200
 
 #: Acts that say of a party only what it knows itself. Of all others none is shown, because it could
-#: tell that somebody reported the party, and when.
+#: tell that somebody reported the party, and when. So could the acts of an erasure, because one
+#: that a case kept from being done is done again; its request tells what came of it.
 _KNOWN_ACTS: Final = frozenset({
     Act.SANCTION_IMPOSE, Act.SANCTION_LIFT, Act.SANCTION_APPEAL, Act.SANCTION_DECIDE,
-    Act.PRIVACY_REQUEST, Act.PRIVACY_EXPORT, Act.PRIVACY_ERASE, Act.PRIVACY_RESTRICT,
+    Act.PRIVACY_REQUEST, Act.PRIVACY_EXPORT, Act.PRIVACY_RESTRICT,
 })  # fmt: skip
 
 #: What stays after an erasure, by the outcome of scripts/partyerase.lua, and what can be done.
@@ -54,9 +62,11 @@ The relay never shows a phone number. It is sealed while the trip runs and erase
 Messages are on the party's own device. The relay keeps them as ciphertext for the retention that
  the platform set for the trip and opens them only as evidence of a case.
 What concerns another person is left out: who the other party of a trip was, who reported whom,
- which operator acted.
+ which operator acted. So is what must be kept for the law.
 """
 _ERASE_NOTES: Final = """
+This answer is for staff. The party may be told what `told` says: that there is an open case or a
+ legal hold is not among it, nor that a channel goes on from which the party was shut out.
 The audit log stays: it names the party by its id and holds no message and no number.
 Cases and their evidence stay until their own retention is over.
 The request and its outcome stay for two years; events that the platform has not fetched, for thirty
@@ -96,7 +106,7 @@ class Privacy:
     ) -> Request:
         """Write down a request, from when on its limit counts (ms); now without `received_at`.
 
-        One of that kind that is still open is given back instead.
+        One of that kind that is still open, also by what the party was told, is given back instead.
         """
         _check(by)
         await self._typed_ids.check_party(party)
@@ -109,7 +119,8 @@ class Privacy:
                 field="received",
             )
         for one in await self._requests.all(now_ms):
-            if (one.party, one.wish, one.done_at) == (party, wish, None):
+            is_same = (one.party, one.wish) == (party, wish)
+            if is_same and one.done_at is None and one.told_at is None:
                 return one
         begun = received_at if received_at is not None else now_ms
         request = Request(
@@ -150,16 +161,14 @@ class Privacy:
             "exported_at": self._now_ms(),
             "restricted_since": await self._parties.restricted(party),
             "number_held": any(trip.number_held for trip in trips),
-            "trips": [_trip(trip) for trip in trips],
+            # The index knows by its order how long each is kept, which a hold prolongs.
+            "trips": [
+                _trip(trip) for trip in sorted(trips, key=lambda one: one.opened_at or 0)[::-1]
+            ],
             "sanctions": [_sanction(one) for one in await self._parties.sanctions(party)],
             "reports": [_report(one) for one in await self._reports(party)],
             "audit": [_entry(entry) for entry in await self._entries(party)],
-            "requests": [
-                {"wish": one.wish.value, "received_at": one.received_at, "due_at": one.due_at,
-                 "done_at": one.done_at, "outcome": one.outcome}
-                for one in await self._requests.all(self._now_ms())
-                if one.party == party
-            ],
+            "requests": [_request(one) for one in await self._of_party(party)],
             "notes": _notes(_EXPORT_NOTES),
         }  # fmt: skip
         await self._done(by, Act.PRIVACY_EXPORT, request, f"{len(trips)} trips")
@@ -168,16 +177,19 @@ class Privacy:
     async def erase(self, by: Actor, party: str) -> dict[str, Any]:
         """Erase what can be erased of a party; give how much that was and what has to stay.
 
-        Where something stays that can go later the request remains open.
+        Where something stays that can go later the request remains open, for the party only where
+        that would be so without a case or a hold: `told` is what it may be told.
         """
-        request = await self.request(by, party, Wish.ERASE)
+        waiting = await self._erasures(by, party)
+        request = waiting[0] if waiting else await self.request(by, party, Wish.ERASE)
         await self._audit.record(
             by, Act.PRIVACY_ERASE, party=party, details={"request": request.id}
         )
-        counts: dict[str, int] = {}
+        counts, told_counts = Counter[str](), Counter[str]()
         for trip in await self._parties.trips(party):
-            outcome = await self._parties.erase(party, trip)
-            counts[outcome] = counts.get(outcome, 0) + 1
+            outcome, told = await self._parties.erase(party, trip)
+            counts[outcome] += 1
+            told_counts[told] += 1
             if outcome in ("erased", "none"):
                 await self._parties.forget_trip(party, trip)
         now_ms = self._now_ms()
@@ -187,7 +199,7 @@ class Privacy:
         stays = {
             what: {"count": counts[what], "why": why}
             for what, why in _STAYS.items()
-            if counts.get(what)
+            if counts[what]
         }
         if len(ended) < len(sanctions):
             stays["sanctions"] = {
@@ -195,21 +207,43 @@ class Privacy:
                 "why": "sanctions in force or under appeal: they protect others and are dropped a "
                 "year after they ended",
             }
-        done = not any(counts.get(what) for what in _STAYS)
-        outcome = (
-            f"{counts.get('erased', 0)} trips erased, {counts.get('window', 0)} but for the id, "
-            f"{sum(counts.get(what, 0) for what in ('open', 'held', 'case'))} not yet"
-        )
-        await self._done(by, Act.PRIVACY_ERASE, request, outcome, is_done=done)
+        done = not any(counts[what] for what in _STAYS)
+        is_told_done = not any(told_counts[what] for what in _STAYS)
+        told = _came_of(told_counts)
+        if request.told_at is None:
+            request = msgspec.structs.replace(
+                request,
+                told=told + _late(request, now_ms),
+                told_at=now_ms if is_told_done else None,
+            )
+        await self._done(by, Act.PRIVACY_ERASE, request, _came_of(counts), is_done=done)
+        if done:
+            # Those of which the party was told earlier that they were.
+            for one in waiting[1:]:
+                await self._requests.put(
+                    msgspec.structs.replace(one, outcome=_came_of(counts), done_at=now_ms)
+                )
         await self._events.emit("privacy.erased", subject=party, party=party, complete=done)
         return {
             "party": party,
             "complete": done,
-            "trips_erased": counts.get("erased", 0),
+            "told": told,
+            "trips_erased": counts["erased"],
             "sanctions_erased": len(ended),
             "stays": stays,
             "notes": _notes(_ERASE_NOTES),
         }
+
+    async def _erasures(self, by: Actor, party: str) -> list[Request]:
+        """A party's erasures that are not done; first that of which it was not told it was."""
+        _check(by)
+        await self._typed_ids.check_party(party)
+        found = [
+            one
+            for one in await self._requests.all(self._now_ms())
+            if (one.party, one.wish, one.done_at) == (party, Wish.ERASE, None)
+        ]
+        return sorted(found, key=lambda one: one.told_at is not None)
 
     async def restrict(self, by: Actor, party: str, *, on: bool) -> None:
         """Restrict the use of a party's data, or end that: no channel opens with it meanwhile, and
@@ -235,12 +269,20 @@ class Privacy:
         self, by: Actor, act: Act, request: Request, outcome: str, *, is_done: bool = True
     ) -> None:
         now_ms = self._now_ms()
-        late = "; late" if now_ms > request.due_at else ""
+        late = _late(request, now_ms)
         await self._audit.record(
             by, act, party=request.party, outcome=outcome + late, details={"request": request.id}
         )
         changes = {"outcome": outcome + late, "done_at": now_ms if is_done else None}
         await self._requests.put(msgspec.structs.replace(request, **changes))
+
+    async def _of_party(self, party: str) -> list[Request]:
+        """A party's requests in the order in which they came."""
+        found = await self._requests.all(self._now_ms())
+        return sorted(
+            (one for one in found if one.party == party),
+            key=lambda one: (one.received_at, one.wish),
+        )
 
     async def _reports(self, party: str) -> list[CaseRecord]:
         """Cases that the party reported; none that is about it."""
@@ -280,6 +322,29 @@ def _notes(text: str) -> list[str]:
 def _trip(trip: PartyTrip) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.structs.asdict(trip)
     return found | {"role": trip.role.value}
+
+
+def _request(one: Request) -> dict[str, Any]:
+    done_at, outcome = one.done_at, one.outcome
+    if one.wish is Wish.ERASE and (one.told or done_at is None):
+        done_at, outcome = one.told_at, one.told
+    return {
+        "wish": one.wish.value,
+        "received_at": one.received_at,
+        "due_at": one.due_at,
+        "done_at": done_at,
+        "outcome": outcome,
+    }
+
+
+def _late(request: Request, now_ms: int) -> str:
+    return "; late" if now_ms > request.due_at else ""
+
+
+def _came_of(counts: Counter[str]) -> str:
+    """What became of an erasure in so many trips."""
+    left = counts["open"] + counts["held"] + counts["case"]
+    return f"{counts['erased']} trips erased, {counts['window']} but for the id, {left} not yet"
 
 
 def _report(case: CaseRecord) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -103,7 +103,8 @@ class Sitting:
 
 
 class PartyTrip(Struct, frozen=True):
-    """What a trip's record holds of one party: no number, no text, nothing of the other party.
+    """What a trip's record holds of one party, as far as it may be told: no number, no text,
+    nothing of the other party, and of a report, a block or a hold as little as its app shows.
 
     Times in ms. What belongs to the seat (alias, findings, number) is None or empty once another
     party has taken it.
@@ -121,12 +122,19 @@ class PartyTrip(Struct, frozen=True):
     reason: str
     retention_s: int | None
     report_window_s: int | None
-    held_until: int | None
     alias: str | None
     locale: str | None
     attached_at: int | None
     number_held: bool
     findings: dict[str, int]
+
+
+class Erasure(NamedTuple):
+    """What became of an erasure, and what the party may be told of it, both in the words of
+    scripts/partyerase.lua."""
+
+    outcome: str
+    told: str
 
 
 _sanction: Final = msgspec.json.Decoder(Sanction).decode
@@ -255,7 +263,6 @@ class Parties:
             reason=fields.get("reason", ""),
             retention_s=number("retention_s"),
             report_window_s=number("report_window_s"),
-            held_until=number("hold"),
             alias=fields.get("alias"),
             locale=fields.get("locale"),
             attached_at=number("attached"),
@@ -267,10 +274,10 @@ class Parties:
             },
         )
 
-    async def erase(self, party: str, trip: str) -> str:
-        """Erase a party from a closed trip; give the outcome of scripts/partyerase.lua."""
-        outcome: bytes = await self._store.run(scripts.PARTY_ERASE, keys.trip(trip), trip, party)
-        return outcome.decode()
+    async def erase(self, party: str, trip: str) -> Erasure:
+        """Erase a party from a closed trip."""
+        outcome, told = await self._store.run(scripts.PARTY_ERASE, keys.trip(trip), trip, party)
+        return Erasure(outcome.decode(), told.decode())
 
     # --- sanctions --------------------------------------------------------------------------------
 

@@ -25,7 +25,11 @@ class Wish(StrEnum):
 
 
 class Request(Struct, frozen=True, omit_defaults=True):
-    """A party's request; times in ms. `done_at` is None while something is left to do."""
+    """A party's request; times in ms. `done_at` is None while something is left to do.
+
+    Of an erasure the party is told `told`, and that it was done at `told_at`: what is left to do
+    because of a report or a legal hold is none of its business.
+    """
 
     id: str
     party: str
@@ -35,6 +39,8 @@ class Request(Struct, frozen=True, omit_defaults=True):
     by: str
     done_at: int | None = None
     outcome: str = ""
+    told: str = ""
+    told_at: int | None = None
 
 
 _decode: Final = msgspec.json.Decoder(Request).decode

@@ -24,8 +24,9 @@ from relay.store.endpoint import StoreError
 from relay.store.events import Events
 from relay.store.oversight import Oversight
 from relay.store.parties import Parties
-from relay.store.store import Store
+from relay.store.store import PartyRecord, Store
 from relay.vault.ring import KeyRing
+from tests.support.waiting import until
 
 from .channels import PHONES, a_case, open_channel, say
 from .conftest import Clock
@@ -166,6 +167,178 @@ async def test_a_party_that_was_replaced_hears_of_its_own_time_alone(
     assert (old["alias"], old["number_held"], old["findings"]) == (None, False, {})
     (new,) = (await office.privacy.export(host, "drv-2"))["trips"]
     assert (new["first_epoch"], new["last_epoch"], new["messages_kept"]) == (2, 2, 0)
+
+
+async def test_an_export_is_the_same_whether_or_not_there_is_a_case_about_the_party(
+    office: Office, host: Actor
+) -> None:
+    """What an erasure left undone because of a case would tell the party that it was reported."""
+    outcomes = {}
+    for party in ("drv-1", "drv-2"):
+        await office.open(f"t-{party}", driver=party)
+        await office.end(f"t-{party}")
+        if party == "drv-2":
+            await a_case(office.store, "cus-1", party, f"t-{party}")
+        await office.privacy.erase(host, party)
+        found = await office.privacy.export(host, party)
+        outcomes[party] = [
+            [one["outcome"] for one in found[what]] for what in ("requests", "audit")
+        ]
+    assert outcomes["drv-1"] == outcomes["drv-2"]
+
+
+async def test_an_export_tells_who_was_blocked_what_the_app_was_told(
+    office: Office, host: Actor
+) -> None:
+    """To that party the channel closed when it was shut out, in the words of any close by hand."""
+    await office.open("t-1")
+    oversight = Oversight(office.store)
+    ends_ms = office.clock.now_ms + HOUR_MS
+    assert await oversight.bar("t-1", Role.DRIVER, "drv-1", "all", ends_ms, source="block") == "ok"
+    (trip,) = (await office.privacy.export(host, "drv-1"))["trips"]
+    assert (trip["state"], trip["reason"]) == ("closed", "closed")
+    await office.end("t-1")
+    (later,) = (await office.privacy.export(host, "drv-1"))["trips"]
+    told = ("state", "reason", "closed_at")
+    assert [later[name] for name in told] == [trip[name] for name in told]
+
+
+@pytest.mark.parametrize("window_s", [0, 3600])
+async def test_what_a_party_is_told_does_not_differ_by_a_case_or_a_hold(
+    office: Office, host: Actor, window_s: int
+) -> None:
+    """Before it has its data erased, afterwards, when it asks again, and when it could be done."""
+    store, told = office.store, {}
+    for what in ("nothing", "case", "held"):
+        party, trip = f"drv-{what}", f"t-{what}"
+        await office.open(trip, driver=party, report_window_s=window_s)
+        await say(store, office.ring, trip, Role.DRIVER, "halo", "m1")
+        await office.end(trip)
+        if what == "case":
+            await a_case(store, "cus-1", party, trip)
+        elif what == "held":
+            await office.holds.place(host, trip, office.clock.now_ms + HOUR_MS, "a court")
+        heard = told[what] = [await _heard(office, host, party)]
+        await office.privacy.request(host, party, Wish.ERASE)
+        answer = await office.privacy.erase(host, party)
+        assert answer["complete"] is (what == "nothing" and not window_s)
+        heard.append([answer["told"], await _heard(office, host, party)])
+        office.clock.advance(1000)
+        await office.privacy.request(host, party, Wish.ERASE)
+        answer = await office.privacy.erase(host, party)
+        heard.append([answer["told"], await _heard(office, host, party)])
+        if what == "case":
+            number = keys.partition(trip)
+            await store.pipe.call("ZREM", keys.cases(number), *await _cases(store, trip))
+        elif what == "held":
+            await office.holds.release(host, trip, "the court has it")
+        if what != "nothing":
+            await office.privacy.erase(host, party)
+            assert await Oversight(store).read_kept(trip, 1, 10) == []
+        heard.append(await _heard(office, host, party))
+        if not window_s:
+            assert {one.done_at is None for one in await office.privacy.requests()} == {False}
+            assert not any(party.encode() in name for name in await office.record(trip))
+    assert told["case"] == told["held"] == told["nothing"]
+
+
+async def _heard(office: Office, host: Actor, party: str) -> Any:
+    """What an export says, without what is another's for each: its id, its trip's, when it was."""
+    found = await office.privacy.export(host, party)
+    for trip in found["trips"]:
+        assert trip.pop("trip") == party.replace("drv", "t")
+        assert trip.pop("opened_at") < trip.pop("closed_at")
+        assert "held_until" not in trip
+    told = {name: found[name] for name in ("trips", "sanctions", "reports", "number_held")}
+    told["requests"] = [
+        (one["wish"], one["outcome"], one["done_at"] is None) for one in found["requests"]
+        if one["wish"] == "erase"
+    ]  # fmt: skip
+    told["audit"] = [(one["act"], one["outcome"]) for one in found["audit"]]
+    return told
+
+
+async def test_who_was_blocked_is_told_so_whatever_becomes_of_the_trip(
+    office: Office, host: Actor
+) -> None:
+    """Also where it was replaced, brought back, or the other was, and of what it has erased."""
+    store = office.store
+    oversight, never_ms = Oversight(store), 2**52
+
+    async def told() -> Any:
+        (trip,) = (await office.privacy.export(host, "drv-1"))["trips"]
+        return trip
+
+    async def seat(role: Role, party: str, epoch: int) -> None:
+        await office.parties.joined(party, "t-1")
+        record = PartyRecord(party, "Somebody", "en", b"sealed", f"digest-{party}-{epoch}")
+        outcome, _ = await store.reassign(
+            "t-1", role, epoch=epoch, party=record, token_ttl_s=600, bars=b"[]", mark=b""
+        )
+        assert outcome == "reassigned"
+
+    await office.open("t-1", retention_s=86400)
+    await say(store, office.ring, "t-1", Role.DRIVER, "halo", "m1")
+    await store.pipe.call("HSET", keys.trip("t-1"), "d.f.number", 1)
+    await store.pipe.call("HSET", keys.trip("t-1"), "blocked.drv-1", "cus-1")
+    before = await told()
+    assert (before["state"], before["closed_at"], before["number_held"]) == ("open", None, True)
+    assert await oversight.bar("t-1", Role.DRIVER, "drv-1", "all", never_ms, source="block") == "ok"
+    first = await told()
+    assert (first["state"], first["reason"], first["number_held"]) == ("closed", "closed", False)
+    assert (first["deadline"], first["alias"], first["messages_kept"]) == (None, before["alias"], 1)
+    assert first["findings"] == {"number": 1}
+    # What a node that had not heard of it writes for that party was refused.
+    *_, (_, said) = await oversight.read_kept("t-1", 1, 10)
+    await store.pipe.call("XADD", keys.log("t-1", 1), "*", *said)
+    assert await told() == first
+    steps = (
+        ("a longer trip", lambda: store.pipe.call("HINCRBY", keys.trip("t-1"), "deadline", 1000)),
+        ("another customer", lambda: seat(Role.CUSTOMER, "cus-2", 1)),
+        ("the customer again", lambda: seat(Role.CUSTOMER, "cus-1", 2)),
+        ("another driver", lambda: seat(Role.DRIVER, "drv-2", 3)),
+        ("the driver again", lambda: seat(Role.DRIVER, "drv-1", 4)),
+        ("a third driver", lambda: seat(Role.DRIVER, "drv-3", 5)),
+        ("the end", lambda: office.end("t-1")),
+    )
+    for what, act in steps:
+        await act()
+        assert await told() == first, what
+    for party in ("drv-2", "drv-3"):
+        (trip,) = (await office.privacy.export(host, party))["trips"]
+        assert trip["reason"] == "ended"
+    erased = await office.privacy.erase(host, "drv-1")
+    assert erased["told"] == "1 trips erased, 0 but for the id, 0 not yet"
+    record = await office.record("t-1")
+    assert not any(b"drv-1" in part for item in record.items() for part in item)
+    assert not any(name.startswith(b"shut.") for name in record)
+
+
+async def test_who_was_let_in_again_is_told_that_the_channel_is_open(
+    office: Office, host: Actor
+) -> None:
+    await office.open("t-1", report_window_s=3600)
+    impose, lift = office.sanctions.impose, office.sanctions.lift
+    first = await impose(host, "drv-1", SanctionKind.SUSPEND, SanctionReason.SAFETY)
+    (trip,) = (await office.privacy.export(host, "drv-1"))["trips"]
+    second = await impose(host, "drv-1", SanctionKind.SUSPEND, SanctionReason.SAFETY)
+    await lift(host, "drv-1", first.id, "twice by mistake")
+    assert (await office.privacy.export(host, "drv-1"))["trips"] == [trip]
+    erased = await office.privacy.erase(host, "drv-1")
+    assert (set(erased["stays"]), erased["told"]) == (
+        {"open", "sanctions"}, "0 trips erased, 1 but for the id, 0 not yet",
+    )  # fmt: skip
+    (stripped,) = (await office.privacy.export(host, "drv-1"))["trips"]
+    assert stripped == trip | {"alias": None, "locale": None, "messages_kept": 0}
+    await lift(host, "drv-1", second.id, "a mistake")
+
+    async def reopened() -> Any:
+        (found,) = (await office.privacy.export(host, "drv-1"))["trips"]
+        return found["state"] == "open" and found
+
+    again = await until(reopened, "the millisecond in which it was let in")
+    assert (again["closed_at"], again["number_held"]) == (None, True)
+    assert again["alias"] == trip["alias"]
 
 
 # --- erase ----------------------------------------------------------------------------------------

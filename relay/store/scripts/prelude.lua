@@ -8,7 +8,9 @@
 --   kept for the law), bars (JSON: {letter, 'text' or 'all', from_ms, until_ms, source, true if lifted}, ...),
 --   bars.1, bars.2, ... (the same of the epochs that are over, as they stood at their ends), findings (how many),
 --   e1.d, e1.c, e2.d, ... (who sat there in each epoch), report.<party>.<id> (the case it became),
---   reported.<party> (when it reported),
+--   reported.<party> (when it reported), erased.<party> ('window' or 'erased': what that party was told of its
+--   erasure, where it is not so), shut.1.d, ... (JSON: since when who sat there in that epoch was shut out, and how
+--   the seat stood at its end),
 --   and for each role, here d. for the driver:
 --   d.party d.alias d.locale d.phone (sealed) d.since (the epoch it came in) d.tokens ("digest=expiry ..."), d.seat
 --   ("node conn device attempt"), d.attached (ms of the last attach), d.got d.seen (positions),
@@ -139,7 +141,76 @@ local function shut_since(trip, role, at)
       since = math.min(since or one[3], one[3])
     end
   end
+  -- One may have begun before another that it outlasts was lifted.
+  local earlier = since
+  while earlier do
+    since, earlier = earlier, nil
+    for _, one in ipairs(bars_of(trip)) do
+      if one[1] == role and one[2] == 'all' and one[3] < since and since <= one[4] then
+        earlier = math.min(earlier or one[3], one[3])
+      end
+    end
+  end
   return since
+end
+
+-- Where a party sits or sat: {epoch, role letter}, the oldest first.
+local function seats_of(trip, party)
+  local sat = {}
+  for epoch = 1, tonumber((get(trip, 'epoch'))) or 0 do
+    for _, role in ipairs(ROLES) do
+      if get(trip, 'e' .. int(epoch) .. '.' .. role) == party then sat[#sat + 1] = { epoch, role } end
+    end
+  end
+  return sat
+end
+
+-- What is known of who sits in a role, besides who it is: field, value, ...
+local function seat_fields(trip, role)
+  local found = {}
+  for _, field in ipairs(redis.call('HKEYS', trip_key(trip))) do
+    local name = string.match(field, '^' .. role .. '%.(.*)$')
+    if name == 'alias' or name == 'locale' or name == 'attached' or (name and string.match(name, '^f%.')) then
+      found[#found + 1] = name
+      found[#found + 1] = get(trip, field)
+    end
+  end
+  return found
+end
+
+-- Before an epoch ends: what was told to who is shut out, and how things stood for that party.
+local function keep_shut(trip, epoch, role, now)
+  local since = shut_since(trip, role, now)
+  if since then
+    redis.call('HSET', trip_key(trip), 'shut.' .. epoch .. '.' .. role,
+      cjson.encode({ since = int(since), fields = seat_fields(trip, role) }))
+  end
+  return since
+end
+
+-- What a party was told that was shut out for good, of the seats it had: {since, which of them it was, fields as
+-- they were then}, without fields if it still has that seat; nil if it has a channel, or had when it left.
+local function told_shut(trip, sat, now)
+  local current, closed = get(trip, 'epoch', 'closed')
+  local found
+  for i = #sat, 1, -1 do
+    local epoch, role, shut = int(sat[i][1]), sat[i][2], nil
+    if epoch == current then
+      local since = shut_since(trip, role, tonumber(closed) or now)
+      shut = since and { since = since }
+    else
+      local kept = get(trip, 'shut.' .. epoch .. '.' .. role)
+      if kept then
+        shut = cjson.decode(kept)
+        shut.since = tonumber(shut.since)
+      end
+    end
+    -- Who was away meanwhile and brought back heard nothing new; who was let in again did.
+    local away = sat[i + 1] and sat[i + 1][1] > sat[i][1] + 1
+    if not shut or (found and not away and shut.since ~= found.since) then break end
+    found = { since = shut.since, at = i, fields = shut.fields }
+  end
+  return found
 end
 
 local function set_bars(trip, bars)

@@ -22,7 +22,8 @@ local lost = {
   d = undelivered(trip, epoch, 'd', c_got or nil),
   c = undelivered(trip, epoch, 'c', d_got or nil),
 }
-local shut = shut_since(trip, role, now)
+keep_shut(trip, epoch, PEER[role], now)
+local shut = keep_shut(trip, epoch, role, now)
 if shut then lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]') end
 local following = int(epoch + 1)
 redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.attached', role .. '.phone',
