@@ -44,7 +44,7 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     channel: Channel | None
     try:
         while True:
-            line = node.store.pipe.lines
+            line = node.lease(token.trip).line
             seated = await node.store.attach(
                 token.trip, digest=token.digest, node=node.id, connection=connection.id,
                 device=(frame.device or "").replace(" ", ""), attempt=frame.attempt or 0,
@@ -116,7 +116,7 @@ async def _channel_of(node: Node, trip: str, seated: Attachment) -> Channel | No
         data_key = unwrap(node.ring.ring, seated.messages_key, trip=trip)
         channel = Channel(
             trip, seated.epoch, seated.state, seated.deadline, data_key,
-            wrapping_key_id(seated.messages_key),
+            wrapping_key_id(seated.messages_key), node.lease(trip),
         )  # fmt: skip
     return channel
 

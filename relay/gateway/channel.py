@@ -17,6 +17,7 @@ from .entry import Entry
 from .screening import Screening
 
 if TYPE_CHECKING:
+    from .lease import Lease
     from .posting import Pending
 
 
@@ -25,14 +26,17 @@ class Channel:
 
     __slots__ = (
         "_data_key", "bars", "cipher", "connections", "deadline", "epoch", "got", "key_id",
-        "key_present", "locations", "online", "place", "screening", "seen", "state", "told",
-        "trip", "without_log", "writer",
+        "key_present", "lease", "locations", "online", "place", "screening", "seen", "state",
+        "told", "trip", "without_log", "writer",
     )  # fmt: skip
 
     def __init__(
-        self, trip: str, epoch: int, state: str, deadline: int, data_key: DataKey, key_id: str
-    ) -> None:
+        self, trip: str, epoch: int, state: str, deadline: int, data_key: DataKey, key_id: str,
+        lease: Lease,
+    ) -> None:  # fmt: skip
         self.trip = trip
+        #: Whether what is known of this channel still holds.
+        self.lease = lease
         self.state = state
         self.deadline = deadline
         self.connections: dict[Role, Connection] = {}

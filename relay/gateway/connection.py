@@ -40,6 +40,7 @@ from ..core.websocket import Assembler, FrameError
 from .limits import CLOSE_TIMEOUT_S, MAX_UNREAD_BYTES
 
 if TYPE_CHECKING:
+    from ..store.pipe import Line
     from ..vault.tokens import PartyToken
     from .channel import Channel
 
@@ -77,7 +78,7 @@ class Connection(WSListener):
 
     `channel` and `role` are set while it holds its party's seat. `n` and `head` tell up to which
     entry of the log it has been served, `known_n` how many there are to its knowledge, `line` over
-    which of the connections to the store (`Pipe.lines`) the log was seen to hold that entry.
+    which of the connections to the store (`Lease.line`) the log was seen to hold that entry.
     `resume_from` is where reading goes on once the app has room for more. `reporter` is set while
     it is attached for reports only, and holds no seat; `reporting` while one is being taken.
     """
@@ -122,7 +123,7 @@ class Connection(WSListener):
         self.n = 0
         self.head: bytes = b"0-0"
         self.known_n = 0
-        self.line = 0
+        self.line: Line | None = None
         self.catching_up = False
         self.replayed = False
         self.resume_from: bytes | str | None = None

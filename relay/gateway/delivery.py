@@ -100,8 +100,10 @@ def _take_page(
 ) -> None:
     if connection.closed or connection.channel is not channel or channel.epoch != epoch:
         return
-    if not node.may_deliver():
-        node.hold_reply(partial(_take_page, node, channel, connection, epoch, after), reply)
+    if not channel.lease.holds():
+        channel.lease.hold_reply(
+            partial(_take_page, node, channel, connection, epoch, after), reply
+        )
         return
     if not isinstance(reply, list) or not isinstance(reply[0], list):
         # The store is away. The app resumes where it was when it is back.

@@ -25,6 +25,7 @@ from ..core.frames import (
 )
 from ..core.ids import Role
 from ..store.endpoint import StoreError
+from ..store.pipe import Line
 from ..store.store import ROLE_OF, Glance, Seat, pairs
 from .channel import Channel
 from .connection import Connection
@@ -42,7 +43,7 @@ class Doubt(NamedTuple):
     """Connections that were served over an earlier connection to the store than `line`, each with
     the last entry that it was served: the store may have lost the end of the log since."""
 
-    line: int
+    line: Line | None
     served: dict[Connection, bytes]
 
 
@@ -137,7 +138,6 @@ async def look_at_all(node: Node, channels: Sequence[Channel]) -> None:
         return
     done: asyncio.Future[None] = node.loop.create_future()
     waiting, failed = len(channels), None
-    line = node.store.pipe.lines
 
     def take(channel: Channel, epoch: int, doubt: Doubt, found: Glance | StoreError) -> None:
         nonlocal waiting, failed
@@ -152,7 +152,8 @@ async def look_at_all(node: Node, channels: Sequence[Channel]) -> None:
                 done.set_result(None)
 
     for channel in channels:
-        served = {c: c.head for c in channel.connections.values() if c.line != line}
+        line = channel.lease.line
+        served = {c: c.head for c in channel.connections.values() if c.line is not line}
         node.store.glance_soon(
             channel.trip, channel.epoch,
             partial(take, channel, channel.epoch, Doubt(line, served)), served.values(),
@@ -272,9 +273,9 @@ def _mail_post(
 ) -> None:  # fmt: skip
     if epoch != channel.epoch:
         return
-    if not node.may_deliver():
+    if not channel.lease.holds():
         told = epoch, n, entry_id, letter, post_id, sealed
-        node.hold_reply(partial(_held_post, node, channel), told)
+        channel.lease.hold_reply(partial(_held_post, node, channel), told)
         return
     try:
         entry = channel.entry(entry_id, letter, post_id, sealed, node.tags)
@@ -310,12 +311,12 @@ def _mail_taken_over(node: Node, channel: Channel, letter: str, connection_id: s
 def _mail_receipt(
     node: Node, channel: Channel, epoch: int, letter: str, got: str, seen: str
 ) -> None:
-    if epoch == channel.epoch and node.may_deliver():
+    if epoch == channel.epoch and channel.lease.holds():
         tell_receipt(node, channel, ROLE_OF[letter], got, seen)
 
 
 def _mail_typing(node: Node, channel: Channel, letter: str, on: bool) -> None:
-    if node.may_deliver():
+    if channel.lease.holds():
         tell_typing(channel, ROLE_OF[letter], on)
 
 

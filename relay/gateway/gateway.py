@@ -11,7 +11,9 @@ import os
 import random
 import re
 import socket
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
@@ -50,12 +52,14 @@ from ..keyfile import LiveRing
 from ..ops.reports import Reports
 from ..store import keys
 from ..store.access import Access
-from ..store.endpoint import StoreError, pack
-from ..store.pipe import checked
+from ..store.endpoint import StoreError, Unanswered, pack
+from ..store.pipe import Line
 from ..store.reporting import ReportRecords
 from ..store.store import Store
 from . import attaching, delivery, events, posting, receipts, reporting
+from .channel import Channel
 from .connection import Connection
+from .lease import Lease
 from .limits import (
     ATTACH_TIMEOUT_S,
     CLOSE_TIMEOUT_S,
@@ -115,6 +119,7 @@ class Gateway:
         self._server: asyncio.Server | None = None
         self._clocks: list[asyncio.Task[None]] = []
         self._look_now = asyncio.Event()
+        self._is_suspended = False
         self._steps: dict[type[Frame], Callable[[Connection, Any], None]] = {
             Post: lambda c, f: posting.post(self.node, c, f),
             Got: lambda c, f: receipts.note(self.node, c, f, seen=False),
@@ -138,7 +143,7 @@ class Gateway:
             self._every(_HEARTBEAT_S, self._beat),
             self._every(_LIVENESS_S, self._check_liveness),
             self._every(_SWEEP_S, self._sweep),
-            self._look_at_all(),
+            self._keep_looking(),
         ):
             self._clocks.append(asyncio.create_task(clock))
         # Accepted sockets inherit it.
@@ -268,7 +273,7 @@ class Gateway:
         channel, role = connection.channel, connection.role
         assert channel is not None and role is not None
         location = channel.locations.get(role.peer)
-        if not self.node.may_deliver():
+        if not channel.lease.holds():
             return
         if role.peer in channel.connections:
             events.tell_typing(channel, role, frame.on)
@@ -303,52 +308,86 @@ class Gateway:
         """Prove to the store, and to this node's own subscription, that all of the way is alive."""
         node, pipe = self.node, self.node.store.pipe
         began_s = node.loop.time()
-        time_reply = pipe.call_raw(pack("TIME"))
+        asked = pipe.call_each(pack("TIME"))
         for probe in self._subscriber.probes:
             pipe.send(pack("SPUBLISH", probe, ""))
-        seconds, micros = checked(await time_reply)
-        store_ms = int(seconds) * 1000 + int(micros) // 1000
+        told = sorted(
+            int(seconds) * 1000 + int(micros) // 1000
+            for seconds, micros in (one for one in await asked if isinstance(one, list))
+        )
+        if not told:
+            raise Unanswered
+        store_ms = told[len(told) // 2]
         node.set_clock(began_s, store_ms)
         node.look_at_keys()
+        await self._resume_where_possible()
         oldest = store_ms - int(_NODE_LIVES_S * 1000)
         pipe.send(pack("ZADD", keys.NODES, store_ms, node.id))
         pipe.send(pack("ZREMRANGEBYSCORE", keys.NODES, "-inf", oldest))
         living = await pipe.call("ZRANGE", keys.NODES, 0, -1)
         node.living_nodes = frozenset(name.decode() for name in living)
-        if not node.may_deliver():
-            line = pipe.lines
-            await self._look_around(pause_s=0)
-            node.resume_deliveries(line)
+
+    async def _resume_where_possible(self) -> None:
+        """Look at the channels whose leases do not hold, and deliver what was held back."""
+        waiting: defaultdict[Line | None, list[Lease]] = defaultdict(list)
+        for lease in self.node.leases.values():
+            if not lease.holds():
+                waiting[lease.line].append(lease)
+        if waiting and not self._is_suspended:
+            self.node.counts.suspensions += 1
+            log.warning("deliveries_suspended")
+        self._is_suspended = bool(waiting)
+        for line, leases in waiting.items():
+            if line is None:
+                continue
+            try:
+                await self._look_at(
+                    [one for one in self.node.channels.values() if one.lease in leases]
+                )
+            except StoreError:
+                continue
+            for lease in leases:
+                lease.resume(line)
             log.info("deliveries_resumed")
 
-    async def _look_at_all(self) -> None:
+    async def _keep_looking(self) -> None:
         """Compare every channel served here with the store, again and again, a few at a time.
 
         After a gap in the news all are looked at at once.
         """
         while True:
             try:
-                await self._look_around(pause_s=_LOOK_S)
-            except StoreError:
-                await asyncio.sleep(_HEARTBEAT_S)
+                await self._look_around()
             except Exception:
                 log.exception("look_failed")
                 await asyncio.sleep(_LOOK_S)
 
-    async def _look_around(self, pause_s: float) -> None:
+    async def _look_around(self) -> None:
         channels = list(self.node.channels.values())
         batches = max(1, -(-len(channels) // _LOOK_AT_ONCE))
         for index in range(batches):
-            start = index * _LOOK_AT_ONCE
-            await events.look_at_all(self.node, channels[start : start + _LOOK_AT_ONCE])
-            if pause_s:
-                try:
-                    async with asyncio.timeout(pause_s / batches):
-                        await self._look_now.wait()
-                except TimeoutError:
-                    continue
-                self._look_now.clear()
-                await self._look_around(pause_s=0)
+            # Of what cannot be looked at now, nothing is delivered either (see Lease).
+            with suppress(StoreError):
+                await self._look_at(channels[index * _LOOK_AT_ONCE : (index + 1) * _LOOK_AT_ONCE])
+            try:
+                async with asyncio.timeout(_LOOK_S / batches):
+                    await self._look_now.wait()
+            except TimeoutError:
+                continue
+            self._look_now.clear()
+            with suppress(StoreError):
+                await self._look_at(list(self.node.channels.values()))
+
+    async def _look_at(self, channels: Sequence[Channel]) -> None:
+        """Look at channels, a few at a time. Raises `StoreError` if that failed for any."""
+        failed: StoreError | None = None
+        for start in range(0, len(channels), _LOOK_AT_ONCE):
+            try:
+                await events.look_at_all(self.node, channels[start : start + _LOOK_AT_ONCE])
+            except StoreError as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     async def _check_liveness(self) -> None:
         node, limits = self.node, self.node.limits

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ from ..core.codes import CloseCode
 from ..core.ids import Role
 from ..keyfile import KeyFileError, LiveRing
 from ..store import keys
-from ..store.endpoint import Unanswered, pack
+from ..store.endpoint import pack
 from ..store.store import Store
 from ..vault.envelope import NONCE_BYTES
 from ..vault.ring import KeyRing, KeyUnavailable, Purpose
@@ -29,12 +29,10 @@ from .channel import Channel
 from .connection import Connection
 from .counts import Counts
 from .finality import Finality
+from .lease import Lease
 from .limits import Limits
 
 log = structlog.get_logger(__name__)
-
-#: For how long the store's answers may stop before nothing is delivered any more.
-LEASE_S: Final = 1.0
 
 _NONCES: Final = 256
 
@@ -59,19 +57,16 @@ class Node:
         self._tags: ReportTags | None = None
         #: Whether the key ring could be read when it was last looked at.
         self.keys_present = False
-        self._seen_s = float("inf")
-        #: Over which connection to the store every channel was looked at.
-        self._line = store.pipe.lines
+        #: By the slot of the trips that they hold for.
+        self.leases: dict[int, Lease] = {}
         self._store_ahead_ms = 0.0
-        self.suspended = False
-        self._held: list[Callable[[], None]] = []
         self._mail: defaultdict[str, list[Any]] = defaultdict(list)
         #: Receipts that the store has not been told yet.
         self.receipts: set[tuple[Channel, Role]] = set()
         self._nonces: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    # --- clocks and the lease ---------------------------------------------------------------------
+    # --- clocks and leases ------------------------------------------------------------------------
 
     def set_clock(self, began_s: float, store_ms: float) -> None:
         """Note the store's time, as it answered a question that was put at `began_s`."""
@@ -81,44 +76,13 @@ class Node:
         """The store's time, as of the last heartbeat."""
         return int(self.loop.time() * 1000 + self._store_ahead_ms)
 
-    def may_deliver(self) -> bool:
-        """Whether this node knows that it has not been frozen or cut off.
-
-        If the store's answers stopped for a while, channels may have closed meanwhile: nothing goes
-        out until it has been asked about each of them (`resume_deliveries`). A pause counts even
-        if it is over, as for a node that was frozen and has just woken up. So does a new connection
-        to the store: that may be one that has lost the end of a log.
-        """
-        confirmed_s = self.store.pipe.confirmed_s
-        away_s = max(confirmed_s - self._seen_s, self.loop.time() - confirmed_s)
-        self._seen_s = confirmed_s
-        is_new_line = self._line != self.store.pipe.lines
-        if (away_s > LEASE_S or is_new_line) and not self.suspended:
-            self.suspended = True
-            self.counts.suspensions += 1
-            log.warning("deliveries_suspended", away_s=round(away_s, 1))
-        return not self.suspended
-
-    def hold(self, delivery: Callable[[], None]) -> None:
-        """Keep what may not be delivered now. Bounded by what apps may have in flight."""
-        self._held.append(delivery)
-
-    def hold_reply(self, take: Callable[[Any], None], reply: Any) -> None:
-        """Keep a reply of the store that `take` may not act on now.
-
-        After a new connection to the store it is as good as none: what it says may be lost.
-        """
-        line = self.store.pipe.lines
-        self.hold(lambda: take(reply if line == self.store.pipe.lines else Unanswered()))
-
-    def resume_deliveries(self, line: int) -> None:
-        """Deliver what was held; call it when every channel has been looked at, which began over
-        this connection to the store."""
-        self.suspended = False
-        self._line = line
-        held, self._held = self._held, []
-        for delivery in held:
-            delivery()
+    def lease(self, trip: str) -> Lease:
+        """That which holds for a trip."""
+        slot = self.store.pipe.slot_of(keys.trip(trip))
+        found = self.leases.get(slot)
+        if found is None:
+            found = self.leases[slot] = Lease(self.store.pipe, slot, self.loop.time)
+        return found
 
     # --- what the steps need ----------------------------------------------------------------------
 

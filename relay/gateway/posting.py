@@ -161,10 +161,10 @@ class Pending:
         if channel.epoch != self._epoch:
             self.refuse(RefusedCode.REASSIGNED)
             return
-        if self._connection.line != node.store.pipe.lines:
+        if self._connection.line is not channel.lease.line:
             # This store may have lost older posts of the app's, which must come before this one.
-            if node.store.pipe.connected and not node.may_deliver():
-                node.hold(partial(screening.take_again, self))
+            if channel.lease.line is not None and not channel.lease.holds():
+                channel.lease.hold(partial(screening.take_again, self))
             else:
                 self.refuse(RefusedCode.STORE_AWAY)
             return
@@ -218,8 +218,8 @@ class Pending:
     def _looked_up(self, reply: Any) -> None:
         if not isinstance(reply, list):
             self._unsure()
-        elif not self.node.may_deliver():
-            self.node.hold_reply(self._looked_up, reply)
+        elif not self.channel.lease.holds():
+            self.channel.lease.hold_reply(self._looked_up, reply)
         elif len(reply) > 1:
             if self._opens(reply[3]):
                 self._accept(reply[1], 0)
@@ -235,8 +235,8 @@ class Pending:
         """Take the store's answer to a blind try: `[entry id or None, n, [deadline, bars]]`."""
         if not isinstance(reply, list):
             self._failed(reply)
-        elif not self.node.may_deliver():
-            self.node.hold_reply(self.stored, reply)
+        elif not self.channel.lease.holds():
+            self.channel.lease.hold_reply(self.stored, reply)
         else:
             entry_id, n, (deadline, bars) = reply
             if isinstance(entry_id, bytes) and deadline and time_ms(entry_id) < int(deadline):
@@ -253,8 +253,8 @@ class Pending:
         """Take the store's answer to a post under conditions; see scripts/post.lua."""
         if not isinstance(reply, list):
             self._failed(reply)
-        elif not self.node.may_deliver():
-            self.node.hold_reply(self.stored_on_condition, reply)
+        elif not self.channel.lease.holds():
+            self.channel.lease.hold_reply(self.stored_on_condition, reply)
         elif len(reply) > 1:
             _, entry_id, n, held = reply
             if held and not self._opens(held):

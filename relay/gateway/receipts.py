@@ -49,16 +49,15 @@ def _flush_soon(node: Node, channel: Channel, role: Role) -> None:
 
 def flush(node: Node) -> None:
     """Tell the store of every receipt that has come since the last time."""
-    if node.receipts and not node.may_deliver():
-        node.loop.call_later(_DELAY_S, flush, node)
-        return
     for channel, role in node.receipts.copy():
         flush_one(node, channel, role)
+    if node.receipts:
+        node.loop.call_later(_DELAY_S, flush, node)
 
 
 def flush_one(node: Node, channel: Channel, role: Role) -> None:
     """Tell the store how far a party is, unless that has to wait for the next `flush`."""
-    if (channel, role) in node.receipts and node.may_deliver():
+    if (channel, role) in node.receipts and channel.lease.holds():
         node.receipts.discard((channel, role))
         got, seen = channel.got.get(role, ""), channel.seen.get(role, "")
         node.store.receipt_soon(
@@ -78,8 +77,8 @@ def _noted(
         _flush_soon(node, channel, role)
     elif not isinstance(reply, list):
         return  # the store refuses to note anything; the next receipt stands for this one too
-    elif not node.may_deliver():
-        node.hold_reply(partial(_noted, node, channel, role, epoch, said), reply)
+    elif not channel.lease.holds():
+        channel.lease.hold_reply(partial(_noted, node, channel, role, epoch, said), reply)
     elif reply:
         got, seen = (pos.decode() for pos in reply)
         if (channel.got.get(role, ""), channel.seen.get(role, "")) == said:

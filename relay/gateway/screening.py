@@ -33,6 +33,7 @@ from .entry import UNREADABLE, Entry
 
 if TYPE_CHECKING:
     from .channel import Channel
+    from .lease import Lease
     from .node import Node
     from .posting import Pending
 
@@ -260,7 +261,7 @@ class Screening:
         except Exception as error:  # noqa: BLE001 - or those who wait would wait for ever
             log.error("guard_failed", error=type(error).__name__)
             refusal = RefusedCode.GUARD_AWAY
-        self._let_go(node, refusal)
+        self._let_go(channel.lease, refusal)
 
     async def _read_on(self, node: Node, channel: Channel, known: TripGuard) -> None:
         """Read what the memory lacks. Every post sent before this is answered before it ends."""
@@ -289,10 +290,10 @@ class Screening:
                 self._unsure.clear()
                 return
 
-    def _let_go(self, node: Node, refusal: RefusedCode | None) -> None:
-        if refusal is None and not node.may_deliver():
+    def _let_go(self, lease: Lease, refusal: RefusedCode | None) -> None:
+        if refusal is None and not lease.holds():
             # What was answered before this is held back too, and must come first.
-            node.hold(partial(self._let_go, node, refusal))
+            lease.hold(partial(self._let_go, lease, refusal))
             return
         self._is_reading = False
         waiting, self._waiting = self._waiting, []
@@ -310,7 +311,7 @@ class Screening:
                 log.error("post_failed", error=type(error).__name__)
                 if post not in self._waiting:
                     # A step of its own: what fails with it must not keep the others.
-                    node.loop.call_soon(post.give_up)
+                    post.node.loop.call_soon(post.give_up)
 
 
 def _under_way(post: Pending) -> str:

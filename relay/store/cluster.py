@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 import hiredis
 
 from .endpoint import NotSent, StoreError, pack
-from .pipe import Callback, Pipe, ServerPipe, ignore
+from .pipe import Callback, Line, Pipe, ServerPipe, ignore
 from .slots import SLOTS, Address, Elsewhere, Layout, elsewhere, is_script, slot_of, slot_of_command
 from .topology import Topology
 
@@ -125,7 +125,6 @@ class ClusterPipe(Pipe):
         def take_up() -> None:
             self._pipes[address] = pipe
             self._point()
-            self.lines += 1
             self._on_connected()
 
         pipe = ServerPipe(
@@ -182,8 +181,16 @@ class ClusterPipe(Pipe):
 
     # --- commands ---------------------------------------------------------------------------------
 
-    def server_of(self, key: str) -> Hashable:
-        return self._owners[slot_of(key.encode())]
+    def slot_of(self, key: str) -> int:
+        return slot_of(key.encode())
+
+    def line_at(self, slot: int) -> Line | None:
+        owner = self._owners[slot]
+        pipe = self._pipes.get(owner) if owner is not None else None
+        return pipe.line_at(slot) if pipe is not None else None
+
+    async def call_each(self, packed: bytes) -> list[Any]:
+        return await asyncio.gather(*(pipe.call_raw(packed) for pipe in self._pipes.values()))
 
     def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
         slot = slot_of_command(packed)

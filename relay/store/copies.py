@@ -8,12 +8,13 @@ way shares the next one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 from . import keys
 from .endpoint import pack
-from .pipe import Pipe
+from .pipe import Line, Pipe
 
 Kept = Literal["replicated", "local"]
 
@@ -29,23 +30,23 @@ class Copies:
     def __init__(self, pipe: Pipe, *, now_s: Callable[[], float]) -> None:
         self._pipe = pipe
         self._now_s = now_s
-        self._alone_until_s: dict[Hashable, float] = {}
-        self._running: dict[Hashable, asyncio.Task[Kept]] = {}
-        self._next: dict[Hashable, asyncio.Task[Kept]] = {}
+        self._alone_until_s: WeakKeyDictionary[Line, float] = WeakKeyDictionary()
+        self._running: WeakKeyDictionary[Line, asyncio.Task[Kept]] = WeakKeyDictionary()
+        self._next: WeakKeyDictionary[Line, asyncio.Task[Kept]] = WeakKeyDictionary()
 
     async def of(self, trip: str) -> Kept:
         """How far all is that was written for a trip before: `replicated` if at least one replica
         has it, `local` if there is none, or none that said so in time. Raises nothing."""
         fence = keys.fence(trip)
-        server = self._pipe.server_of(fence)
-        if self._now_s() < self._alone_until_s.get(server, 0.0):
+        server = self._pipe.line_at(self._pipe.slot_of(fence))
+        if server is None or self._now_s() < self._alone_until_s.get(server, 0.0):
             return "local"
         task = self._next.get(server)
         if task is None:
             task = self._next[server] = asyncio.create_task(self._round(server, fence))
         return await asyncio.shield(task)
 
-    async def _round(self, server: Hashable, fence: str) -> Kept:
+    async def _round(self, server: Line, fence: str) -> Kept:
         running = self._running.get(server)
         if running is not None:
             await asyncio.wait((running,))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import hiredis
@@ -35,7 +35,7 @@ def ignore(_: Any) -> None:
     """A callback for what needs none."""
 
 
-class _Line(asyncio.Protocol):
+class Line(asyncio.Protocol):
     """One TCP or Unix connection: bytes out in batches, replies back in order."""
 
     def __init__(self, on_lost: Callable[[], None]) -> None:
@@ -125,13 +125,7 @@ class _Line(asyncio.Protocol):
 
 
 class Pipe(ABC):
-    """The way to the store, which comes back by itself.
-
-    `lines` counts the connections there have been. Another one can lead to a store that has
-    forgotten what the one before has answered.
-    """
-
-    lines = 0
+    """The way to the store, which comes back by itself."""
 
     @property
     @abstractmethod
@@ -152,8 +146,13 @@ class Pipe(ABC):
         """Let go of the store; what is under way is `Unanswered`."""
 
     @abstractmethod
-    def server_of(self, key: str) -> Hashable:
-        """Something that is the same for keys that are on the same server now."""
+    def slot_of(self, key: str) -> int:
+        """The slot of a key: what is in one slot is always on one server."""
+
+    @abstractmethod
+    def line_at(self, slot: int) -> Line | None:
+        """The connection to the server that has a slot now, if there is one. Another one can lead
+        to a store that has forgotten what the one before has answered."""
 
     @abstractmethod
     def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
@@ -165,6 +164,11 @@ class Pipe(ABC):
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.send(packed, _resolve(answered))
         return answered
+
+    @abstractmethod
+    async def call_each(self, packed: bytes) -> list[Any]:
+        """Send one packed command without a key to every server; give what each has answered, which
+        may be a `StoreError`."""
 
     async def call(self, *command: str | bytes | int | float) -> Any:
         """Run one command. Raises `StoreError`; an error of the store's is `StoreRefused`."""
@@ -190,7 +194,7 @@ class ServerPipe(Pipe):
         self._name = name
         self._reply_timeout_s = reply_timeout_s
         self._on_connected = on_connected
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -222,8 +226,8 @@ class ServerPipe(Pipe):
         if self._line is not None:
             self._line.abort()
 
-    async def _dial(self) -> _Line:
-        line = await connect(self._endpoint, lambda: _Line(self._lost.set), _CONNECT_TIMEOUT_S)
+    async def _dial(self) -> Line:
+        line = await connect(self._endpoint, lambda: Line(self._lost.set), _CONNECT_TIMEOUT_S)
         loop = asyncio.get_running_loop()
         try:
             for command in self._endpoint.greeting(self._name):
@@ -240,7 +244,6 @@ class ServerPipe(Pipe):
         except BaseException:
             line.abort()
             raise
-        self.lines += 1
         return line
 
     async def _stay_connected(self) -> None:
@@ -272,8 +275,14 @@ class ServerPipe(Pipe):
             log.info("store_back", endpoint=str(self._endpoint))
             self._on_connected()
 
-    def server_of(self, key: str) -> Hashable:
-        return self.address
+    def slot_of(self, key: str) -> int:
+        return 0
+
+    def line_at(self, slot: int) -> Line | None:
+        return self._line
+
+    async def call_each(self, packed: bytes) -> list[Any]:
+        return [await self.call_raw(packed)]
 
     def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
         line = self._line
