@@ -68,11 +68,11 @@ class Outcome(StrEnum):
 
 
 class Proof(StrEnum):
-    """What the report tag says of a reported message."""
+    """What the report tag says of a reported message, or the log while it is there."""
 
     PROVEN = "proven"  # the relay delivered this very text there
     FORGED = "forged"  # it did not: the text, place or sender was altered or made up
-    UNKNOWN = "unknown"  # the key that could tell is not in the ring
+    UNKNOWN = "unknown"  # nothing is left that could tell: no tag or its key, and no log
 
 
 class ReadingPurpose(StrEnum):

@@ -1,8 +1,9 @@
 """Reports from the parties: what can be proven of one, and the case that it becomes.
 
 A report brings the messages that the reporter's app has kept, each with the tag that it came with.
-The tag proves the text, the sender and the place, also when the log is long destroyed; while the
-log is there, what it holds around the reported messages goes with them. All of it is sealed as the
+The tag proves the text, the sender and the place, also when the log is long destroyed. While the
+log is there, it tells of what has no tag that could be checked, and what it holds around the
+reported messages goes with them. All of it is sealed as the
 evidence of a case, in the one step that makes the case, so there is never half a report.
 
 Staff are to see nobody's number, so what the guard has not read yet is read for numbers first.
@@ -177,7 +178,9 @@ def _proof(
 ) -> Proof:
     """What can be told of a message as the reporter's app sent it.
 
-    A tag that is wrong is not made good by the log: whoever sends one has altered something.
+    A tag that is wrong is not made good by the log: whoever sends one has altered something. A
+    message that the log does not hold is made up, unless its tag proves it, as it does of one that
+    a failover has lost: without that, whoever leaves the tag out would be believed by half.
     """
     if item.epoch != found.epoch:
         return Proof.FORGED  # the reporter had no part in that pairing
@@ -191,7 +194,9 @@ def _proof(
         else:
             return Proof.PROVEN if genuine else Proof.FORGED
     if logged is None:
-        return Proof.UNKNOWN
+        lies_there = any(position(entry) == item.pos for entry, _ in found.entries)
+        # What lies there and was not opened is damaged, was refused, or has lost its key.
+        return Proof.FORGED if found.has_log and not lies_there else Proof.UNKNOWN
     same = (logged.id, logged.sender, logged.text) == (item.id, sender, item.text)
     return Proof.PROVEN if same else Proof.FORGED
 

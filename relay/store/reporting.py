@@ -21,7 +21,8 @@ LAST: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a report is about. `entries` are of the log as the store gives them, in no order."""
+    """What a report is about. `entries` are of the log as the store gives them, in no order;
+    `has_log`: whether that log is there at all."""
 
     epoch: int
     reporter: str
@@ -30,6 +31,7 @@ class Found:
     deadline: int
     bars: Bars
     entries: list[Any]
+    has_log: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class ReportRecords:
             deadline=reply[5],
             bars=Bars(reply[6]),
             entries=reply[7],
+            has_log=bool(reply[8]),
         )
 
     async def file(

@@ -343,6 +343,22 @@ async def test_without_a_tag_only_the_log_can_prove(relay: RelayProcess) -> None
     assert [one.proof for one in second.items] == [Proof.UNKNOWN]
 
 
+async def test_what_the_log_does_not_hold_is_forged_whatever_tag_it_lacks(
+    relay: RelayProcess,
+) -> None:
+    """Nobody makes up a message that "can't be told" while the log can tell."""
+    driver, customer, _ = await pair(relay, "made-up")
+    await driver.accepted(THREAT)
+    real = item(await customer.hear("message"))
+    ms, seq = real["pos"].split("-")
+    made_up = real | {"pos": f"{int(ms) - 1:013}-{seq}", "id": "m99", "text": "lain"}
+    untagged = {name: value for name, value in made_up.items() if name != "tag"}
+    strange_key = made_up | {"id": "m98", "tag": "00000000." + "A" * 22}
+    await report(customer, "r1", untagged, strange_key)
+    found = opened(relay, await one_case(relay, "made-up"))
+    assert [one.proof for one in found.items] == [Proof.FORGED] * 2
+
+
 async def test_a_quick_reply_and_a_place_are_proven_in_the_reporter_s_language(
     relay: RelayProcess,
 ) -> None:

@@ -5,8 +5,8 @@
 --     sealed evidence
 -- Returns {outcome, ...}: reported (it was taken before) | too_many, ms to wait (0: for ever) | is_closed (the
 -- report window is over) | no_trip |
---   found, epoch, reporter, reported, messages_key or '', deadline, bars, entries | taken | clash (another case has
---   that name)
+--   found, epoch, reporter, reported, messages_key or '', deadline, bars, entries, 1 if that log is there, else 0 |
+--   taken | clash (another case has that name)
 local PER_TRIP, PER_MINUTE, MINUTE_MS = 10, 3, 60000
 local trip, role, sits, id, epoch, what = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local peer = PEER[role]
@@ -69,7 +69,8 @@ if what == 'look' then
     end
   end
   local messages_key, deadline = get(trip, 'messages_key', 'deadline')
-  return { 'found', tonumber(epoch), reporter, reported, messages_key or '', tonumber(deadline), bars_in(trip, epoch), entries }
+  return { 'found', tonumber(epoch), reporter, reported, messages_key or '', tonumber(deadline), bars_in(trip, epoch), entries,
+    redis.call('EXISTS', key) }
 end
 
 local case, category, priority, limit_ms = ARGV[7], ARGV[8], ARGV[9], tonumber(ARGV[10])
