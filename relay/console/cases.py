@@ -19,7 +19,7 @@ from ..core.casework import (
 )
 from ..ops.cases import CaseDetail, no_case
 from ..ops.refusals import OpsCode, Refused
-from .asked import chosen, note
+from .asked import chosen, note, whole
 from .pages import Frame, Page, Visit, see_other
 
 _ROWS: Final = 50
@@ -203,7 +203,7 @@ class CasePages:
         return "asked"
 
     async def _approve_widening(self, visit: Visit, case: str) -> str:
-        await self._evidence.approve_widening(visit.actor, case)
+        await self._evidence.approve_widening(visit.actor, case, whole(visit.form, "request") or 0)
         return "approved"
 
     # --- evidence ---------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ class CasePage:
 @dataclass(frozen=True, slots=True)
 class Widening:
     """A reading beyond the evidence that was asked for; it can be allowed until `ask_until`, and
-    used until `until`, which is 0 before another person has allowed it."""
+    used until `until`, which is 0 before another person has allowed it. `request` is its number."""
 
     asked_by: str
     asked_at: int
@@ -58,6 +58,7 @@ class Widening:
     why: str
     allowed_by: str
     until: int
+    request: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,9 @@ class Cases:
         widening = None
         if wide is not None:
             ask_until = wide.at + WIDENING_WAIT_S * 1000
-            widening = Widening(wide.by, wide.at, ask_until, wide.why, wide.allowed_by, wide.until)
+            widening = Widening(
+                wide.by, wide.at, ask_until, wide.why, wide.allowed_by, wide.until, wide.request
+            )
         return CaseDetail(
             row=_row(record, self._now_ms()),
             notes=found.notes,

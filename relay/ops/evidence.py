@@ -128,8 +128,12 @@ class Evidence:
         await self._record(by, record, Act.EVIDENCE_WIDEN_ASK, note=why)
         await self._wide(by, record, "ask", Act.EVIDENCE_WIDEN_ASK, why)
 
-    async def approve_widening(self, by: Actor, case: str) -> int:
-        """Allow a colleague to read the whole log of his case; give until when (ms)."""
+    async def approve_widening(self, by: Actor, case: str, request: int) -> int:
+        """Allow a colleague to read the whole log of his case; give until when (ms).
+
+        `request` is the number of what he asked for, as it was shown: the case may have gone to
+        another since, or he may have asked anew, for another reason.
+        """
         _check_session(by)
         if not by.is_supervisor:
             raise Refused(
@@ -142,7 +146,7 @@ class Evidence:
         if record.assignee == by.id:
             raise _own()
         await self._record(by, record, Act.EVIDENCE_WIDEN_APPROVE, details={"for": record.assignee})
-        return await self._wide(by, record, "approve", Act.EVIDENCE_WIDEN_APPROVE, record.assignee)
+        return await self._wide(by, record, "approve", Act.EVIDENCE_WIDEN_APPROVE, request)
 
     async def read_wide(
         self, by: Actor, case: str, purpose: ReadingPurpose
@@ -163,7 +167,7 @@ class Evidence:
         return messages
 
     async def _wide(
-        self, by: Actor, record: CaseRecord, step: str, act: Act, what: str = ""
+        self, by: Actor, record: CaseRecord, step: str, act: Act, what: str | int = ""
     ) -> int:
         outcome, until = await self._records.wide(
             record.id, step, by.id, what, wait_s=WIDENING_WAIT_S, last_s=WIDENING_S
@@ -309,5 +313,6 @@ def _refusal(outcome: str) -> Refused:
         case _:
             return Refused(
                 OpsCode.CONFLICT,
-                "The case has gone to somebody else since, so nothing was done. Look at it anew.",
+                "The case has gone to somebody else since, or something else was asked for, so "
+                "nothing was done. Look at it anew.",
             )

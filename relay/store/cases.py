@@ -30,7 +30,10 @@ _ROW: Final = (
     "reporter_role", "reporter_party", "reported_role", "reported_party", "items", "proven",
     "forged", "outcome", "answer", "version", "evidence_until", "closed", "block",
 )  # fmt: skip
-_MORE: Final = ("notes", "history", "wide.by", "wide.at", "wide.why", "wide.ok_by", "wide.until")
+_MORE: Final = (
+    "notes", "history", "wide.by", "wide.at", "wide.why", "wide.ok_by", "wide.until",
+    "wide.request",
+)  # fmt: skip
 
 _decode_steps: Final = msgspec.json.Decoder(list[tuple[float, str, str]]).decode
 
@@ -74,13 +77,15 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wide:
-    """A reading beyond the evidence: who asked for it and who allowed it, '' if nobody yet."""
+    """A reading beyond the evidence: who asked for it and who allowed it, '' if nobody yet.
+    `request` is its number among the case's."""
 
     by: str
     at: int
     why: str
     allowed_by: str
     until: int
+    request: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +249,11 @@ class CaseRecords:
         return reply.decode()
 
     async def wide(
-        self, case: str, act: str, who: str, what: str = "", *, wait_s: int, last_s: int
+        self, case: str, act: str, who: str, what: str | int = "", *, wait_s: int, last_s: int
     ) -> tuple[str, int]:
         """Ask for, approve or use a reading beyond the evidence; give (outcome, until_ms).
 
-        `what` is why one asks, or whom one approves. Acts and outcomes are those of
+        `what` is why one asks, or which request one approves. Acts and outcomes are those of
         scripts/case_wide.lua.
         """
         reply = await self.store.run(
@@ -322,5 +327,5 @@ def _steps(raw: bytes | None) -> list[Step]:
 
 
 def _wide(r: Sequence[bytes | None]) -> Wide | None:
-    by, at, why, ok_by, until = ((value or b"").decode() for value in r)
-    return Wide(by, int(at), why, ok_by, int(until or 0)) if by else None
+    by, at, why, ok_by, until, request = ((value or b"").decode() for value in r)
+    return Wide(by, int(at), why, ok_by, int(until or 0), int(request)) if by else None

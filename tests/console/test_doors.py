@@ -21,6 +21,7 @@ from playwright.async_api import Browser, expect
 from relay.core.casework import StaffScope
 from relay.ops.actor import Actor
 from tests.console.staff import PASSWORD, Person
+from tests.console.trips import case_of, reported
 from tests.support.desk import desk_on
 from tests.support.relay import RelayProcess
 from tests.support.waiting import until
@@ -339,3 +340,24 @@ async def stopped_store(relay: RelayProcess) -> AsyncIterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+async def test_what_is_allowed_is_what_the_page_has_shown(
+    relay: RelayProcess, dewi: Staff, rani: Staff
+) -> None:
+    """Between the page and the click the case goes to another, who asks for another reason."""
+    agus = await hired(relay, "agus", StaffScope.AGENT)
+    sari = await hired(relay, "sari", StaffScope.SUPERVISOR)
+    await reported(relay, "asked-1")
+    one = f"/ops/cases/{await case_of(relay, 'asked-1')}"
+    await dewi.post(one + "/take")
+    await dewi.post(one + "/widen", note="it may have begun earlier")
+    page = (await rani.get(one)).text
+    assert "it may have begun earlier" in page
+    form = page.partition(f'action="{one}/approve"')[2].partition("</form>")[0]
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form))
+    await sari.post(one + "/give", to="agus")
+    await agus.post(one + "/widen", note="for myself")
+    answer = await rani.post(one + "/approve", **fields)
+    assert answer.status_code == 409
+    assert (await agus.post(one + "/wide", purpose="assess_report")).status_code == 403

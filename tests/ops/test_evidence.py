@@ -167,7 +167,7 @@ async def test_evidence_is_not_opened_while_the_audit_log_cannot_be_written(
     ayu, sri = actor("ayu"), actor("sri", "supervisor")
     case = await bureau.taken("trip-1", ayu)
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
-    await bureau.evidence.approve_widening(sri, case)
+    await bureau.approved(sri, case)
     opened = []
     monkeypatch.setattr(
         "relay.ops.evidence.open_evidence", lambda *args, **options: opened.append(args)
@@ -257,7 +257,7 @@ async def test_a_second_person_lets_the_assignee_read_everything_for_minutes(
     await _refused(bureau.evidence.read_wide(ayu, case, ASSESS), OpsCode.NOT_ALLOWED)
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
     await _refused(bureau.evidence.read_wide(ayu, case, ASSESS), OpsCode.NOT_ALLOWED)
-    until = await bureau.evidence.approve_widening(sri, case)
+    until = await bureau.approved(sri, case)
     for _ in range(2):
         messages = await bureau.evidence.read_wide(ayu, case, ASSESS)
         assert [(one.id, one.text, one.reported) for one in messages] == [
@@ -297,14 +297,14 @@ async def test_the_log_is_read_while_it_is_kept_and_no_longer(
     case = await bureau.taken("trip-1", ayu)
     await bureau.store.end("trip-1", grace_s=0, detail="completed")
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
-    await bureau.evidence.approve_widening(sri, case)
+    await bureau.approved(sri, case)
     assert len(await bureau.evidence.read_wide(ayu, case, ASSESS)) == len(SAID)
     await bureau.trip("trip-2", retention_s=0)
     other = await bureau.report("trip-2")
     await bureau.cases.assign(ayu, other, "ayu")
     await bureau.store.end("trip-2", grace_s=0, detail="completed")
     await bureau.evidence.ask_widening(ayu, other, "To see how it began")
-    await bureau.evidence.approve_widening(sri, other)
+    await bureau.approved(sri, other)
     await _refused(bureau.evidence.read_wide(ayu, other, ASSESS), OpsCode.GONE)
     # What was kept as evidence is still there.
     assert len((await bureau.evidence.read(ayu, other, ASSESS)).window) == len(SAID)
@@ -343,7 +343,7 @@ async def test_nobody_allows_it_to_himself(bureau: Bureau, actor: Callable[..., 
     ayu, budi, sri = actor("ayu"), actor("budi"), actor("sri", "supervisor")
     dewi = actor("dewi", "supervisor")
     case = await bureau.taken("trip-1", sri)
-    approve = bureau.evidence.approve_widening
+    approve = bureau.approved
     await bureau.evidence.ask_widening(sri, case, "To see how it began")
     await _refused(approve(sri, case), OpsCode.NOT_ALLOWED)
     await _refused(approve(budi, case), OpsCode.NOT_ALLOWED)
@@ -363,6 +363,20 @@ async def test_nobody_allows_it_to_himself(bureau: Bureau, actor: Callable[..., 
     ]  # fmt: skip
 
 
+async def test_a_request_that_has_been_made_anew_is_not_allowed_by_the_old_page(
+    bureau: Bureau, actor: Callable[..., Actor]
+) -> None:
+    ayu, sri = actor("ayu"), actor("sri", "supervisor")
+    case = await bureau.taken("trip-1", ayu)
+    await bureau.evidence.ask_widening(ayu, case, "To see how it began")
+    shown = await bureau.cases.detail(case)
+    assert shown is not None and shown.widening is not None
+    await bureau.evidence.ask_widening(ayu, case, "For myself")
+    request = shown.widening.request
+    await _refused(bureau.evidence.approve_widening(sri, case, request), OpsCode.CONFLICT)
+    assert await bureau.approved(sri, case)
+
+
 async def test_who_asked_may_not_allow_it_though_the_check_before_was_passed(
     bureau: Bureau, actor: Callable[..., Actor]
 ) -> None:
@@ -370,8 +384,8 @@ async def test_who_asked_may_not_allow_it_though_the_check_before_was_passed(
     sri = actor("sri", "supervisor")
     case = await bureau.taken("trip-1", sri)
     await bureau.evidence.ask_widening(sri, case, "To see how it began")
-    for who, whom, outcome in (("sri", "sri", "own"), ("dewi", "ayu", "moved")):
-        assert await bureau.records.wide(case, "approve", who, whom, wait_s=600, last_s=600) == (
+    for who, request, outcome in (("sri", 1, "own"), ("dewi", 2, "moved")):
+        assert await bureau.records.wide(case, "approve", who, request, wait_s=600, last_s=600) == (
             outcome,
             0,
         )
@@ -382,7 +396,7 @@ async def test_asking_and_allowing_have_ten_minutes_each(
 ) -> None:
     ayu, sri = actor("ayu"), actor("sri", "supervisor")
     case = await bureau.taken("trip-1", ayu)
-    await _refused(bureau.evidence.approve_widening(sri, case), OpsCode.NOT_ALLOWED)
+    await _refused(bureau.approved(sri, case), OpsCode.NOT_ALLOWED)
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
     detail = await bureau.cases.detail(case)
     assert detail is not None
@@ -390,9 +404,9 @@ async def test_asking_and_allowing_have_ten_minutes_each(
     asked_at = detail.widening.asked_at
     assert detail.widening.ask_until - asked_at == 600_000
     await bureau.set_fields(case, wide__at=asked_at - 600_000)
-    await _refused(bureau.evidence.approve_widening(sri, case), OpsCode.GONE)
+    await _refused(bureau.approved(sri, case), OpsCode.GONE)
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
-    until = await bureau.evidence.approve_widening(sri, case)
+    until = await bureau.approved(sri, case)
     detail = await bureau.cases.detail(case)
     assert detail is not None
     assert detail.widening is not None
@@ -410,7 +424,7 @@ async def test_the_permission_ends_when_the_case_goes_to_another(
     ayu, budi, sri = actor("ayu"), actor("budi"), actor("sri", "supervisor")
     case = await bureau.taken("trip-1", ayu)
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
-    await bureau.evidence.approve_widening(sri, case)
+    await bureau.approved(sri, case)
     await bureau.cases.hand_over(ayu, case, "budi", "Over to you")
     await _refused(bureau.evidence.read_wide(budi, case, ASSESS), OpsCode.NOT_ALLOWED)
     await bureau.cases.hand_over(budi, case, "ayu", "And back")
@@ -500,7 +514,7 @@ async def test_a_reading_beyond_the_evidence_is_told_as_well(
     ayu, sri = actor("ayu"), actor("sri", "supervisor")
     case = await bureau.taken("trip-1", ayu)
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
-    await bureau.evidence.approve_widening(sri, case)
+    await bureau.approved(sri, case)
     assert await _notices(bureau) == []
     await bureau.evidence.read_wide(ayu, case, ASSESS)
     assert len(await _notices(bureau)) == 2
@@ -532,7 +546,7 @@ async def test_no_text_is_in_the_store_but_sealed(
     case = await bureau.taken("trip-1", ayu)
     await bureau.evidence.read(ayu, case, ASSESS)
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
-    await bureau.evidence.approve_widening(sri, case)
+    await bureau.approved(sri, case)
     await bureau.evidence.read_wide(ayu, case, ASSESS)
     dumped = b""
     for key in await bureau.store.pipe.call("KEYS", "*"):

@@ -146,7 +146,7 @@ async def test_many_readings_in_an_hour(bureau: Bureau, actor: Callable[..., Act
     ayu, sri = actor("ayu"), actor("sri", "supervisor")
     case = await bureau.taken("trip-1", ayu)
     await bureau.evidence.ask_widening(ayu, case, "To see how it began")
-    await bureau.evidence.approve_widening(sri, case)
+    await bureau.approved(sri, case)
     for _ in range(3):
         await bureau.evidence.read(ayu, case, ASSESS)
         await bureau.evidence.read_wide(ayu, case, ASSESS)
