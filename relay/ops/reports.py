@@ -26,7 +26,7 @@ from ..core.casework import URGENCY, Proof
 from ..core.codes import NotReportedCode
 from ..core.frames import Report, ReportedItem
 from ..core.ids import Role
-from ..guard.testimony import without_numbers
+from ..guard.testimony import Statement
 from ..store.endpoint import StoreError
 from ..store.reporting import Found, NewCase, ReportRecords, Settled, case_name
 from ..store.store import position
@@ -118,11 +118,8 @@ class Reports:
             return _refusal(found)
         logged = _opened(ring, by, found)
         proofs = [_proof(ring, by, found, item, logged.get(item.pos)) for item in items]
-        texts = [
-            item.text if proof is Proof.PROVEN else await _without_numbers(item.text)
-            for item, proof in zip(items, proofs, strict=True)
-        ]
-        document = _document(by, found, await _without_numbers(note), items, texts, proofs, logged)
+        note, texts = await _without_numbers(note, items, proofs)
+        document = _document(by, found, note, items, texts, proofs, logged)
         plaintext = msgspec.msgpack.encode(document)
 
         for _ in range(_NAMES_TRIED):
@@ -201,10 +198,26 @@ def _proof(
     return Proof.PROVEN if same else Proof.FORGED
 
 
-async def _without_numbers(text: str) -> str:
-    """What the relay did not deliver may hold anything, and be slow to read: others go first."""
-    await asyncio.sleep(0)
-    return without_numbers(text)
+async def _without_numbers(
+    note: str, items: Sequence[ReportedItem], proofs: Sequence[Proof]
+) -> tuple[str, list[str]]:
+    """The note and the items' texts as staff may see them. They are read together, because a number
+    may be spread over them; what the relay delivered itself is as it was."""
+    statement = Statement()
+    statement.tells(note)
+    for item, proof in zip(items, proofs, strict=True):
+        # What the relay did not deliver may hold anything, and be slow to read: others go first.
+        await asyncio.sleep(0)
+        if proof is not Proof.PROVEN:
+            statement.tells(item.text)
+        elif item.sender == "you":
+            statement.said(item.text)
+    note, *told = statement.without_numbers()
+    left = iter(told)
+    return note, [
+        item.text if proof is Proof.PROVEN else next(left)
+        for item, proof in zip(items, proofs, strict=True)
+    ]
 
 
 def _document(

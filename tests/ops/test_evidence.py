@@ -140,6 +140,24 @@ async def test_numbers_that_a_reporter_writes_are_not_shown_to_staff(
     assert (item.text, item.proof) == ("wa saya •••", "forged")
 
 
+async def test_a_number_that_a_reporter_writes_in_pieces_is_not_shown_either(
+    bureau: Bureau, actor: Callable[..., Actor]
+) -> None:
+    ayu = actor("ayu")
+    await bureau.trip("trip-1")
+    claimed = [
+        ReportedItem(1, f"179000000000{place}-0000", f"x{place}", "peer", text)
+        for place, text in enumerate(("nomor saya 0812", "9876", "5432"))
+    ]
+    report = Report("r9", Category.ASKED_CONTACT, items=claimed)
+    assert await bureau.reports.take(Reporter("trip-1", Role.CUSTOMER, 1, "id"), report) is None
+    (case,) = await Oversight(bureau.store).cases_of("trip-1")
+    await bureau.cases.assign(ayu, case, "ayu")
+    opened = await bureau.evidence.read(ayu, case, ASSESS)
+    shown = "".join(char for item in opened.items for char in item.text if char.isdigit())
+    assert len(shown) < 8
+
+
 async def test_a_case_that_goes_away_while_it_is_opened_is_not_read(
     bureau: Bureau, actor: Callable[..., Actor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
