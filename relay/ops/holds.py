@@ -2,8 +2,9 @@
 
 What makes messages unreadable is the destruction of the day's key that wraps their trip's key. A
 held trip's key is wrapped anew under the evidence ring, whose keys live longer, and the sweep
-leaves the messages alone until the hold ends. Numbers have a ring of their own, so a hold neither
-keeps one nor brings one back.
+leaves the messages alone until the hold ends. The same goes for the evidence of the trip's cases,
+each time a hold is placed: the key that sealed it may be destroyed before that one ends. Numbers
+have a ring of their own, so a hold neither keeps one nor brings one back.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from ..core.acts import Act
 from ..core.ids import TRIP_ID
+from ..store.cases import CaseRecords
 from ..store.endpoint import StoreError
 from ..store.holds import Hold, HoldList
 from ..store.oversight import Oversight
 from ..store.parties import Parties
 from ..store.store import Store
 from ..vault.envelope import NONCE_BYTES, Unreadable, unwrap, wrap
+from ..vault.evidence import evidence_key_id, open_evidence, seal_evidence
 from ..vault.ring import KeyRing, KeyUnavailable, Purpose
 from .actor import Actor
 from .audit import Audit
@@ -26,6 +31,8 @@ from .notes import checked_note
 from .refusals import OpsCode, Refused
 
 __all__ = ["Hold", "Holds"]
+
+log = structlog.get_logger(__name__)
 
 _TRIES: Final = 4
 
@@ -51,6 +58,7 @@ class Holds:
         self._store = store
         self._oversight = Oversight(store)
         self._list = HoldList(store)
+        self._cases = CaseRecords(store)
         self._parties = parties
         self._audit = audit
         self._ring = ring
@@ -59,7 +67,8 @@ class Holds:
         self._longest_ms = longest_hold_s * 1000
 
     async def place(self, by: Actor, trip: str, until_ms: int, note: str) -> Hold:
-        """Keep a trip's messages until then; again for another time."""
+        """Keep a trip's messages, and the evidence of its cases, until then; again for another
+        time. After a `StoreError` place it again: it may not be all that is kept."""
         _must_be_supervisor(by)
         note = checked_note(note)
         now_ms = self._now_ms()
@@ -90,6 +99,7 @@ class Holds:
             await (self._list.put(before) if before is not None else self._list.remove(trip))
             await self._audit.record(by, Act.HOLD_PLACE, trip=trip, outcome="not_done")
             raise _gone() if outcome == "gone" else _unknown() if outcome == "no_trip" else _busy()
+        await self._keep_evidence(trip)
         for number in range(1, epoch + 1):
             for party in (await self._oversight.parties_of(trip, number)).values():
                 await self._parties.keep_trip(party, trip, until_ms)
@@ -153,6 +163,27 @@ class Holds:
                 return outcome
             _, _, wrapped = await self._store.messages_key(trip)
         return "changed"
+
+    async def _keep_evidence(self, trip: str) -> None:
+        """Seal the evidence of a trip's cases under the youngest key."""
+        for case in await self._oversight.cases_of(trip):
+            for _ in range(_TRIES):
+                found = await self._cases.evidence(case)
+                if found is None or not found[1]:
+                    break  # its time was over before
+                sealed, ring = found[1], self._ring()
+                key = ring.current(Purpose.EVIDENCE, self._now_ms())
+                if evidence_key_id(sealed) == key.id:
+                    break
+                try:
+                    plaintext = open_evidence(ring, sealed, case=case)
+                except (KeyUnavailable, Unreadable) as error:
+                    log.error("evidence_not_held", case=case, error=type(error).__name__)
+                    break
+                nonce = self._random_bytes(NONCE_BYTES)
+                fresh = seal_evidence(key, plaintext, case=case, nonce=nonce)
+                if await self._cases.seal_anew(case, sealed, fresh):
+                    break
 
 
 def _must_be_supervisor(by: Actor) -> None:

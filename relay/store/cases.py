@@ -248,6 +248,11 @@ class CaseRecords:
         reply: bytes = await self.store.run(scripts.CASE_NOTE, _key(case), by, text, MAX_NOTES)
         return reply.decode()
 
+    async def seal_anew(self, case: str, sealed: bytes, fresh: bytes) -> bool:
+        """Put sealed evidence in the place of the same under another key; whether it was there."""
+        done: int = await self.store.run(scripts.CASE_SEAL, _key(case), sealed, fresh)
+        return bool(done)
+
     async def wide(
         self, case: str, act: str, who: str, what: str | int = "", *, wait_s: int, last_s: int
     ) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from relay.core.casework import Category, Outcome, ReadingPurpose
 from relay.core.frames import Report, ReportedItem
 from relay.core.ids import Role
 from relay.ops.actor import Actor
+from relay.ops.holds import Holds
 from relay.ops.notices import batch_at_ms
 from relay.ops.refusals import OpsCode, Refused
 from relay.ops.reports import Reporter
@@ -22,7 +24,8 @@ from relay.store.reporting import Found, ReportRecords
 from relay.store.store import PartyRecord, Store
 from relay.vault.ring import KeyRing, Purpose
 
-from .casework import SAID, Bureau, bureau_of
+from .casework import DAY_MS, SAID, Bureau, bureau_of
+from .conftest import Clock
 
 ASSESS = ReadingPurpose.ASSESS
 
@@ -230,6 +233,28 @@ async def test_evidence_whose_time_is_over_is_gone(
     assert [entry.outcome for entry in await bureau.entries(by_time, "evidence.read")] == [
         "", "gone", "", "", "gone",
     ]  # fmt: skip
+
+
+async def test_a_hold_that_is_placed_again_keeps_the_sealed_evidence_as_well(
+    bureau: Bureau, live: Ring, actor: Callable[..., Actor], clock: Clock
+) -> None:
+    """The key that sealed it goes when its week and the longest retention are over."""
+    ayu, sri = actor("ayu"), actor("sri", "supervisor")
+    case, began_ms = await bureau.taken("trip-1", ayu), clock.now_ms
+    holds = Holds(
+        bureau.store, bureau.parties, bureau.audit, ring=live, now_ms=clock,
+        random_bytes=os.urandom, longest_hold_s=10 * 86400,
+    )  # fmt: skip
+    await holds.place(sri, "trip-1", began_ms + 9 * DAY_MS, "A court asks")
+    clock.advance(8 * DAY_MS)
+    await holds.place(sri, "trip-1", began_ms + 18 * DAY_MS, "It still does")
+    clock.advance(9 * DAY_MS + DAY_MS // 2)
+    due = live.ring.due(clock.now_ms, 3_600_000, DAY_MS, 10 * DAY_MS)
+    live.ring = live.ring.without({key.id for key in due})
+    await bureau.evidence.ask_widening(ayu, case, "To see that the messages are there")
+    await bureau.approved(sri, case)
+    assert len(await bureau.evidence.read_wide(ayu, case, ASSESS)) == len(SAID)
+    assert (await bureau.evidence.read(ayu, case, ASSESS)).items
 
 
 async def test_evidence_of_another_case_does_not_open(

@@ -79,6 +79,7 @@ CASE_NOTICE: Final = Script("case_notice")
 CASE_NOTICES: Final = Script("case_notices")
 CASE_WATCH: Final = Script("case_watch")
 CASE_ALARM: Final = Script("case_alarm")
+CASE_SEAL: Final = Script("case_seal")
 AUDIT_APPEND: Final = Script("audit_append")
 OPERATOR: Final = Script("operator")
 SIGNIN: Final = Script("signin")
@@ -86,6 +87,7 @@ SIGNIN: Final = Script("signin")
 ALL: Final = (
     OPERATOR, SIGNIN,
     CASE, CASE_NOTE, CASE_WIDE, CASE_LIST, CASE_NOTICE, CASE_NOTICES, CASE_WATCH, CASE_ALARM,
+    CASE_SEAL,
     PARTY_SANCTION, PARTY_TRIP, PARTY_ERASE,
     OPEN, END, REASSIGN, TOKEN, CHANGE, ATTACH, DETACH, RECEIPT, POST, SWEEP, CLOSE, BAR, HOLD,
     FOUND, REPORT_ONLY, EMIT, AGAIN, REPORT,
