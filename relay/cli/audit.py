@@ -105,6 +105,7 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
                 "last": verdict.last,
                 "proven_until": verdict.proven_until,
                 "unproven_checkpoints": verdict.unproven,
+                "withheld": verdict.withheld,
                 "faults": [
                     {"n": one.n, "until": one.until, "flaw": one.flaw} for one in verdict.faults
                 ],
@@ -129,6 +130,11 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
         err.print(f"relay: the audit log was tampered with or damaged; {proven}")
     else:
         err.print(f"relay: the log is unbroken, entry {verdict.last} is the last; {proven}")
+    if verdict.withheld:
+        err.print(
+            f"relay: {count_of(verdict.withheld, 'line')} with a hash alone: what was written "
+            "there was kept from who exported it; `relay audit export` on the relay's host writes it all"
+        )
     if verdict.first > 1:
         err.print(f"relay: entries 1 to {verdict.first - 1} are not in this file")
 

@@ -65,6 +65,7 @@ class Doing(NamedTuple):
     details: Details | None = None
 
 
+_WATCHING: Final = frozenset({Act.WATCH_ALARM, Act.WATCH_ACKNOWLEDGE})
 _decode: Final = msgspec.json.Decoder(AuditEntry).decode
 
 
@@ -143,8 +144,8 @@ class Audit:
         reader: str = "",
     ) -> list[AuditEntry]:
         """Up to `count` entries before the number `before`, the newest first; of those alone that
-        have what is named. A damaged entry is left out: `verify` finds it. So is an alarm about
-        the operator who is the `reader`."""
+        have what is named. A damaged entry is left out: `verify` finds it. So is what tells of an
+        alarm about the operator who is the `reader`."""
         wanted = {
             name: value
             for name, value in (
@@ -161,7 +162,7 @@ class Audit:
             entry = entry_of(link.body)
             if entry is None or any(getattr(entry, name) != wanted[name] for name in wanted):
                 continue
-            if reader and entry.act == Act.WATCH_ALARM and entry.details["operator"] == reader:
+            if reader and _is_watched(entry, reader):
                 continue
             found.append(entry)
             if len(found) == count:
@@ -181,7 +182,8 @@ class Audit:
         """The log from the entry `first` on, as lines of JSON that can be checked elsewhere.
 
         That it is exported is written down first. The lines are a head, the entries with their
-        hashes, and the checkpoints that are stored; see `read_export`.
+        hashes, and the checkpoints that are stored; see `verify_export`. Of what tells of an alarm
+        about the person who exports there is the hash alone.
         """
         last = await self.record(by, Act.AUDIT_EXPORT, details={"from": first})
         checkpoints = await self._log.checkpoints()
@@ -192,7 +194,11 @@ class Audit:
             async for place, link in self._log.oldest_first(after):
                 if place > last:
                     break
-                yield canonical({"hash": link.hash.hex(), "entry": _told(link.body)})
+                entry = entry_of(link.body)
+                if entry is not None and _is_watched(entry, by.id):
+                    yield canonical({"hash": link.hash.hex(), "withheld": True})
+                else:
+                    yield canonical({"hash": link.hash.hex(), "entry": _told(link.body)})
             for checkpoint in checkpoints:
                 yield canonical({"checkpoint": checkpoint._asdict()})
 
@@ -261,6 +267,11 @@ def entry_of(body: bytes) -> AuditEntry | None:
         return _decode(body)
     except msgspec.DecodeError:
         return None
+
+
+def _is_watched(entry: AuditEntry, person: str) -> bool:
+    """Whether it tells of an alarm about this person, who isn't to learn of it."""
+    return entry.act in _WATCHING and entry.details.get("operator") == person
 
 
 def public_keys(ring: KeyRing) -> dict[str, str]:

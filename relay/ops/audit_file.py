@@ -60,8 +60,11 @@ def verify_export(
             raise BadExport(number)
         if "checkpoint" in line:
             continue
-        if not _is_hash(line.get("hash")) or "entry" not in line:
+        if not _is_hash(line.get("hash")) or ("entry" not in line and "withheld" not in line):
             raise BadExport(number)
+        if "withheld" in line:
+            verifier.add_withheld(bytes.fromhex(line["hash"]))
+            continue
         verifier.add(Link(bytes.fromhex(line["hash"]), canonical(line["entry"])))
     return verifier.verdict()
 

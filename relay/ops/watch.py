@@ -2,7 +2,8 @@
 
 Each operator's openings are counted in sliding windows by the store's clock. Beyond a limit an
 alarm is raised, once in that window: an event for the platform, a counter, an entry in the audit
-log and in the supervisors' list. It stops nobody's work, and whom it is about isn't told.
+log and in the supervisors' list. It stops nobody's work, and whom it is about isn't told: neither
+the list nor the audit log shows it to that person, and its number is to them one that there is not.
 """
 
 from __future__ import annotations
@@ -116,16 +117,15 @@ class Watch:
                 OpsCode.NOT_ALLOWED,
                 "Only a supervisor looks into alarms, so nothing was done. Ask one of them.",
             )
-        if alarm not in {one.id for one in await self.alarms()}:
+        about = {one.id: one.operator for one in await self.alarms(by)}.get(alarm)
+        if about is None:
             raise _no_alarm()
-        await self._audit.record(by, Act.WATCH_ACKNOWLEDGE, note=note, details={"alarm": alarm})
+        details: dict[str, str | int] = {"alarm": alarm, "operator": about}
+        await self._audit.record(by, Act.WATCH_ACKNOWLEDGE, note=note, details=details)
         outcome = (await self._store.run(scripts.CASE_ALARM, keys.alarms(), alarm, by.id)).decode()
         if outcome == "ok":
             return
-        await self._audit.record(
-            by, Act.WATCH_ACKNOWLEDGE, outcome=outcome, details={"alarm": alarm}
-        )
-        # The person it is about learns no more than that there is none for him.
+        await self._audit.record(by, Act.WATCH_ACKNOWLEDGE, outcome=outcome, details=details)
         if outcome == "done":
             raise Refused(
                 OpsCode.CONFLICT,

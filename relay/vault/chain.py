@@ -78,7 +78,9 @@ class Verdict(NamedTuple):
     ``first`` is the number with which it had to begin; nothing is said of what came before.
 
     ``proven_until`` is the last entry that a checkpoint vouches for: who can write to the store
-    could have rewritten what comes after. ``unproven`` counts checkpoints whose key isn't known.
+    could have rewritten what comes after. ``unproven`` counts checkpoints whose key isn't known,
+    ``withheld`` entries of which an export holds the hash alone: that they are there is checked,
+    what they say is not.
     """
 
     first: int
@@ -87,6 +89,7 @@ class Verdict(NamedTuple):
     proven_until: int
     unproven: int
     faults: tuple[Fault, ...]
+    withheld: int = 0
 
 
 def canonical(entry: object) -> bytes:
@@ -130,6 +133,7 @@ class Verifier:
         self._first = after + 1
         self._n, self._hash = after, previous
         self._entries = 0
+        self._withheld = 0
         self._faults: list[Fault] = []
         self._missing: list[range] = []
         self._odd: list[tuple[int, int]] = []  # number, and which number was expected in its place
@@ -159,6 +163,16 @@ class Verifier:
         self._waiting = link
         self._entries += 1
 
+    def add_withheld(self, hash_: bytes) -> None:
+        """The next entry, of which the hash alone is told: the one after it has to follow from it,
+        as it has to follow from the one before on the relay itself."""
+        if self._waiting is not None:
+            self._look_at(self._waiting, None)
+            self._waiting = None
+        self._advance(self._n + 1, Link(hash_, b""))
+        self._entries += 1
+        self._withheld += 1
+
     def verdict(self, written: int = 0) -> Verdict:
         """What was found, after the last entry; the store says that ``written`` was the last."""
         if self._waiting is not None:
@@ -177,7 +191,9 @@ class Verifier:
         faults = sorted(self._faults)
         proven = max([n for n in self._agreed if not faults or n < faults[0].n], default=0)
         told = tuple(faults[:MAX_FAULTS])
-        return Verdict(self._first, self._entries, self._n, proven, self._unproven, told)
+        return Verdict(
+            self._first, self._entries, self._n, proven, self._unproven, told, self._withheld
+        )
 
     def _look_at(self, link: Link, following: Link | None) -> None:
         number = _number(link)
