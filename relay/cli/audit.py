@@ -133,7 +133,7 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
     if verdict.withheld:
         err.print(
             f"relay: {count_of(verdict.withheld, 'line')} with a hash alone: what was written "
-            "there was kept from who exported it; `relay audit export` on the relay's host writes it all"
+            "there was kept from who exported it; `relay audit export` on the relay's host has all"
         )
     if verdict.first > 1:
         err.print(f"relay: entries 1 to {verdict.first - 1} are not in this file")

@@ -340,6 +340,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "cases.assigned": ("{n} being worked on", "{n} sedang ditangani"),
     "cases.overdue": ("{n} overdue", "{n} lewat batas"),
     "cases.none": ("No cases here.", "Tidak ada kasus di sini."),
+    "cases.none_so_far": (
+        "None so far, and older ones were not looked at yet: go on to the next page.",
+        "Belum ada sejauh ini, dan kasus lama belum diperiksa: lanjutkan ke halaman berikutnya.",
+    ),
     "case": ("Case", "Kasus"),
     "category": ("Reported as", "Dilaporkan sebagai"),
     "category.threat": ("Threat", "Ancaman"),

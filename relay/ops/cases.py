@@ -40,7 +40,7 @@ class CaseRow(CaseRecord):
 @dataclass(frozen=True, slots=True)
 class CasePage:
     """Cases in the order in which they are to be worked through. `older` goes on where this page
-    ends; None at the end."""
+    ends, also where it has no rows; None at the end."""
 
     rows: list[CaseRow]
     counts: dict[str, int]

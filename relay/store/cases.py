@@ -194,12 +194,14 @@ class CaseRecords:
     async def page(
         self, search: Search, after: str, count: int
     ) -> tuple[list[str], CaseCounts, str | None]:
-        """Give (case ids in order, counts, the place of the last if there are more).
+        """Give (case ids in order, counts, the place to go on from if there may be more).
 
         Open cases come by priority and then by when they are due, then closed ones, the last closed
-        first. `after` is a place that an earlier page gave.
+        first. `after` is a place that an earlier page gave. A page with fewer than `count`, even
+        with none, need not be the last: of each partition's closed cases so many are looked at.
         """
         places: list[str] = []
+        reached: list[str] = []
         totals = [0] * len(CaseCounts._fields)
         asks = (search.state, after, count + 1, search.assignee, search.category, search.party)
         listed = scripts.CASE_LIST
@@ -213,12 +215,15 @@ class CaseRecords:
                 for number in some
             ]
             replies += [checked(await answer) for answer in answers]
-        for counts, found in replies:
+        for counts, found, stopped_at in replies:
             totals = [a + b for a, b in zip(totals, counts, strict=True)]
             places += [place.decode() for place in found]
-        places.sort()
-        shown = places[:count]
-        more = shown[-1] if len(places) > count else None
+            reached += [stopped_at.decode()] if stopped_at else []
+        # What lies behind the first that was not looked at comes after that, so not yet.
+        horizon = min(reached, default=None)
+        known = sorted(place for place in places if horizon is None or place <= horizon)
+        shown = known[:count]
+        more = shown[-1] if len(known) > count else horizon
         return [place.rpartition(" ")[2] for place in shown], CaseCounts(*totals), more
 
     # --- steps ------------------------------------------------------------------------------------

@@ -359,6 +359,34 @@ async def test_the_queue_is_by_priority_and_then_by_time_limit(
         assert found
 
 
+async def test_a_party_s_closed_case_is_found_behind_a_thousand_others(
+    bureau: Bureau, store: Store, clock: Callable[[], int]
+) -> None:
+    """All of one partition; a year's cases are as many on a platform of some size."""
+    places = range(0, 1001 * keys.PARTITIONS, keys.PARTITIONS)
+    for age, number in enumerate(places):
+        await _plant(
+            store, clock(), number, state="closed", closed=clock() - age * 1000,
+            reporter_party="cus-1" if number == places[-1] else "cus-2", reported_party="drv-2",
+        )  # fmt: skip
+    page = await bureau.cases.queue(state="closed", party="cus-1")
+    assert len(page.rows) == 1 or page.older
+    last = await bureau.cases.queue(state="closed", party="cus-1", cursor=page.older or "")
+    assert ([row.id for row in (*page.rows, *last.rows)], last.older) == (
+        [f"c0-{places[-1]:08x}"],
+        None,
+    )
+    # And each of them once, whatever was passed over before.
+    found, cursor = list[str](), ""
+    while True:
+        page = await bureau.cases.queue(state="any", party="cus-2", cursor=cursor, count=170)
+        found += [row.id for row in page.rows]
+        if not page.older:
+            break
+        cursor = page.older
+    assert found == [f"c0-{number:08x}" for number in places[:-1]]
+
+
 @pytest.mark.parametrize("cursor", ["x", "1.2.3", "1 1700000000000 c1-0a1b2c3d", "9.99999999999999.c1-0a1b2c3d"])  # fmt: skip
 async def test_a_cursor_that_is_none_is_refused(bureau: Bureau, cursor: str) -> None:
     caught = await _refused(bureau.cases.queue(cursor=cursor), OpsCode.INVALID)

@@ -1,13 +1,13 @@
 -- Finds cases of one partition. KEYS[1] is `{pN}:cases`.
 -- ARGV: state (open | closed | any), after (the place of the last one shown) or '', at most how many,
 -- assignee, category, party; '' is any, and '-' as assignee is nobody.
--- Returns {{new, assigned, overdue, urgent, closed}, {place, ...}}: what there is in all, and what was
--- asked for. A place is "<rank> <time> <case>" and sorts as text: open cases by priority and then by when
+-- Returns {{new, assigned, overdue, urgent, closed}, {place, ...}, place}: what there is in all, what was
+-- asked for, and how far was looked, '' if to the end: so many closed cases are looked at in one go. A place is "<rank> <time> <case>" and sorts as text: open cases by priority and then by when
 -- they are due, after them the closed ones, the last closed first.
 local state, after, most, assignee, category, party = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
-local CLOSED_RANK, LATEST, LOOKED_AT = '9', 9999999999999, 1000
+local CLOSED_RANK, LATEST, LOOKED_AT, FIRST_NAME = '9', 9999999999999, 1000, 'c0-00000000'
 local now = now_ms()
-local counts, places = { 0, 0, 0, 0, 0 }, {}
+local counts, places, reached = { 0, 0, 0, 0, 0 }, {}, ''
 
 -- Only what is asked for is read, because there may be thousands of cases.
 local fields, wanted = { 'state', 'priority' }, {}
@@ -57,16 +57,19 @@ if state ~= 'open' and counts[5] > 0 then
   for i = 1, #closed, 2 do
     local case, at = closed[i], tonumber(closed[i + 1])
     local f = redis.call('HMGET', prefix .. case, unpack(fields))
-    if f[1] and fits(f) then
-      local place = string.format('%s %013d %s', CLOSED_RANK, LATEST - at, case)
-      if place > after then
-        places[#places + 1] = place
-        found = found + 1
-        if found >= most then break end
-      end
+    local place = string.format('%s %013d %s', CLOSED_RANK, LATEST - at, case)
+    if f[1] and fits(f) and place > after then
+      places[#places + 1] = place
+      found = found + 1
+      if found >= most then break end
+    end
+    if i + 1 == 2 * LOOKED_AT then
+      -- Others of the same moment may follow: it is looked at again, unless nothing else was seen.
+      reached = string.format('%s %013d %s', CLOSED_RANK, LATEST - at, FIRST_NAME)
+      if reached <= after then reached = place end
     end
   end
 end
 table.sort(places)
 while #places > most do table.remove(places) end
-return { counts, places }
+return { counts, places, reached }
