@@ -20,6 +20,8 @@ from .casework import CaseState, Outcome
 CASE_ID: Final = re.compile(r"c([0-9]{1,3})-[0-9a-f]{8}")
 
 MAX_NOTES: Final = 100
+#: So many more for the notes that go with a step, so that a case full of notes still goes on.
+MAX_STEP_NOTES: Final = 100
 
 
 class CaseAct(StrEnum):

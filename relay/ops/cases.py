@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Final, Protocol
 
 from ..core.acts import Act
-from ..core.caselife import ANSWERS, MAX_NOTES, RIGHTS, Answer, CaseAct, Right, step
+from ..core.caselife import ANSWERS, RIGHTS, Answer, CaseAct, Right, step
 from ..core.casework import URGENCY, CaseState, Outcome
 from ..store.cases import CaseCounts, CaseRecord, CaseRecords, Search, Step
 from .actor import Actor
@@ -202,11 +202,7 @@ class Cases:
             await self._record(by, record, Act.CASE_NOTE, outcome=outcome)
             if outcome == "no_case":
                 raise no_case()
-            raise Refused(
-                OpsCode.TOO_MANY,
-                f"The case has {MAX_NOTES} notes, which is all it can have, so this one was not "
-                "added.",
-            )
+            raise _full()
 
     async def close(
         self, by: Actor, case: str, outcome: Outcome, note: str, answer: Answer | None = None
@@ -290,15 +286,15 @@ class Cases:
         assert following is not None, "checked before"
         await self._record(by, record, word, reason=reason, note=note, details=details)
         outcome = await self._records.step(
-            record, by.id, what, {"state": following.value, **changes}, event
+            record, by.id, what, {"state": following.value, **changes}, event, note
         )
         if outcome == "done":
-            if note:
-                await self._records.note(record.id, by.id, note)
             return
         await self._record(by, record, word, outcome=outcome)
         if outcome == "no_case":
             raise no_case()
+        if outcome == "full":
+            raise _full()
         raise Refused(
             OpsCode.CONFLICT,
             "Somebody else has changed this case since you saw it, so nothing was done. Look at it "
@@ -329,6 +325,14 @@ def no_case() -> Refused:
     return Refused(
         OpsCode.NOT_FOUND,
         "There is no such case: it never was, or its record was destroyed when its time was over.",
+    )
+
+
+def _full() -> Refused:
+    return Refused(
+        OpsCode.TOO_MANY,
+        "The case has as many notes as it can have, so nothing was done. Close it without a note, "
+        "or let a supervisor give it to somebody else.",
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ..core.caselife import CASE_ID, MAX_NOTES
+from ..core.caselife import CASE_ID, MAX_NOTES, MAX_STEP_NOTES
 from ..core.casework import CaseState, Category
 from ..core.ids import Role
 from . import keys, scripts
@@ -235,16 +235,18 @@ class CaseRecords:
         what: str,
         fields: Mapping[str, str | int],
         event: Mapping[str, str] | None = None,
+        note: str = "",
     ) -> str:
-        """Write fields of a case if nobody has changed it since `record` was read.
+        """Write fields of a case, and a note, if nobody has changed it since `record` was read.
 
-        Gives the outcome: done, conflict or no_case.
+        Gives the outcome: done, conflict, full (there is no room for the note) or no_case.
         """
         flat = [part for pair in fields.items() for part in pair]
         told = msgspec.json.encode(event) if event is not None else b""
         reply = await self.store.run(
-            scripts.CASE, _key(record.id), record.id, record.version, by, what, told, *flat
-        )
+            scripts.CASE, _key(record.id), record.id, record.version, by, what, told, note,
+            MAX_NOTES + MAX_STEP_NOTES, *flat,
+        )  # fmt: skip
         outcome: bytes = reply[0]
         return outcome.decode()
 

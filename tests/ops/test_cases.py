@@ -6,11 +6,21 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import pytest
 
-from relay.core.caselife import ANSWERS, MAX_NOTES, RIGHTS, TABLE, Answer, CaseAct, step
+from relay.core.caselife import (
+    ANSWERS,
+    MAX_NOTES,
+    MAX_STEP_NOTES,
+    RIGHTS,
+    TABLE,
+    Answer,
+    CaseAct,
+    step,
+)
 from relay.core.casework import URGENCY, CaseState, Category, Outcome
 from relay.ops.actor import Actor
 from relay.ops.cases import CasePage
@@ -19,6 +29,7 @@ from relay.store import keys
 from relay.store.endpoint import StoreError, pack
 from relay.store.pipe import checked
 from relay.store.store import Store
+from relay.vault.chain import canonical
 from relay.vault.ring import KeyRing
 from tests.support.cost import least_ms
 
@@ -218,6 +229,39 @@ async def test_notes_are_bounded(bureau: Bureau, actor: Callable[..., Actor]) ->
 
 
 # --- two at once, and a store that is away --------------------------------------------------------
+
+
+async def test_the_next_shift_reads_the_note_of_the_one_before(
+    bureau: Bureau, actor: Callable[..., Actor]
+) -> None:
+    """Also of a case with as many notes as it can have, or it is not handed over."""
+    ayu = actor("ayu")
+    case = await bureau.taken("trip-1", ayu)
+    for _ in range(MAX_NOTES):
+        await bureau.cases.note(ayu, case, "Called again")
+    with suppress(Refused):
+        await bureau.cases.hand_over(ayu, case, "budi", "She is at home by nine")
+    found = await bureau.cases.detail(case)
+    assert found is not None
+    has_note = found.notes[-1].what == "She is at home by nine"
+    assert has_note == (found.row.assignee == "budi")
+
+
+async def test_a_step_whose_note_has_no_room_is_not_done(
+    bureau: Bureau, store: Store, actor: Callable[..., Actor]
+) -> None:
+    ayu = actor("ayu")
+    case = await bureau.taken("trip-1", ayu)
+    notes = canonical([[1, "ayu", "Called again"]] * (MAX_NOTES + MAX_STEP_NOTES))
+    key = keys.case(int(case[1:].partition("-")[0]), case)
+    await store.pipe.call("HSET", key, "notes", notes)
+    await _refused(bureau.cases.hand_over(ayu, case, "budi", "At home by nine"), OpsCode.TOO_MANY)
+    assert [(entry.act, entry.outcome) for entry in await bureau.entries(case)][-2:] == [
+        ("case.handover", ""), ("case.handover", "full"),
+    ]  # fmt: skip
+    record = await bureau.records.record(case)
+    assert record is not None and record.assignee == "ayu"
+    await bureau.cases.close(ayu, case, Outcome.UPHELD, "")
 
 
 async def test_of_two_who_take_a_case_at_once_one_has_it(
