@@ -144,8 +144,8 @@ class Audit:
         reader: str = "",
     ) -> list[AuditEntry]:
         """Up to `count` entries before the number `before`, the newest first; of those alone that
-        have what is named. A damaged entry is left out: `verify` finds it. So is what tells of an
-        alarm about the operator who is the `reader`."""
+        have what is named. What is damaged or in another's place is left out: `verify` finds it. So
+        is what tells of an alarm about the operator who is the `reader`."""
         wanted = {
             name: value
             for name, value in (
@@ -156,11 +156,14 @@ class Audit:
         # Most entries are passed over without being taken apart.
         marks = [canonical(value) for value in wanted.values()]
         found: list[AuditEntry] = []
-        async for _, link in self._log.newest_first(before):
+        async for place, link in self._log.newest_first(before):
             if not all(mark in link.body for mark in marks):
                 continue
             entry = entry_of(link.body)
-            if entry is None or any(getattr(entry, name) != wanted[name] for name in wanted):
+            # Whoever goes on before the number of an entry goes on before its place.
+            if entry is None or entry.n != place:
+                continue
+            if any(getattr(entry, name) != wanted[name] for name in wanted):
                 continue
             if reader and _is_watched(entry, reader):
                 continue

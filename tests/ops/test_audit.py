@@ -303,6 +303,33 @@ async def test_junk_in_the_log_is_found_and_stops_nobody(audit: Audit, store: St
     assert [entry.n for entry in await audit.page()] == [4, 3, 2, 1]
 
 
+async def test_a_forged_entry_stops_nobody_from_reading_the_rest(
+    audit: Audit, store: Store
+) -> None:
+    """One that lacks what the relay itself writes with its act."""
+    await filled(audit, 2)
+    forged = canonical({"n": 3, "at": 1, "actor": "relay", "scope": "supervisor", "via": "relay",
+                        "act": "watch.alarm"})  # fmt: skip
+    await store.pipe.call("XADD", keys.AUDIT, "3-0", "h", "0" * 64, "e", forged)
+    assert [entry.n for entry in await audit.page(reader="rina")][-2:] == [2, 1]
+
+
+async def test_what_is_in_another_s_place_does_not_lead_in_a_circle(
+    audit: Audit, store: Store
+) -> None:
+    """Whoever goes on before the number of the last one shown comes to the end."""
+    body = canonical({"n": 999, "at": 1, "actor": "ayu", "scope": "agent", "via": "key",
+                      "act": "case.note", "party": "drv-1"})  # fmt: skip
+    await store.pipe.call("XADD", keys.AUDIT, "0-1", "h", "0" * 64, "e", body)
+    await filled(audit, 2)
+    before, seen = None, list[int]()
+    while page := await audit.page(before=before, count=1):
+        before = page[-1].n
+        seen.append(before)
+        assert len(seen) < 5
+    assert seen == [2, 1]
+
+
 # --- checkpoints ----------------------------------------------------------------------------------
 
 
