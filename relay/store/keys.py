@@ -40,6 +40,7 @@ partition's deadlines and its partition's index share a slot, so one script chan
 | `relay:session:<digest>` | string | whose console session, since when | sign-out, half an hour |
 | `relay:sessions:<operator>` | sorted set | digests of sessions, by when they began | 8 hours |
 | `{signin}:tried:<digest>` | sorted set | sign-ins that did not succeed, by when | 15 minutes |
+| `{signin}:failing:<digest>` | string | one has failed that has an audit entry | 15 minutes |
 | `{signin}:locked:<digest>` | string | until when no sign-in is looked at | then |
 | `{signin}:written`, `{signin}:unwritten` | string | failures with an audit entry, without | soon |
 | `relay:nodes` | sorted set | living nodes by their last heartbeat | a dead node's after seconds |

@@ -506,6 +506,15 @@ async def test_the_audit_log_tells_of_failures_without_what_was_typed(
         assert PASSWORD not in repr(entry)
 
 
+async def test_failures_at_the_same_time_are_written_down_as_well(
+    office: Office, ayu: Person
+) -> None:
+    """Four of them lock nothing, and would leave no trace that names whom they were tried for."""
+    await asyncio.gather(*(fail(office, "ayu") for _ in range(4)))
+    failed = [entry.actor for entry in await office.acts() if entry.act == "signin.failed"]
+    assert "ayu" in failed
+
+
 async def test_a_flood_of_names_does_not_fill_the_audit_log(office: Office, ayu: Person) -> None:
     for number in range(400):
         await fail(office, f"made-up-{number}", f"203.0.{number // 200}.{number % 200}")

@@ -13,6 +13,7 @@ local now, window, lock, written_most =
 local written, unwritten = TAG .. ':written', TAG .. ':unwritten'
 
 local function tried(i) return TAG .. ':tried:' .. ARGV[i] end
+local function failing(i) return TAG .. ':failing:' .. ARGV[i] end
 local function locked(i) return TAG .. ':locked:' .. ARGV[i] end
 
 local function take_unwritten()
@@ -44,17 +45,18 @@ end
 if command ~= 'failed' then
   for i = 7, #ARGV, 2 do redis.call('ZREM', tried(i), attempt) end
   if command == 'forget' then return 0 end
-  redis.call('DEL', tried(7))  -- the person's own mistakes from there are forgiven
+  redis.call('DEL', tried(7), failing(7))  -- the person's own mistakes from there are forgiven
   return take_unwritten()
 end
 
 local locks, any = {}, false
-local first = redis.call('ZCARD', tried(7)) == 1
+-- The first that has failed, however many are under way beside it.
+local first = redis.call('SET', failing(7), '1', 'NX', 'PX', window)
 for i = 7, #ARGV, 2 do
   local now_locked = redis.call('ZCARD', tried(i)) >= tonumber(ARGV[i + 1])
   if now_locked then
     redis.call('SET', locked(i), int(now + lock), 'PX', lock)
-    redis.call('DEL', tried(i))
+    redis.call('DEL', tried(i), failing(i))
     any = true
   end
   locks[#locks + 1] = now_locked and 1 or 0
