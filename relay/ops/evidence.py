@@ -124,7 +124,8 @@ class Evidence:
     async def ask_widening(self, by: Actor, case: str, why: str) -> None:
         """Ask to read the whole log of one's case. Another person has ten minutes to allow it."""
         why = checked_note(why)
-        record = await self._for(by, case)
+        # For what, is said when it is read: a supervisor may need it for a legal request.
+        record = await self._for(by, case, ReadingPurpose.LEGAL)
         await self._record(by, record, Act.EVIDENCE_WIDEN_ASK, note=why)
         await self._wide(by, record, "ask", Act.EVIDENCE_WIDEN_ASK, why)
 
@@ -219,7 +220,7 @@ class Evidence:
 
     # --- what every reading has in common ---------------------------------------------------------
 
-    async def _for(self, by: Actor, case: str, purpose: ReadingPurpose | None = None) -> CaseRecord:
+    async def _for(self, by: Actor, case: str, purpose: ReadingPurpose) -> CaseRecord:
         """The case as it is now, if this person may read its evidence for this purpose."""
         _check_session(by)
         record = await self._records.record(case)

@@ -333,6 +333,19 @@ async def test_a_second_person_lets_the_assignee_read_everything_for_minutes(
     ]
 
 
+async def test_a_legal_request_goes_beyond_the_evidence_in_spite_of_a_restriction(
+    bureau: Bureau, actor: Callable[..., Actor]
+) -> None:
+    """As the refusal says: by a supervisor, for a legal request."""
+    sri, dewi = actor("sri", "supervisor"), actor("dewi", "supervisor")
+    case = await bureau.taken("trip-1", sri)
+    await bureau.parties.restrict("drv-1", 1)
+    await bureau.evidence.ask_widening(sri, case, "A court asks for all of it")
+    await bureau.approved(dewi, case)
+    assert await bureau.evidence.read_wide(sri, case, ReadingPurpose.LEGAL)
+    await _refused(bureau.evidence.read_wide(sri, case, ASSESS), OpsCode.NOT_ALLOWED)
+
+
 async def test_the_log_is_read_while_it_is_kept_and_no_longer(
     bureau: Bureau, actor: Callable[..., Actor], live: Ring
 ) -> None:
