@@ -63,6 +63,27 @@ async def test_who_is_muted_writes_quick_replies_only(relay: RelayProcess, proto
         assert not any(numbered(n) in customer.texts() for n in (1, 3))
 
 
+async def test_a_mute_is_over_when_its_time_is(relay: RelayProcess) -> None:
+    """Nobody lifts it: in the channel that is open all the while the party writes again."""
+    tokens = await relay.open_trip("lapses")
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    customer = await Party.attach(relay.gateway_url, tokens["customer"])
+    async with store_of(relay) as store:
+        seconds, micros = await store.pipe.call("TIME")
+        ends_ms = int(seconds) * 1000 + int(micros) // 1000 + 1500
+        oversight = Oversight(store)
+        assert await oversight.bar("lapses", Role.DRIVER, "drv-1", "text", ends_ms, source="s") == (
+            "ok"
+        )
+        name = await driver.post(numbered(1))
+        assert (await driver.hear("refused", id=name))["code"] == "muted"
+        await until(lambda: _can_post(driver), "the mute is over", 5)
+        accepted = driver.all("accepted")[0]
+        assert accepted["at"] >= ends_ms
+        await customer.hear("message", id=accepted["id"])
+        assert numbered(1) not in customer.texts()
+
+
 async def _can_post(party: Party) -> bool:
     name = await party.post(numbered(9))
     await until(partial(answered, party, name), "the post is answered")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,10 @@ from relay.store import keys
 from relay.store.endpoint import StoreError
 from relay.store.store import Store
 from relay.vault.ring import KeyRing
+from tests.conftest import ROOMY
+from tests.console.trips import case_of, reported
+from tests.support.relay import RelayProcess
+from tests.support.staff import hired
 
 from .casework import Bureau, bureau_of
 
@@ -280,3 +285,19 @@ async def test_alarms_that_were_seen_to_are_forgotten_after_a_season(
         for _ in range(7):
             await bureau.evidence.read(ayu, other, ASSESS)
         assert (alarm.id in {one.id for one in await bureau.watch.alarms()}) is (days == 89)
+
+
+async def test_alarms_are_counted_for_the_graphs(tmp_path: Path) -> None:
+    async with RelayProcess(tmp_path, **ROOMY, watch_cases_per_hour=1) as relay:
+        ayu = await hired(relay, "ayu", "agent")
+
+        async def metric() -> list[str]:
+            text = (await relay.call("GET", "/metrics")).text
+            return [line for line in text.splitlines() if line.startswith("relay_alarms_total{")]
+
+        for trip in ("watch-1", "watch-2"):
+            assert await metric() == []
+            await reported(relay, trip)
+            answer = await ayu.call("GET", f"/v1/ops/cases/{await case_of(relay, trip)}")
+            assert answer.status_code == 200
+        assert await metric() == ['relay_alarms_total{kind="cases_per_hour"} 1.0']
