@@ -38,6 +38,7 @@ class PartyPages:
                 "This can be no party's id, so there is nothing to show. Check the id.",
             )
         channels = (await desk.channels.page(search=party)).rows
+        cases = await desk.cases.queue(state="any", party=party)
         return await self._frame.page(
             visit, "party.html", party=party,
             # A trip may have the same id.
@@ -45,7 +46,7 @@ class PartyPages:
                 row for row in channels
                 if any(one.party == party for one in row.parties.values())
             ],
-            cases=(await desk.cases.queue(state="any", party=party)).rows,
+            cases=cases.rows, has_older_cases=cases.older is not None,
             sanctions=await self._sanctions.of(party), kinds=list(SanctionKind),
             reasons=list(SanctionReason), case_id=visit.form.one("case"), other="",
         )  # fmt: skip
