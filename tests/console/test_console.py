@@ -8,8 +8,8 @@ from typing import Any
 from playwright.async_api import Browser, Page, expect
 
 from relay.core.casework import StaffScope
-from tests.console.staff import Person, hire, unfold
-from tests.console.trips import MARKUP, THREAT, pair, reported
+from tests.console.staff import PASSWORD, Person, hire, unfold
+from tests.console.trips import MARKUP, THREAT, case_of, pair, reported
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
 
@@ -226,23 +226,8 @@ async def test_who_reads_too_much_raises_an_alarm_that_he_does_not_see(
 async def test_the_main_flow_by_keyboard_alone(relay: RelayProcess, browser: Browser) -> None:
     await relay.open_trip("keys-1")
     person = await hire(relay, browser, "kiki", StaffScope.AGENT)
-    page = person.page
-    press = page.keyboard.press
-
-    async def enter(where: str) -> None:
-        """Press Enter, which leads there."""
-        await press("Enter")
-        await page.wait_for_url(re.compile(where))
-
-    async def to(name: str) -> None:
-        """Go on with the Tab key until there."""
-        for _ in range(80):
-            await press("Tab")
-            if await page.evaluate(_NAME) == name:
-                # What has the focus can be seen to have it.
-                assert await page.evaluate(_OUTLINE) != "none", name
-                return
-        raise AssertionError(f"{name} cannot be reached")
+    page, keyboard = person.page, Keyboard(person.page)
+    press, to, enter = keyboard.press, keyboard.to, keyboard.enter
 
     await person.go("/ops")
     await press("Tab")
@@ -270,7 +255,77 @@ async def test_the_main_flow_by_keyboard_alone(relay: RelayProcess, browser: Bro
     await to("Sign out")
     await press("Enter")
     await expect(page.get_by_text("You are signed out.")).to_be_visible()
+
+    # In again, and to work on a case.
+    await reported(relay, "keys-2", "other")
+    case = await case_of(relay, "keys-2")
+    if await page.evaluate(_NAME) != "Operator id":
+        await to("Operator id")
+    await page.keyboard.type("kiki")
+    await to("Password")
+    await page.keyboard.type(PASSWORD)
+    await to("Code from your authenticator app")
+    await page.keyboard.type(await person.code(1))
+    await enter("/ops$")
+    await to("Cases")
+    await enter("/ops/cases$")
+    await to(case)
+    await enter(f"/{case}$")
+    await to("Take this case")
+    await press("Enter")
+    await expect(page.get_by_text("The case is yours.")).to_be_visible()
+    await to("Read the evidence")
+    await press("Enter")
+    await expect(page.get_by_text("dia mengancam")).to_be_visible()
+    await to("Back to the case")
+    await enter(f"/{case}$")
+    await to("Ask to read more …")
+    await press("Enter")
+    await to("Note")
+    await page.keyboard.type("it may have begun earlier")
+    await to("Ask to read more …")
+    await press("Enter")
+    await expect(page.get_by_text("Asked. A supervisor has ten minutes")).to_be_visible()
+
+    # The other person allows it, and looks at what was written down.
+    second = await hire(relay, browser, "koko", StaffScope.SUPERVISOR)
+    keyboard = Keyboard(second.page)
+    await second.go(f"/ops/cases/{case}")
+    await keyboard.to("Allow it for ten minutes")
+    await keyboard.press("Enter")
+    await expect(second.page.get_by_text("Allowed for ten minutes.")).to_be_visible()
+    await keyboard.to("Audit log")
+    await keyboard.enter("/ops/audit$")
+    acts = second.page.locator("td[data-label=Act]")
+    await expect(acts.get_by_text("allowed reading more")).to_be_visible()
+    await keyboard.to("Verify the log")
+    await keyboard.press("Enter")
+    await expect(second.page.get_by_text("The log is whole")).to_be_visible()
+    await second.leave()
     await person.leave()
+
+
+class Keyboard:
+    """A page as it is used without a mouse."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.press = page.keyboard.press
+
+    async def enter(self, where: str) -> None:
+        """Press Enter, which leads there."""
+        await self.press("Enter")
+        await self._page.wait_for_url(re.compile(where))
+
+    async def to(self, name: str) -> None:
+        """Go on with the Tab key until there."""
+        for _ in range(80):
+            await self.press("Tab")
+            if await self._page.evaluate(_NAME) == name:
+                # What has the focus can be seen to have it.
+                assert await self._page.evaluate(_OUTLINE) != "none", name
+                return
+        raise AssertionError(f"{name} cannot be reached")
 
 
 _NAME = """() => {
