@@ -68,7 +68,7 @@ async def test_a_mute_is_over_when_its_time_is(relay: RelayProcess) -> None:
     tokens = await relay.open_trip("lapses")
     driver = await Party.attach(relay.gateway_url, tokens["driver"])
     customer = await Party.attach(relay.gateway_url, tokens["customer"])
-    async with store_of(relay) as store:
+    async with relay.store() as store:
         seconds, micros = await store.pipe.call("TIME")
         ends_ms = int(seconds) * 1000 + int(micros) // 1000 + 1500
         oversight = Oversight(store)

@@ -386,7 +386,7 @@ async def test_what_was_refused_is_no_evidence_after_a_reassignment_either(
     )
     assert outcome == "reassigned"
     await bureau.evidence.ask_widening(ayu, case, "To see how it ended")
-    await bureau.evidence.approve_widening(sri, case)
+    await bureau.approved(sri, case)
     shown = await bureau.evidence.read_wide(ayu, case, ASSESS)
     assert [one.text for one in shown] == [text for _, _, text in SAID]
     # Nor is it sealed with a report that comes later.
