@@ -17,6 +17,7 @@ from typing import Any, Final
 from .api.limits import Limits as ApiLimits
 from .gateway.limits import Limits
 from .ops.limits import DeskLimits, WatchLimits
+from .store.durability import Durability
 from .store.endpoint import BadStoreUrl, Endpoint
 
 MAX_WORKERS: Final = 256
@@ -52,6 +53,9 @@ class Settings:
         "redis+cluster://); else embedded",
         secret=True,
     )  # fmt: skip
+    durability: str = _set(
+        "memory", "who has a message before it is accepted: memory, disk, replica or replica:2"
+    )
     data: str = _set("", "folder of the embedded store and its key ring")
     keyring_file: str = _set("", "key ring file; needed with an external store")
     log_level: str = _set("info", "debug, info, warning or error")
@@ -88,6 +92,10 @@ class Settings:
             raise SettingsError("gateway_url: must begin with ws:// or wss://")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise SettingsError("log_level: must be debug, info, warning or error")
+        try:
+            Durability.parse(self.durability)
+        except ValueError as error:
+            raise SettingsError(f"durability: {error}") from None
         for one in fields(self):
             value = getattr(self, one.name)
             if one.name == "drain_s" and value == 0:

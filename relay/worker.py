@@ -34,7 +34,9 @@ from .ops.journal import take_over_journal
 from .order import CANNOT_START, MAX_LINE_BYTES, Order, bound
 from .store.access import Access
 from .store.copies import Copies
+from .store.durability import Durability
 from .store.endpoint import Endpoint, StoreError
+from .store.schema import check_schema
 from .store.store import Store
 from .vault.ring import KeyUnavailable
 
@@ -89,13 +91,16 @@ class Worker:
             if self._order.ring_path
             else LiveRing.of_environment(os.environ)
         )
-        access = Access(Endpoint.parse(self._order.store_url))
+        access = Access(
+            Endpoint.parse(self._order.store_url), Durability.parse(settings.durability)
+        )
         await access.start()
         pipe = access.pipe(
             name=f"relay-{identity}", reply_timeout_s=settings.store_timeout_s,
             on_connected=self._greet,
         )  # fmt: skip
         await pipe.start()
+        await check_schema(pipe)
         gateway = self._gateway = Gateway(identity, Store(pipe), access, ring, settings.limits)
         await gateway.start(bound(settings.gateway, "gateway", shared=True))
         # A connection of its own: a call must not wait behind all the posts that are on their way.

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from redis.asyncio import Redis
 from websockets.exceptions import ConnectionClosed
 
 from relay.api.auth import KeyScope
 from relay.keyfile import KeyFile, ring_text
 from relay.settings import Settings, load
+from relay.store.embedded import EmbeddedServer
 from relay.store.server_process import find_program, server_arguments
 from tests.cli.commands import Quickly, relay_command
 from tests.conftest import ROOMY
@@ -229,6 +231,7 @@ REFUSALS: dict[str, Refusal] = {
         ["RELAY_IN_FLIGHT", "whole number"], environment={"RELAY_IN_FLIGHT": SECRET}
     ),
     "an unknown level": Refusal(["log_level", "debug"], flags=("--log-level", SECRET)),
+    "an unknown durability": Refusal(["durability", "disk"], f'durability = "{SECRET}"'),
     "no port": Refusal(["gateway", "HOST:PORT"], flags=("--gateway", "127.0.0.1")),
     "a port too high": Refusal(["api", "HOST:PORT"], flags=("--api", "127.0.0.1:65536")),
     "an endless port": Refusal(["api", "HOST:PORT"], flags=("--api", "127.0.0.1:" + "9" * 5000)),
@@ -305,6 +308,26 @@ async def test_it_refuses_a_ring_or_a_folder_that_others_can_read(
         assert re.fullmatch(r"relay: [^\n]+\n", done.err), done.err
         assert says in done.err
     assert not (tmp_path / "own").exists()
+
+
+async def test_it_refuses_a_store_whose_data_it_does_not_know(
+    relay: RelayProcess, tmp_path: Path
+) -> None:
+    """A newer version has been there: going on would harm what it wrote."""
+    ring = tmp_path / "ring.json"
+    KeyFile(ring).create(0, 1)
+    async with EmbeddedServer(tmp_path / "store", durable=False) as server:
+        async with Redis.from_url(server.url) as redis:
+            await redis.set("relay:schema", "999")
+        folder = tmp_path / "relay"
+        folder.mkdir()
+        other = RelayProcess(folder, redis=server.url, keyring_file=str(ring))
+        other.spawn()
+        assert other.process is not None
+        await until(lambda: other.process.poll() is not None, "it ends", 20)  # type: ignore[union-attr]
+        assert other.process.returncode == 3
+        log = other.log.read_text()
+        assert "schema 999" in log and "another store" in log and "Traceback" not in log
 
 
 async def test_it_refuses_the_ports_of_another_relay(relay: RelayProcess, tmp_path: Path) -> None:

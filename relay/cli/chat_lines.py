@@ -210,6 +210,8 @@ def _listed(posts: tuple[Post, ...]) -> str:
 
 def _deadline(state: str, deadline_ms: int) -> str:
     left = duration(deadline_ms / 1000 - time.time())
+    if state == "suspended":
+        return "the relay cannot reach its store; what you write waits"
     if state == "grace":
         return f"the trip has ended, the channel closes in {left}"
     return f"open until {moment(deadline_ms)} ({left})"

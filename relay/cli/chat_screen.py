@@ -289,8 +289,11 @@ class Screen:
             state, deadline_ms = self._deadline
             left = duration(max(0.0, deadline_ms / 1000 - time.time()))
             line.append(" · ", "dim")
-            words = "the trip has ended, closes in" if state == "grace" else "open for"
-            line.append(f"{words} {left}")
+            if state == "suspended":
+                line.append("the relay cannot reach its store", "italic")
+            else:
+                words = "the trip has ended, closes in" if state == "grace" else "open for"
+                line.append(f"{words} {left}")
         return line
 
     def _input_line(self, width: int) -> Text:

@@ -192,7 +192,8 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """`grace`: the trip has ended and the channel closes at `deadline_ms`; `open`: it moved."""
+    """`grace`: the trip has ended and the channel closes at `deadline_ms`; `open`: it moved;
+    `suspended`: nothing comes through for now, until `open` or `grace` comes."""
 
     state: str
     deadline_ms: int

@@ -222,7 +222,7 @@ class Presence(Frame, tag="presence"):
 
 
 class StateChanged(Frame, tag="state"):
-    state: Literal["open", "grace"]
+    state: Literal["open", "grace", "suspended"]
     deadline: int
 
 

@@ -8,7 +8,7 @@ follows the last entry served, in pages that fit an app's reading speed, until n
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 
@@ -24,6 +24,10 @@ from .node import Node
 log = structlog.get_logger(__name__)
 
 _PAGE: Final = 128
+_TOLD: Final[dict[str, Literal["grace", "suspended"]]] = {
+    "grace": "grace",
+    "suspended": "suspended",
+}
 
 
 def deliver(
@@ -53,11 +57,11 @@ def deliver(
 
 
 def change_state(channel: Channel, state: str, deadline: int) -> None:
-    """Tell both parties of a grace or another deadline."""
+    """Tell both parties of a grace, of another deadline, or that nothing comes through now."""
     if (state, deadline) != (channel.state, channel.deadline):
         channel.state, channel.deadline = state, deadline
         for connection in channel.connections.values():
-            connection.send(StateChanged("grace" if state == "grace" else "open", deadline))
+            connection.send(StateChanged(_TOLD.get(state, "open"), deadline))
 
 
 def hand_over(node: Node, connection: Connection, entry: Entry) -> None:

@@ -77,6 +77,8 @@ _HEARTBEAT_S: Final = 0.25
 _NODE_LIVES_S: Final = 3.0
 _DEAF_AFTER_S: Final = 3.0
 _LIVENESS_S: Final = 1.0
+#: For how long nothing has come through before the apps are told.
+_TELL_AFTER_S: Final = 1.5
 _LOOK_S: Final = 2.0
 _LOOK_AT_ONCE: Final = 200
 _SWEEP_S: Final = 0.5
@@ -402,6 +404,10 @@ class Gateway:
                     node.close(connection, CloseCode.SILENT)
             elif now_s - connection.heard_s > limits.ping_s:
                 connection.ping(now_s)
+        for channel in node.channels.values():
+            lease = channel.lease
+            if not lease.holds() and now_s - lease.suspended_at_s > _TELL_AFTER_S:
+                delivery.change_state(channel, "suspended", channel.deadline)
 
     async def _sweep(self) -> None:
         counts = self.node.counts

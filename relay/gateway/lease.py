@@ -26,7 +26,9 @@ LEASE_S: Final = 1.0
 class Lease:
     """That of one slot. `now_s` gives the loop's time."""
 
-    __slots__ = ("_held", "_line", "_now_s", "_pipe", "_seen_s", "_slot", "suspended")
+    __slots__ = (
+        "_held", "_line", "_now_s", "_pipe", "_seen_s", "_slot", "suspended", "suspended_at_s",
+    )  # fmt: skip
 
     def __init__(self, pipe: Pipe, slot: int, now_s: Callable[[], float]) -> None:
         self._pipe = pipe
@@ -37,6 +39,7 @@ class Lease:
         self._seen_s = float("inf")
         self._held: list[Callable[[], None]] = []
         self.suspended = False
+        self.suspended_at_s = 0.0
 
     @property
     def line(self) -> Line | None:
@@ -49,8 +52,9 @@ class Lease:
         confirmed_s = line.confirmed_s if line is not None else float("-inf")
         away_s = max(confirmed_s - self._seen_s, self._now_s() - confirmed_s)
         self._seen_s = confirmed_s
-        if away_s > LEASE_S or line is not self._line:
+        if (away_s > LEASE_S or line is not self._line) and not self.suspended:
             self.suspended = True
+            self.suspended_at_s = self._now_s()
         return not self.suspended
 
     def hold(self, delivery: Callable[[], None]) -> None:

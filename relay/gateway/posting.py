@@ -205,7 +205,7 @@ class Pending:
             )  # fmt: skip
         else:
             command = channel.writer.command(self.id, self.sender.encode(), self._sealed)
-            node.store.pipe.send(command, self.stored, LogWriter.SKIP)
+            node.store.pipe.send(command, self.stored, LogWriter.SKIP, firm=True)
 
     def _look_up(self) -> None:
         """Answer with what an earlier try has stored."""

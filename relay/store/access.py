@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from .cluster import ClusterPipe
 from .cluster_subscriber import ClusterSubscriber
+from .durability import MEMORY, Durability
 from .endpoint import Endpoint
 from .pipe import Pipe, ServerPipe
 from .subscriber import ServerSubscriber, Subscriber
@@ -16,8 +17,9 @@ from .topology import Topology
 class Access:
     """Use `start` before what it gives is started, and `stop` after that was stopped."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, durability: Durability = MEMORY) -> None:
         self._endpoint = endpoint
+        self._durability = durability
         self._topology = Topology(endpoint) if endpoint.seeds else None
 
     async def start(self) -> None:
@@ -36,11 +38,12 @@ class Access:
         if self._topology is not None:
             return ClusterPipe(
                 self._topology, name=name, reply_timeout_s=reply_timeout_s,
-                on_connected=on_connected,
+                durability=self._durability, on_connected=on_connected,
             )  # fmt: skip
         return ServerPipe(
-            self._endpoint, name=name, reply_timeout_s=reply_timeout_s, on_connected=on_connected
-        )
+            self._endpoint, name=name, reply_timeout_s=reply_timeout_s,
+            durability=self._durability, on_connected=on_connected,
+        )  # fmt: skip
 
     def subscriber(
         self,

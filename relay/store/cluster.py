@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import hiredis
 
+from .durability import MEMORY, Durability
 from .endpoint import NotSent, StoreError, pack
 from .pipe import Callback, Line, Pipe, ServerPipe, ignore
 from .slots import SLOTS, Address, Elsewhere, Layout, elsewhere, is_script, slot_of, slot_of_command
@@ -34,6 +35,7 @@ class _Command(NamedTuple):
     packed: bytes
     callback: Callback
     skip: int
+    firm: bool
     until_s: float
 
 
@@ -63,11 +65,13 @@ class ClusterPipe(Pipe):
         *,
         name: str,
         reply_timeout_s: float,
+        durability: Durability = MEMORY,
         on_connected: Callable[[], None] = lambda: None,
     ) -> None:
         self._topology = topology
         self._name = name
         self._reply_timeout_s = reply_timeout_s
+        self._durability = durability
         self._on_connected = on_connected
         self._loop = asyncio.get_running_loop()
         self._owners: list[Address | None] = [None] * SLOTS
@@ -129,7 +133,8 @@ class ClusterPipe(Pipe):
 
         pipe = ServerPipe(
             self._topology.endpoint.at(*address), name=self._name,
-            reply_timeout_s=self._reply_timeout_s, on_connected=take_up,
+            reply_timeout_s=self._reply_timeout_s, durability=self._durability,
+            on_connected=take_up,
         )  # fmt: skip
         await pipe.start()
 
@@ -192,12 +197,14 @@ class ClusterPipe(Pipe):
     async def call_each(self, packed: bytes) -> list[Any]:
         return await asyncio.gather(*(pipe.call_raw(packed) for pipe in self._pipes.values()))
 
-    def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
+    def send(
+        self, packed: bytes, callback: Callback = ignore, skip: int = 0, *, firm: bool = False
+    ) -> None:
         slot = slot_of_command(packed)
         if slot is None:
             self._send_to_all(packed, callback, skip)
             return
-        command = _Command(packed, callback, skip, self._loop.time() + _PATIENCE_S)
+        command = _Command(packed, callback, skip, firm, self._loop.time() + _PATIENCE_S)
         detour = self._detours.get(slot)
         if detour is not None:
             detour.later.append(command)
@@ -211,7 +218,8 @@ class ClusterPipe(Pipe):
             self._topology.ask_soon()
             command.callback(NotSent())
         else:
-            pipe.send(command.packed, partial(self._answered, slot, pipe, command), command.skip)
+            answered = partial(self._answered, slot, pipe, command)
+            pipe.send(command.packed, answered, command.skip, firm=command.firm)
 
     def _answered(self, slot: int, pipe: ServerPipe, command: _Command, reply: Any) -> None:
         if isinstance(reply, hiredis.ReplyError):
@@ -288,7 +296,7 @@ class ClusterPipe(Pipe):
             if kind == "ASK" and address is not None:
                 pipe = self._pipes[address]
                 answered = partial(self._answered, slot, pipe, command)
-                pipe.send(_ASKING + command.packed, answered, command.skip + 1)
+                pipe.send(_ASKING + command.packed, answered, command.skip + 1, firm=command.firm)
             else:
                 self._send(slot, command)
 

@@ -33,6 +33,7 @@ partition's deadlines and its partition's index share a slot, so one script chan
 | `relay:audit:checkpoints` | stream | signed checkpoints of it | never |
 | `relay:audit:signing` | string | a worker has lately made, or looked for, a checkpoint | in time |
 | `{relay:audit}:lines` | set | lines of key rings' journals that the log holds | never |
+| `relay:schema` | string | the shape of all this, a number | never |
 | `relay:apikeys` | hash | key id → hash, scope and whose | `apikey revoke`, `operator disable` |
 | `relay:operators` | hash | operator id → JSON: scope, password hash, sealed TOTP secret | never |
 | `relay:operators:seen` | hash | operator id → when last seen, in ms | never |
@@ -68,6 +69,7 @@ AUDIT_CHECKPOINTS: Final = "relay:audit:checkpoints"
 AUDIT_SIGNING: Final = "relay:audit:signing"
 HOLDS: Final = "relay:holds"
 PRIVACY: Final = "relay:privacy"
+SCHEMA: Final = "relay:schema"
 
 
 def partition(trip: str) -> int:

@@ -14,11 +14,13 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, cast
 
 import hiredis
 import structlog
 
+from .durability import MEMORY, Durability
 from .endpoint import Endpoint, NotSent, StoreError, Unanswered, connect, pack
 
 log = structlog.get_logger(__name__)
@@ -38,8 +40,9 @@ def ignore(_: Any) -> None:
 class Line(asyncio.Protocol):
     """One TCP or Unix connection: bytes out in batches, replies back in order."""
 
-    def __init__(self, on_lost: Callable[[], None]) -> None:
+    def __init__(self, on_lost: Callable[[], None], durability: Durability) -> None:
         self._on_lost = on_lost
+        self._durability = durability
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader()
         self._waiting: deque[tuple[int, Callback]] = deque()
@@ -47,6 +50,9 @@ class Line(asyncio.Protocol):
         self._refusal: hiredis.ReplyError | None = None
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
+        #: Answers that count when the wait after their batch is over.
+        self._unsettled: list[tuple[Callback, Any]] = []
+        self._is_firm = False
         self._silent_since_s = 0.0
         self._sent = self._answered = 0
         self._batches: deque[tuple[int, float]] = deque()
@@ -56,8 +62,11 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def send(self, packed: bytes, callback: Callback, skip: int) -> None:
+    def send(self, packed: bytes, callback: Callback, skip: int, firm: bool = False) -> None:
         """Queue commands whose first `skip` replies are of no interest."""
+        if firm and self._durability.command:
+            callback = partial(self._keep, callback)
+            self._is_firm = True
         if not self._out:
             self._loop.call_soon(self._flush)
         if not self._waiting:
@@ -66,7 +75,25 @@ class Line(asyncio.Protocol):
         self._waiting.append((skip, callback))
         self._sent += 1
 
+    def _keep(self, callback: Callback, reply: Any) -> None:
+        self._unsettled.append((callback, reply))
+
+    def _settle(self, reply: Any) -> None:
+        """Give out what waited for the end of its batch, or that nobody knows what became of it."""
+        unsettled, self._unsettled = self._unsettled, []
+        is_reached = self._durability.is_reached(reply)
+        for callback, answer in unsettled:
+            try:
+                callback(answer if is_reached else Unanswered())
+            except Exception:
+                log.exception("a callback failed")
+
     def _flush(self) -> None:
+        if self._is_firm:
+            self._is_firm = False
+            self._out.append(self._durability.command)
+            self._waiting.append((0, self._settle))
+            self._sent += 1
         self._batches.append((self._sent, self._loop.time()))
         if self._out and self._transport is not None and not self.lost:
             self._transport.write(b"".join(self._out))
@@ -155,14 +182,20 @@ class Pipe(ABC):
         to a store that has forgotten what the one before has answered."""
 
     @abstractmethod
-    def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
+    def send(
+        self, packed: bytes, callback: Callback = ignore, skip: int = 0, *, firm: bool = False
+    ) -> None:
         """Send packed commands on keys of one slot; `callback` gets the reply after the first
-        `skip`. Without a connection it gets `NotSent` at once."""
+        `skip`. Without a connection it gets `NotSent` at once.
 
-    def call_raw(self, packed: bytes) -> asyncio.Future[Any]:
+        `firm` is what has to be as durable as was asked for; if that is not known in time the
+        answer is `Unanswered`.
+        """
+
+    def call_raw(self, packed: bytes, *, firm: bool = False) -> asyncio.Future[Any]:
         """Send one packed command now; the future gets what a callback would get."""
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.send(packed, _resolve(answered))
+        self.send(packed, _resolve(answered), firm=firm)
         return answered
 
     @abstractmethod
@@ -188,9 +221,11 @@ class ServerPipe(Pipe):
         *,
         name: str,
         reply_timeout_s: float,
+        durability: Durability = MEMORY,
         on_connected: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
+        self._durability = durability
         self._name = name
         self._reply_timeout_s = reply_timeout_s
         self._on_connected = on_connected
@@ -227,7 +262,9 @@ class ServerPipe(Pipe):
             self._line.abort()
 
     async def _dial(self) -> Line:
-        line = await connect(self._endpoint, lambda: Line(self._lost.set), _CONNECT_TIMEOUT_S)
+        line = await connect(
+            self._endpoint, lambda: Line(self._lost.set, self._durability), _CONNECT_TIMEOUT_S
+        )
         loop = asyncio.get_running_loop()
         try:
             for command in self._endpoint.greeting(self._name):
@@ -284,12 +321,14 @@ class ServerPipe(Pipe):
     async def call_each(self, packed: bytes) -> list[Any]:
         return [await self.call_raw(packed)]
 
-    def send(self, packed: bytes, callback: Callback = ignore, skip: int = 0) -> None:
+    def send(
+        self, packed: bytes, callback: Callback = ignore, skip: int = 0, *, firm: bool = False
+    ) -> None:
         line = self._line
         if line is None or line.lost:
             callback(NotSent())
         else:
-            line.send(packed, callback, skip)
+            line.send(packed, callback, skip, firm)
 
 
 class StoreRefused(StoreError):

@@ -290,12 +290,13 @@ class Store:
 
     async def run(self, script: Script, key: str, *args: str | bytes | int) -> Any:
         """Run a script on the keys that share `key`'s slot."""
-        reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
+        call = pack("EVALSHA", script.sha, 1, key, *args)
+        reply = await self.pipe.call_raw(call, firm=script.firm)
         if lacks_script(reply):
             # The store was restarted or failed over. Nothing ran, so running it now is safe. Of
             # several servers one may be away; whether it matters the second try tells.
             await self.pipe.call_raw(pack("SCRIPT", "LOAD", script.text))
-            reply = await self.pipe.call_raw(pack("EVALSHA", script.sha, 1, key, *args))
+            reply = await self.pipe.call_raw(call, firm=script.firm)
         return checked(reply)
 
     def say_again_soon(self, news: Sequence[dict[str, Any]]) -> None:
@@ -569,7 +570,7 @@ class Store:
                 "EVALSHA", scripts.POST.sha, 1, keys.trip(trip), trip, epoch, sender, post_id,
                 sealed, *conditions,
             ),
-            callback,
+            callback, firm=True,
         )  # fmt: skip
 
     def found_soon(self, trip: str, role: Role, *, epoch: int, classes: Sequence[str]) -> None:

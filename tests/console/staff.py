@@ -115,13 +115,21 @@ async def hire(
     relay: RelayProcess, browser: Browser, name: str, scope: StaffScope, **options: Any
 ) -> Person:
     """A new operator who has set the account up through the page, and signed in."""
+    person = await enrolled(relay, browser, name, scope, **options)
+    await person.sign_in()
+    return person
+
+
+async def enrolled(
+    relay: RelayProcess, browser: Browser, name: str, scope: StaffScope, **options: Any
+) -> Person:
+    """A new operator who has set the account up, and has not signed in yet."""
     async with desk_on(relay) as desk:
         host = Actor("host:test", StaffScope.SUPERVISOR, "host")
         code = await desk.operators.add(host, name, f"Person {name}", scope)
     person = Person(browser, relay.api_url, name, scope)
     await person.arrive(**options)
     await person.enrol(code)
-    await person.sign_in()
     return person
 
 

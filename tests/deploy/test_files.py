@@ -229,7 +229,8 @@ def test_the_relay_may_send_what_it_sends_and_nothing_else() -> None:
     """Add to deploy/users.acl what the relay begins to send, and take out what it no longer does."""
     of_doctor = {"client|setinfo", "info"}
     of_a_cluster = {"asking", "cluster|info", "cluster|slots", "ping"}
-    assert set(rights("relay")) == sent() | of_doctor | of_a_cluster
+    of_durability = {"wait", "waitaof"}
+    assert set(rights("relay")) == sent() | of_doctor | of_a_cluster | of_durability
 
 
 async def test_the_relay_gets_to_its_keys_and_channels_and_to_no_others(tmp_path: Path) -> None:

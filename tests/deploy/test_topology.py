@@ -253,7 +253,17 @@ async def test_what_the_relay_does_it_may_do(topology: Topology) -> None:
         used = {name.removeprefix("cmdstat_") for name in await watcher.info("commandstats")}
     # Of `relay doctor`, of a very long story, of a notice that waits for its case, of events that
     # nobody has fetched for a month, of a store with a replica, and of a Cluster.
-    rare = {"info", "ltrim", "zscore", "xtrim", "wait", "asking", "cluster|info", "cluster|slots"}
+    rare = {
+        "info",
+        "ltrim",
+        "zscore",
+        "xtrim",
+        "wait",
+        "waitaof",
+        "asking",
+        "cluster|info",
+        "cluster|slots",
+    }
     assert set(rights("relay")) - used <= rare
 
 

@@ -146,3 +146,35 @@ async def test_an_end_tells_whether_a_replica_has_it(relay: RelayProcess, watche
 async def test_without_a_replica_an_end_is_local(own_relay: RelayProcess) -> None:
     await own_relay.open_trip("t1")
     assert (await own_relay.end_trip("t1"))["kept"] == "local"
+
+
+async def test_what_a_replica_must_have_is_not_accepted_without_it(
+    tmp_path: Path, watched: Watched
+) -> None:
+    """`durability = "replica"`: a post that no replica took is `unsure`, and said again it is not
+    accepted until one has it, though the log holds it already."""
+    ring = tmp_path / "ring.json"
+    KeyFile(ring).create(time.time_ns() // 1_000_000, 3_600_000)
+    folder = tmp_path / "relay"
+    folder.mkdir()
+    async with RelayProcess(
+        folder, redis=watched.url, keyring_file=str(ring), durability="replica",
+        **(ROOMY | {"store_timeout_s": 5}),
+    ) as relay:  # fmt: skip
+        tokens = await relay.open_trip("firm")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        customer = await Party.attach(relay.gateway_url, tokens["customer"])
+        await driver.accepted(numbered(1))
+        watched.signal(watched.replica, signal.SIGSTOP)
+        name = await driver.post(numbered(2))
+        await driver.hear("unsure", id=name, within_s=10)
+        for _ in range(2):
+            await driver.say("post", id=name, text=numbered(2), again=True, epoch=1)
+            await driver.hear("unsure", id=name, within_s=10)
+        watched.signal(watched.replica, signal.SIGCONT)
+        await until(watched.has_all, "the replica has caught up", 20)
+        await driver.say("post", id=name, text=numbered(2), again=True, epoch=1)
+        await driver.hear("accepted", id=name, within_s=10)
+        await driver.accepted(numbered(3))
+        await customer.hear("message", text=numbered(3), within_s=10)
+        assert customer.texts().count(numbered(2)) == 1

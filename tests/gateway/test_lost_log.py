@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +19,9 @@ from websockets.exceptions import ConnectionClosed
 import relay as relay_package
 from relay.client import Message, PeerGot, connect
 from relay.store import keys
-from tests.support.party import Party
+from tests.support.party import JSON, Party
 from tests.support.relay import RelayProcess
+from tests.support.texts import numbered
 from tests.support.waiting import until
 
 
@@ -260,3 +262,25 @@ async def test_two_apps_lose_nothing_by_a_store_that_forgets_twice(
         await until(lambda: len(customer.shown) == len(TEXTS), "all arrive", 20)
         assert customer.shown == [*TEXTS]
         await until(lambda: driver.confirmed == {*posts}, "all are confirmed", 20)
+
+
+async def test_the_parties_are_told_while_nothing_comes_through(own_relay: RelayProcess) -> None:
+    """The store hangs: the sockets stay, posts are refused or wait, and all goes on by itself."""
+    tokens = await own_relay.open_trip("hung")
+    driver = await Party.attach(own_relay.gateway_url, tokens["driver"])
+    customer = await Party.attach(own_relay.gateway_url, tokens["customer"], JSON)
+    await driver.accepted(numbered(1))
+    deadline = driver.attached["deadline"]
+    os.kill(own_relay.store_pid(), signal.SIGSTOP)
+    try:
+        for party in (driver, customer):
+            told = await party.hear("state", within_s=10)
+            assert (told["state"], told["deadline"]) == ("suspended", deadline)
+    finally:
+        os.kill(own_relay.store_pid(), signal.SIGCONT)
+    for party in (driver, customer):
+        told = await party.hear("state", within_s=10)
+        assert (told["state"], told["deadline"]) == ("open", deadline)
+    await driver.accepted(numbered(2))
+    await customer.hear("message", text=numbered(2))
+    assert driver.close_code is None and customer.close_code is None

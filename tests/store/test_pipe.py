@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from relay.store import keys
+from relay.store.durability import Durability
 from relay.store.embedded import EmbeddedServer
 from relay.store.endpoint import BadStoreUrl, Endpoint, NotSent, Unanswered, pack
-from relay.store.pipe import Pipe, ServerPipe, StoreRefused
+from relay.store.pipe import Pipe, ServerPipe, StoreRefused, checked
 from relay.store.scripts import ALL
 from relay.store.store import LogWriter, Store
 from tests.support.waiting import until
@@ -151,3 +152,52 @@ def test_an_endpoint_prints_no_password() -> None:
     assert (endpoint.host, endpoint.port, endpoint.tls, endpoint.database) == (
         "store.example", 6380, True, 1,
     )  # fmt: skip
+
+
+# --- durability -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "always", "replica:0", "replica:10", "disk "])
+def test_a_durability_that_there_is_not(text: str) -> None:
+    with pytest.raises(ValueError, match="memory, disk, replica"):
+        Durability.parse(text)
+
+
+async def test_what_is_firm_is_answered_when_it_is_on_disk_and_the_rest_at_once(
+    tmp_path: Path,
+) -> None:
+    """The server syncs every second: what is firm waits for that, once for all of a batch."""
+    async with EmbeddedServer(tmp_path / "store", durable=True) as server:
+        found = ServerPipe(
+            Endpoint.parse(server.url), name="test", reply_timeout_s=5,
+            durability=Durability.parse("disk"),
+        )  # fmt: skip
+        await found.start()
+        await found.call("CONFIG", "SET", "appendfsync", "everysec")
+        loop, answers = asyncio.get_running_loop(), list[tuple[float, int]]()
+        began_s = loop.time()
+        for number in range(50):
+            found.send(
+                pack("SET", f"k{number}", number),
+                lambda reply, number=number: answers.append((loop.time(), number)), firm=True,
+            )  # fmt: skip
+        assert await found.call("PING") == b"PONG"
+        assert answers == []
+        await until(lambda: len(answers) == 50, "all are on disk")
+        assert [number for _, number in answers] == list(range(50))
+        assert answers[-1][0] - answers[0][0] < 0.1, "one wait for all of them"
+        assert answers[0][0] - began_s < 2
+        await found.call("CONFIG", "SET", "appendfsync", "always")
+        assert checked(await found.call_raw(pack("SET", "k", 1), firm=True)) == b"OK"
+        await found.stop()
+
+
+async def test_what_no_replica_has_is_unanswered(pipe: Pipe, server: EmbeddedServer) -> None:
+    found = ServerPipe(
+        Endpoint.parse(server.url), name="test", reply_timeout_s=5,
+        durability=Durability.parse("replica"),
+    )  # fmt: skip
+    await found.start()
+    assert isinstance(await found.call_raw(pack("SET", "k", 1), firm=True), Unanswered)
+    assert await pipe.call("GET", "k") == b"1"
+    await found.stop()

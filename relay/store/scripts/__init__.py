@@ -32,42 +32,42 @@ def _moves() -> str:
 
 
 class Script:
-    """One script: its text and the hash that names it."""
+    """One script: its text and the hash that names it; `firm` if what it does must not be lost."""
 
-    __slots__ = ("name", "sha", "text")
+    __slots__ = ("firm", "name", "sha", "text")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, firm: bool = False) -> None:
         folder = files(__name__)
         head = (
             f"{_moves()}local TOMBSTONE_MS, CASE_RECORD_MS, EVENTS_MS, MAX_LINE, MAX_EVENTS = "
             f"{TOMBSTONE_S * 1000}, {CASE_RECORD_S * 1000}, {EVENTS_S * 1000}, {MAX_TIMELINE}, "
             f"{MAX_EVENTS}\n"
         )
-        self.name = name
+        self.name, self.firm = name, firm
         self.text = (
             head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
         )
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-OPEN: Final = Script("open")
-END: Final = Script("end")
-REASSIGN: Final = Script("reassign")
-TOKEN: Final = Script("token")
-CHANGE: Final = Script("change")
+OPEN: Final = Script("open", firm=True)
+END: Final = Script("end", firm=True)
+REASSIGN: Final = Script("reassign", firm=True)
+TOKEN: Final = Script("token", firm=True)
+CHANGE: Final = Script("change", firm=True)
 ATTACH: Final = Script("attach")
 DETACH: Final = Script("detach")
 RECEIPT: Final = Script("receipt")
-POST: Final = Script("post")
+POST: Final = Script("post", firm=True)
 SWEEP: Final = Script("sweep")
-CLOSE: Final = Script("close")
+CLOSE: Final = Script("close", firm=True)
 BAR: Final = Script("bar")
 HOLD: Final = Script("hold")
 FOUND: Final = Script("found")
 REPORT_ONLY: Final = Script("report_only")
 EMIT: Final = Script("emit")
 AGAIN: Final = Script("again")
-REPORT: Final = Script("report")
+REPORT: Final = Script("report", firm=True)
 PARTY_SANCTION: Final = Script("partysanction")
 PARTY_TRIP: Final = Script("partytrip")
 PARTY_ERASE: Final = Script("partyerase")
@@ -80,7 +80,7 @@ CASE_NOTICES: Final = Script("case_notices")
 CASE_WATCH: Final = Script("case_watch")
 CASE_ALARM: Final = Script("case_alarm")
 CASE_SEAL: Final = Script("case_seal")
-AUDIT_APPEND: Final = Script("audit_append")
+AUDIT_APPEND: Final = Script("audit_append", firm=True)
 OPERATOR: Final = Script("operator")
 SIGNIN: Final = Script("signin")
 

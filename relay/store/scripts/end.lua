@@ -15,5 +15,10 @@ elseif following == 'grace' then
   local deadline = int(math.min(before, now + grace_s * 1000))
   end_later(trip, deadline, detail, now)
 end
+if state == 'closed' then
+  -- So that there is a write to wait for. It frees first, so that it works in a store that is full.
+  redis.call('HDEL', KEYS[1], 'ended_again')
+  redis.call('HSET', KEYS[1], 'ended_again', int(now))
+end
 local closed, deadline = get(trip, 'closed', 'deadline')
 return { following, closed or '', deadline or '' }

@@ -29,7 +29,10 @@ if get(trip, 'epoch') ~= epoch then return { 'epoch' } end
 local log = log_key(trip, epoch)
 if again then
   for _, entry in ipairs(redis.call('XRANGE', log, '-', '+')) do
-    if entry[2][2] == id and sender(entry[2]) == from then return { 'held', entry[1], 0, entry[2][4] } end
+    if entry[2][2] == id and sender(entry[2]) == from then
+      redis.call('HSET', KEYS[1], 'held', id)  -- so that there is a write to wait for
+      return { 'held', entry[1], 0, entry[2][4] }
+    end
   end
 end
 local stopped = barred(trip, from, log_ms(log, now))

@@ -8,8 +8,8 @@
 --   kept for the law), bars (JSON: {letter, 'text' or 'all', from_ms, until_ms, source, true if lifted}, ...),
 --   bars.1, bars.2, ... (the same of the epochs that are over, as they stood at their ends), findings (how many),
 --   e1.d, e1.c, e2.d, ... (who sat there in each epoch), report.<party>.<id> (the case it became),
---   reported.<party> (when it reported), erased.<party> ('window' or 'erased': what that party was told of its
---   erasure, where it is not so), shut.1.d, ... (JSON: since when who sat there in that epoch was shut out, and how
+--   reported.<party> (when it reported), held, ended_again (nothing: written by what is repeated),
+--   erased.<party> ('window' or 'erased': what that party was told of its erasure, where it is not so), shut.1.d, ... (JSON: since when who sat there in that epoch was shut out, and how
 --   the seat stood at its end),
 --   and for each role, here d. for the driver:
 --   d.party d.alias d.locale d.phone (sealed) d.since (the epoch it came in) d.tokens ("digest=expiry ..."), d.seat
