@@ -8,7 +8,8 @@ from .core.ids import Role
 from .guard.guard import Guard
 from .guard.policy import Policy
 from .guard.window import GONE
-from .store.store import GuardRecord, Store
+from .store.records import GuardRecord
+from .store.store import Store
 from .vault.numbers import SealedNumber, guarding
 from .vault.ring import KeyRing
 

@@ -13,7 +13,8 @@ from ..core.frames import MAX_TEXT_BYTES
 from ..core.lifecycle import State
 from ..guard import Entry, Memory, Policy
 from ..guard.gate import may_matter
-from ..store.store import After, Store, position, time_ms
+from ..store.records import After, position, time_ms
+from ..store.store import Store
 from ..trip_guard import trip_guard
 from ..vault.envelope import NONCE_BYTES, MessageCipher, unwrap
 from ..vault.ring import KeyRing

@@ -27,7 +27,8 @@ from ..store import keys
 from ..store.copies import Copies
 from ..store.parties import Parties
 from ..store.pipe import checked
-from ..store.store import PartyRecord, PartyView, Store, TripView
+from ..store.records import PartyRecord, PartyView, TripView
+from ..store.store import Store
 from ..vault.envelope import NONCE_BYTES, DataKey, wrap
 from ..vault.numbers import InvalidPhone, PhoneNumber, seal_number
 from ..vault.ring import KEY_BYTES, KeyRing, Purpose

@@ -9,7 +9,7 @@ from ..core.codes import CloseCode
 from ..core.frames import Attach, Attached, Closed, Limits, Peer, Reassigned, Replayed
 from ..core.ids import Role
 from ..store.endpoint import StoreError
-from ..store.store import Attachment, NotAttached, Seat
+from ..store.records import Attachment, NotAttached, Seat
 from ..vault.envelope import Unreadable, unwrap, wrapping_key_id
 from ..vault.ring import KeyUnavailable
 from ..vault.tokens import BadToken, PartyToken, parse_party_token

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from ..core.bars import NO_BARS, Bars
 from ..core.body import Body, unpack_body
 from ..core.ids import Role
-from ..store.store import ROLE_OF, LogWriter, position
+from ..store.log_writer import LogWriter
+from ..store.records import ROLE_OF, position
 from ..vault.binding import Sender
 from ..vault.envelope import DataKey, MessageCipher
 from ..vault.tags import ReportTags, channel_place

@@ -15,7 +15,7 @@ import structlog
 from ..core.codes import CloseCode
 from ..core.frames import Replayed, StateChanged
 from ..store.endpoint import StoreError
-from ..store.store import time_ms
+from ..store.records import time_ms
 from .channel import Channel
 from .connection import Connection
 from .entry import UNREADABLE, Entry

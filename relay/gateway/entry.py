@@ -10,7 +10,7 @@ from ..core.body import Body
 from ..core.frames import Message
 from ..core.ids import Role
 from ..guard.notices import notice_text
-from ..store.store import position, time_ms
+from ..store.records import position, time_ms
 from ..vault.envelope import Unreadable
 
 #: What a stored message that is damaged raises when it is opened.

@@ -26,7 +26,7 @@ from ..core.frames import (
 from ..core.ids import Role
 from ..store.endpoint import StoreError
 from ..store.pipe import Line
-from ..store.store import ROLE_OF, Glance, Seat, pairs
+from ..store.records import ROLE_OF, Glance, Seat, pairs
 from .channel import Channel
 from .connection import Connection
 from .delivery import catch_up, change_state, deliver

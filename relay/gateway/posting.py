@@ -20,8 +20,9 @@ from ..core.ids import Role
 from ..guard.guard import TooLong, Verdict
 from ..guard.policy import Action
 from ..store.endpoint import NotSent, StoreError
+from ..store.log_writer import LogWriter
 from ..store.pipe import lacks_script
-from ..store.store import After, LogWriter, position, time_ms
+from ..store.records import After, position, time_ms
 from .channel import Channel
 from .connection import Connection
 from .delivery import deliver

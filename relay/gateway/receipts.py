@@ -15,7 +15,7 @@ from ..core.frames import Got, Seen
 from ..core.ids import Role
 from ..store.endpoint import StoreError
 from ..store.pipe import lacks_script
-from ..store.store import position
+from ..store.records import position
 from .channel import Channel
 from .connection import Connection
 from .events import tell_receipt

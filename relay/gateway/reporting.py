@@ -14,7 +14,7 @@ from ..core.codes import CloseCode, NotReportedCode
 from ..core.frames import Report, Reported
 from ..ops.reports import NotTaken, Reporter, Reports
 from ..store.endpoint import StoreError
-from ..store.store import NotAttached
+from ..store.records import NotAttached
 from ..vault.ring import KeyUnavailable
 from .connection import Connection
 from .node import Node

@@ -25,7 +25,7 @@ from ..guard.guard import TooLong, Verdict
 from ..guard.window import Entry as Said
 from ..guard.window import Memory
 from ..store.endpoint import StoreError
-from ..store.store import After, position, time_ms
+from ..store.records import After, position, time_ms
 from ..trip_guard import TripGuard, trip_guard
 from ..vault.envelope import Unreadable
 from ..vault.ring import KeyUnavailable

@@ -9,7 +9,7 @@ import structlog
 
 from ..core.bars import Bars
 from ..core.body import Body, unpack_body
-from ..store.store import ROLE_OF, position, time_ms
+from ..store.records import ROLE_OF, position, time_ms
 from ..vault.binding import Sender
 from ..vault.envelope import MessageCipher, Unreadable
 

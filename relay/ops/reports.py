@@ -28,8 +28,8 @@ from ..core.frames import Report, ReportedItem
 from ..core.ids import Role
 from ..guard.testimony import Statement
 from ..store.endpoint import StoreError
+from ..store.records import position
 from ..store.reporting import Found, NewCase, ReportRecords, Settled, case_name
-from ..store.store import position
 from ..vault.binding import Sender
 from ..vault.envelope import NONCE_BYTES, MessageCipher, Unreadable, unwrap
 from ..vault.evidence import seal_evidence

@@ -17,7 +17,8 @@ from ..guard.policy import FindingClass
 from . import keys, scripts
 from .endpoint import pack
 from .pipe import checked
-from .store import Seat, Store, batched, pairs
+from .records import Seat, batched, pairs
+from .store import Store
 
 _ROW: Final = (
     "state", "reason", "detail", "epoch", "opened", "deadline", "closed", "messages", "findings",

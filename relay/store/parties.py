@@ -20,8 +20,9 @@ from ..core.ids import Role
 from . import keys, scripts
 from .endpoint import StoreError, pack
 from .pipe import checked
+from .records import ROLE_OF, batched
 from .scripts import TOMBSTONE_S
-from .store import ROLE_OF, Store, batched
+from .store import Store
 
 #: Sanctions that a party can have at a time, those of the last year included.
 MAX_SANCTIONS: Final = 100

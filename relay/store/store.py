@@ -7,9 +7,8 @@ none is repeated by this module, because only its caller knows whether that is s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -17,9 +16,24 @@ from ..core.ids import Role
 from . import keys, scripts
 from .endpoint import StoreError, pack
 from .pipe import Pipe, checked, lacks_script
+from .records import (
+    ROLE_OF,
+    After,
+    Attachment,
+    Ended,
+    Glance,
+    GuardRecord,
+    NotAttached,
+    Opened,
+    PartyRecord,
+    PartyView,
+    ReportOnly,
+    Seat,
+    TripView,
+    batched,
+    pairs,
+)
 from .scripts import Script
-
-ROLE_OF: Final = {"d": Role.DRIVER, "c": Role.CUSTOMER}
 
 #: What has to be said again of final news, in the order in which scripts/again.lua takes it.
 _FINAL_FIELDS: Final = {
@@ -30,189 +44,6 @@ _FINAL_FIELDS: Final = {
 }
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
-
-
-@dataclass(frozen=True, slots=True)
-class PartyRecord:
-    """A party as the store keeps it; `phone` is sealed and never read again."""
-
-    party: str
-    alias: str
-    locale: str
-    phone: bytes
-    token_digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """`outcome`: opened, repeated, changed, raced or is_closed."""
-
-    outcome: str
-    epoch: int = 0
-    deadline: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    state: str
-    closed_at: int | None
-    deadline: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """Which connection holds a party's seat."""
-
-    node: str
-    connection: str
-
-    @classmethod
-    def parse(cls, raw: bytes | None) -> Seat | None:
-        if not raw:
-            return None
-        node, connection, *_ = raw.decode().split(" ")
-        return cls(node, connection)
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """All that a node needs to serve a party it has just seated."""
-
-    role: Role
-    epoch: int
-    state: str
-    deadline: int
-    messages_key: bytes
-    n: int
-    head: bytes
-    peer_alias: str
-    peer_seat: Seat | None
-    peer_got: str | None
-    peer_seen: str | None
-    got: str | None
-    replaced: Seat | None
-    since_last_s: float | None
-    after: str
-    lost: list[str]
-    undelivered: list[str]
-    locale: str
-    bars: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ReportOnly:
-    """Who may report. `until`: the end of the report window in ms, 0 while the channel is open.
-
-    `epoch` is the last one in which the party sat there.
-    """
-
-    role: Role
-    party: str
-    epoch: int
-    until: int
-    state: str
-    peer_alias: str
-    locale: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotAttached:
-    """`why`: token, expired, older, or is_closed and gone, each with what the party is told."""
-
-    why: str
-    role: Role | None = None
-    reason: str = ""
-    undelivered: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """What a node checks its attached channels against."""
-
-    n: int
-    state: str | None
-    epoch: int
-    deadline: int
-    reason: str
-    aliases: dict[Role, str]
-    got: dict[Role, str]
-    seen: dict[Role, str]
-    seats: dict[Role, Seat | None]
-    undelivered: dict[Role, list[tuple[str, str]]]
-    rules: int
-    bars: bytes
-    #: Which of the entries that were asked about are not in the log.
-    lost: frozenset[bytes]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class GuardRecord:
-    """What a trip's guard is made of. `phones` are sealed, with the epoch each party came in.
-
-    `masks_before`: how many messages of each sender, by its letter, had digits taken out in earlier
-    epochs; `masks_gone` those of parties that were replaced.
-    """
-
-    epoch: int
-    rules: int
-    policy: dict[str, str]
-    allow: list[str]
-    phones: dict[Role, tuple[bytes, int]]
-    aliases: dict[Role, str]
-    masks_before: dict[str, int]
-    masks_gone: int
-
-
-class After(NamedTuple):
-    """The last entry of a log, as a condition for the next: how many there are, whose, its id."""
-
-    n: int
-    sender: str
-    post_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class TripView:
-    """A channel as the platform may see it: no number, no text."""
-
-    trip: str
-    state: str
-    reason: str
-    detail: str
-    epoch: int
-    opened_at: int | None
-    deadline: int | None
-    closed_at: int | None
-    messages: int
-    parties: dict[Role, PartyView]
-
-
-@dataclass(frozen=True, slots=True)
-class PartyView:
-    party: str
-    online: bool
-    undelivered: int
-
-
-def position(entry_id: bytes) -> str:
-    """A stream id as the wire's position: fixed width, so that positions compare as strings."""
-    ms, _, seq = entry_id.partition(b"-")
-    return f"{ms.decode():0>13}-{seq.decode():0>4}"
-
-
-def time_ms(entry_id: bytes) -> int:
-    """When the store took an entry, by its own clock."""
-    return int(entry_id.partition(b"-")[0])
-
-
-def batched(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """The pairs of a flat reply, such as WITHSCORES and HGETALL give."""
-    return zip(flat[::2], flat[1::2], strict=True)
-
-
-def pairs(raw: str | bytes | None) -> list[tuple[str, str]]:
-    """(id, position) of undelivered messages, as the scripts write them."""
-    return msgspec.json.decode(raw, type=list[tuple[str, str]]) if raw else []
 
 
 def _conditions(masked: bool, after: After | None) -> list[str | int]:
@@ -240,40 +71,6 @@ def _glance(n: int, r: list[bytes | None], lost: frozenset[bytes]) -> Glance:
         bars=r[15] or b"[]",
         lost=lost,
     )
-
-
-class LogWriter:
-    """Packs the posts to one log: MULTI, XADD, XLEN, HMGET deadline bars, EXEC.
-
-    NOMKSTREAM makes the log's existence the permission. The deadline comes back in the same
-    transaction, so that an entry at or after it counts as refused by the store's own clock, even
-    before any node has swept; so do the bars, and what a party that is barred has written counts as
-    refused too. The reply to look at comes after `SKIP` others and is
-    `[entry id or None, n, [deadline, bars]]`.
-    """
-
-    __slots__ = ("_head", "_tail")
-
-    SKIP: Final = 4
-
-    def __init__(self, trip: str, epoch: int) -> None:
-        log = keys.log(trip, epoch).encode()
-        self._head = (
-            b"*1\r\n$5\r\nMULTI\r\n*8\r\n$4\r\nXADD\r\n$%d\r\n%b\r\n"
-            b"$10\r\nNOMKSTREAM\r\n$1\r\n*\r\n$1\r\ni\r\n" % (len(log), log)
-        )
-        self._tail = (
-            pack("XLEN", log)
-            + pack("HMGET", keys.trip(trip), "deadline", "bars")
-            + b"*1\r\n$4\r\nEXEC\r\n"
-        )
-
-    def command(self, post_id: str, sender: bytes, sealed: bytes) -> bytes:
-        """One post; `sender` is the one-letter field that holds the ciphertext."""
-        post = post_id.encode()
-        return b"%b$%d\r\n%b\r\n$1\r\n%b\r\n$%d\r\n%b\r\n%b" % (
-            self._head, len(post), post, sender, len(sealed), sealed, self._tail,
-        )  # fmt: skip
 
 
 class Store:

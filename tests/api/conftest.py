@@ -36,8 +36,9 @@ from relay.store import keys
 from relay.store.copies import Copies
 from relay.store.endpoint import Endpoint
 from relay.store.pipe import ServerPipe
+from relay.store.records import Attachment, NotAttached
 from relay.store.server_process import find_program, server_arguments
-from relay.store.store import Attachment, NotAttached, Store
+from relay.store.store import Store
 from relay.vault.ring import KeyRing
 from relay.vault.tokens import parse_party_token
 

@@ -14,7 +14,7 @@ from relay.core.body import Body, unpack_body
 from relay.core.ids import Role
 from relay.store import keys, scripts
 from relay.store.endpoint import pack
-from relay.store.store import Attachment, NotAttached
+from relay.store.records import Attachment, NotAttached
 from relay.vault.envelope import MessageCipher, unwrap
 from relay.vault.ring import KeyRing, Purpose
 

@@ -13,8 +13,10 @@ import pytest
 from relay.core.bars import Bars
 from relay.core.ids import Role
 from relay.store import keys
+from relay.store.log_writer import LogWriter
 from relay.store.oversight import Oversight
-from relay.store.store import LogWriter, Store, time_ms
+from relay.store.records import time_ms
+from relay.store.store import Store
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess
 from tests.support.texts import numbered

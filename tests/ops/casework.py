@@ -22,8 +22,9 @@ from relay.store.cases import CaseRecords
 from relay.store.events import Event, Events
 from relay.store.oversight import Oversight
 from relay.store.parties import Parties
+from relay.store.records import position
 from relay.store.reporting import ReportRecords
-from relay.store.store import Store, position
+from relay.store.store import Store
 from relay.vault.ring import KeyRing
 
 from .channels import open_channel, say

@@ -8,7 +8,8 @@ from relay.core.body import Body, pack_body
 from relay.core.ids import Role
 from relay.ops.sanctions import Sanctions
 from relay.store import keys
-from relay.store.store import PartyRecord, Store
+from relay.store.records import PartyRecord
+from relay.store.store import Store
 from relay.vault.envelope import NONCE_BYTES, DataKey, MessageCipher, unwrap, wrap
 from relay.vault.numbers import PhoneNumber, seal_number
 from relay.vault.ring import KEY_BYTES, KeyRing, Purpose

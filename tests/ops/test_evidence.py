@@ -20,8 +20,9 @@ from relay.ops.reports import Reporter
 from relay.store import keys
 from relay.store.endpoint import StoreError
 from relay.store.oversight import Oversight
+from relay.store.records import PartyRecord
 from relay.store.reporting import Found, ReportRecords
-from relay.store.store import PartyRecord, Store
+from relay.store.store import Store
 from relay.vault.ring import KeyRing, Purpose
 
 from .casework import DAY_MS, SAID, Bureau, bureau_of

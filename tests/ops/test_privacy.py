@@ -24,7 +24,8 @@ from relay.store.endpoint import StoreError
 from relay.store.events import Events
 from relay.store.oversight import Oversight
 from relay.store.parties import Parties
-from relay.store.store import PartyRecord, Store
+from relay.store.records import PartyRecord
+from relay.store.store import Store
 from relay.vault.ring import KeyRing
 from tests.support.waiting import until
 

@@ -22,7 +22,8 @@ from relay.store.endpoint import StoreError
 from relay.store.events import Events
 from relay.store.oversight import Oversight
 from relay.store.parties import MAX_SANCTIONS, Parties
-from relay.store.store import PartyRecord, Store
+from relay.store.records import PartyRecord
+from relay.store.store import Store
 from relay.vault.envelope import MessageCipher, unwrap
 from relay.vault.ring import KeyRing
 

@@ -20,10 +20,11 @@ from redis.crc import key_slot
 from relay.store import keys, scripts
 from relay.store.access import Access, pipe_to
 from relay.store.endpoint import Endpoint, NotSent, StoreError, Unanswered, pack
+from relay.store.log_writer import LogWriter
 from relay.store.pipe import Pipe
 from relay.store.scripts import ALL
 from relay.store.slots import Elsewhere, elsewhere, slot_of, slot_of_command
-from relay.store.store import LogWriter, Store
+from relay.store.store import Store
 from tests.support.cluster import Cluster
 from tests.support.waiting import until
 

@@ -15,9 +15,10 @@ from relay.store import keys
 from relay.store.durability import Durability
 from relay.store.embedded import EmbeddedServer
 from relay.store.endpoint import BadStoreUrl, Endpoint, NotSent, Unanswered, pack
+from relay.store.log_writer import LogWriter
 from relay.store.pipe import Pipe, ServerPipe, StoreRefused, checked
 from relay.store.scripts import ALL
-from relay.store.store import LogWriter, Store
+from relay.store.store import Store
 from tests.support.waiting import until
 
 
