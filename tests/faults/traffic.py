@@ -34,7 +34,9 @@ class Side:
             listening = asyncio.create_task(self._listen(channel))
             loop = asyncio.get_running_loop()
             while not enough.is_set():
-                text = f"{self.name} {chat(len(self.posted))}"
+                number = len(self.posted)
+                # Of a very long talk with many figures the guard takes these out.
+                text = f"{self.name} {chat(number) if number < 100 else numbered(number)}"
                 delivery = await channel.post(text)
                 self.posted.append(text)
                 task = loop.create_task(self._settle(delivery, loop.time()))
@@ -132,9 +134,9 @@ class Traffic:
             raise AssertionError(f"{error}: {self._sum()}") from None
         self._done.set()
         await asyncio.gather(*self._talking)
-        for driver, customer in self.sides:
-            assert driver.given == customer.posted, driver.trip
-            assert customer.given == driver.posted, driver.trip
+        for pair in self.sides:
+            for one, other in (pair, pair[::-1]):
+                assert one.given == other.posted, _where_they_part(one.given, other.posted)
         return self._sum()
 
     def _sum(self) -> dict[str, int]:
@@ -152,3 +154,12 @@ class Traffic:
             "lost": lost,
             "doubled": doubled,
         }
+
+
+def _where_they_part(given: list[str], posted: list[str]) -> str:
+    """The first difference, for people."""
+    at = next(
+        (n for n, (one, other) in enumerate(zip(given, posted, strict=False)) if one != other),
+        min(len(given), len(posted)),
+    )
+    return f"number {at}: given {given[at : at + 6]}, posted {posted[at : at + 6]}"
