@@ -74,6 +74,8 @@ log = structlog.get_logger(__name__)
 PATH: Final = b"/v1/channel"
 
 _HEARTBEAT_S: Final = 0.25
+_BEAT_TIMEOUT_S: Final = 0.4
+_FIRST_BEAT_TIMEOUT_S: Final = 10.0
 _NODE_LIVES_S: Final = 3.0
 _DEAF_AFTER_S: Final = 3.0
 _LIVENESS_S: Final = 1.0
@@ -122,6 +124,7 @@ class Gateway:
         self._clocks: list[asyncio.Task[None]] = []
         self._look_now = asyncio.Event()
         self._is_suspended = False
+        self._resuming: set[Line] = set()
         self._steps: dict[type[Frame], Callable[[Connection, Any], None]] = {
             Post: lambda c, f: posting.post(self.node, c, f),
             Got: lambda c, f: receipts.note(self.node, c, f, seen=False),
@@ -139,7 +142,7 @@ class Gateway:
 
         Raises `StoreError`, `OSError`, `TimeoutError`, `KeyFileError` or `KeyUnavailable`."""
         await self.node.store.load_scripts()
-        await self._beat()
+        await self._beat(_FIRST_BEAT_TIMEOUT_S)
         await self._subscriber.start()
         for clock in (
             self._every(_HEARTBEAT_S, self._beat),
@@ -306,30 +309,34 @@ class Gateway:
                 # A clock that stopped would stop all of it, and nobody would see.
                 log.exception("clock_step_failed")
 
-    async def _beat(self) -> None:
+    async def _beat(self, timeout_s: float = _BEAT_TIMEOUT_S) -> None:
         """Prove to the store, and to this node's own subscription, that all of the way is alive."""
         node, pipe = self.node, self.node.store.pipe
         began_s = node.loop.time()
         asked = pipe.call_each(pack("TIME"))
         for probe in self._subscriber.probes:
             pipe.send(pack("SPUBLISH", probe, ""))
+        # One of several servers that hangs must not hold up the others.
+        answered, _ = await asyncio.wait(asked, timeout=timeout_s) if asked else ((), ())
         told = sorted(
             int(seconds) * 1000 + int(micros) // 1000
-            for seconds, micros in (one for one in await asked if isinstance(one, list))
+            for seconds, micros in (one.result() for one in answered if _is_list(one.result()))
         )
         if not told:
             raise Unanswered
         store_ms = told[len(told) // 2]
         node.set_clock(began_s, store_ms)
         node.look_at_keys()
-        await self._resume_where_possible()
+        self._resume_where_possible()
         oldest = store_ms - int(_NODE_LIVES_S * 1000)
         pipe.send(pack("ZADD", keys.NODES, store_ms, node.id))
         pipe.send(pack("ZREMRANGEBYSCORE", keys.NODES, "-inf", oldest))
-        living = await pipe.call("ZRANGE", keys.NODES, 0, -1)
-        node.living_nodes = frozenset(name.decode() for name in living)
+        living = pipe.call_raw(pack("ZRANGE", keys.NODES, 0, -1))
+        await asyncio.wait((living,), timeout=_BEAT_TIMEOUT_S)
+        if living.done() and _is_list(living.result()):
+            node.living_nodes = frozenset(name.decode() for name in living.result())
 
-    async def _resume_where_possible(self) -> None:
+    def _resume_where_possible(self) -> None:
         """Look at the channels whose leases do not hold, and deliver what was held back."""
         waiting: defaultdict[Line | None, list[Lease]] = defaultdict(list)
         for lease in self.node.leases.values():
@@ -340,17 +347,20 @@ class Gateway:
             log.warning("deliveries_suspended")
         self._is_suspended = bool(waiting)
         for line, leases in waiting.items():
-            if line is None:
-                continue
-            try:
-                await self._look_at(
-                    [one for one in self.node.channels.values() if one.lease in leases]
-                )
-            except StoreError:
-                continue
-            for lease in leases:
-                lease.resume(line)
-            log.info("deliveries_resumed")
+            if line is not None and line not in self._resuming:
+                self._resuming.add(line)
+                self.node.spawn(self._resume(line, leases))
+
+    async def _resume(self, line: Line, leases: Sequence[Lease]) -> None:
+        try:
+            await self._look_at([one for one in self.node.channels.values() if one.lease in leases])
+        except StoreError:
+            return
+        finally:
+            self._resuming.discard(line)
+        for lease in leases:
+            lease.resume(line)
+        log.info("deliveries_resumed")
 
     async def _keep_looking(self) -> None:
         """Compare every channel served here with the store, again and again, a few at a time.
@@ -419,6 +429,10 @@ class Gateway:
             if isinstance(result, BaseException):
                 raise result
             counts.swept += result
+
+
+def _is_list(reply: Any) -> bool:
+    return isinstance(reply, list)
 
 
 def _is_handshake(request: WSUpgradeRequest) -> bool:

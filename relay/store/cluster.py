@@ -1,9 +1,10 @@
 """The hot path to a Cluster: a pipe to each primary, and each command on that of its slot.
 
-A slot that moves makes no difference to who posts: what is answered by MOVED, ASK or TRYAGAIN was
-not run, and goes where it belongs. The order in which a slot's commands were sent stays: while some
-are on a detour, later ones wait behind them, because a command that went straight to the new server
-could overtake one that was sent on.
+A slot that moves makes no difference to who posts: what is answered by MOVED or TRYAGAIN was not
+run, and goes where it belongs. What is answered by ASK, while a slot is moved key by key, waits
+until all of it has moved: the server that is named has only some of the slot's keys. The order in
+which a slot's commands were sent stays: while some are on a detour, later ones wait behind them,
+because a command that went straight to the new server could overtake one that was sent on.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 import hiredis
+import structlog
 
 from .durability import MEMORY, Durability
 from .endpoint import NotSent, StoreError, pack
 from .pipe import Callback, Line, Pipe, ServerPipe, ignore
-from .slots import SLOTS, Address, Elsewhere, Layout, elsewhere, is_script, slot_of, slot_of_command
+from .slots import SLOTS, Address, Elsewhere, Layout, elsewhere, slot_of, slot_of_command
 from .topology import Topology
+
+log = structlog.get_logger(__name__)
 
 #: For how long a command looks for the server that has its slot.
 _PATIENCE_S: Final = 1.0
@@ -28,7 +32,6 @@ _TRY_AGAIN_S: Final = 0.02
 _RETRY_S: Final = 0.1
 
 _PING: Final = pack("PING")
-_ASKING: Final = pack("ASKING")
 
 
 class _Command(NamedTuple):
@@ -79,6 +82,7 @@ class ClusterPipe(Pipe):
         self._dialling: dict[Address, asyncio.Task[None]] = {}
         self._detours: dict[int, _Detour] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._greeted: ServerPipe | None = None
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -92,9 +96,10 @@ class ClusterPipe(Pipe):
         return min((pipe.confirmed_s for pipe in self._pipes.values()), default=float("-inf"))
 
     async def start(self) -> None:
-        for address in self._primaries():
-            await self._dial(address)
         self._topology.followers.append(self._follow)
+        for address in self._primaries():
+            if address not in self._pipes and address not in self._dialling:
+                await self._dial(address)
 
     async def stop(self) -> None:
         if self._follow in self._topology.followers:
@@ -129,7 +134,12 @@ class ClusterPipe(Pipe):
         def take_up() -> None:
             self._pipes[address] = pipe
             self._point()
-            self._on_connected()
+            # What is said now comes before all that waits for this server.
+            self._greeted = pipe
+            try:
+                self._on_connected()
+            finally:
+                self._greeted = None
 
         pipe = ServerPipe(
             self._topology.endpoint.at(*address), name=self._name,
@@ -166,6 +176,7 @@ class ClusterPipe(Pipe):
             self._take_detour(slots, self._pipes[before])
         for address in self._pipes.keys() - layout.primaries:
             self._spawn(self._part(self._pipes.pop(address)))
+        self._point()
 
     def _point(self) -> None:
         """Give slots to the primaries that have them, where nothing is on its way to another."""
@@ -179,10 +190,11 @@ class ClusterPipe(Pipe):
         """Let go of a server once what is on its way to it is answered."""
         try:
             async with asyncio.timeout(self._reply_timeout_s):
-                await pipe.call_raw(_PING)
+                await pipe.call_raw(_PING, firm=True)
         except TimeoutError:
             pass
-        await pipe.stop()
+        finally:
+            await pipe.stop()
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -194,8 +206,8 @@ class ClusterPipe(Pipe):
         pipe = self._pipes.get(owner) if owner is not None else None
         return pipe.line_at(slot) if pipe is not None else None
 
-    async def call_each(self, packed: bytes) -> list[Any]:
-        return await asyncio.gather(*(pipe.call_raw(packed) for pipe in self._pipes.values()))
+    def call_each(self, packed: bytes) -> list[asyncio.Future[Any]]:
+        return [pipe.call_raw(packed) for pipe in self._pipes.values()]
 
     def send(
         self, packed: bytes, callback: Callback = ignore, skip: int = 0, *, firm: bool = False
@@ -203,6 +215,10 @@ class ClusterPipe(Pipe):
         slot = slot_of_command(packed)
         if slot is None:
             self._send_to_all(packed, callback, skip)
+            return
+        layout = self._topology.layout
+        if self._greeted is not None and layout and layout.owners[slot] == self._greeted.address:
+            self._greeted.send(packed, callback, skip, firm=firm)
             return
         command = _Command(packed, callback, skip, firm, self._loop.time() + _PATIENCE_S)
         detour = self._detours.get(slot)
@@ -216,7 +232,7 @@ class ClusterPipe(Pipe):
         pipe = self._pipes.get(owner) if owner is not None else None
         if pipe is None:
             self._topology.ask_soon()
-            command.callback(NotSent())
+            _refuse(command)
         else:
             answered = partial(self._answered, slot, pipe, command)
             pipe.send(command.packed, answered, command.skip, firm=command.firm)
@@ -250,11 +266,7 @@ class ClusterPipe(Pipe):
 
     def _send_back(self, slot: int, pipe: ServerPipe, command: _Command, where: Elsewhere) -> None:
         """Take back a command that was not run. Those sent after it are still on their way."""
-        if where.kind != "ASK":
-            self._topology.ask_soon()
-        elif is_script(command.packed):
-            # Where it is to go has not got all yet, and would make anew what is still to come.
-            where = Elsewhere("TRYAGAIN")
+        self._topology.ask_soon()
         if self._loop.time() > command.until_s:
             command.callback(NotSent())
             return
@@ -274,7 +286,7 @@ class ClusterPipe(Pipe):
                 pause_s = 0.0 if why.address is not None else _TRY_AGAIN_S
                 self._loop.call_later(pause_s, self._go_on, slot)
 
-        pipe.send(_PING, answered)
+        pipe.send(_PING, answered, firm=True)  # behind the answers of what is firm
 
     def _go_on(self, slot: int) -> None:
         """Send what waits to where it belongs, as soon as there is a connection to it."""
@@ -293,14 +305,16 @@ class ClusterPipe(Pipe):
         if kind == "MOVED":
             self._owners[slot] = address
         for command in (*detour.sent_back, *detour.later):
-            if kind == "ASK" and address is not None:
-                pipe = self._pipes[address]
-                answered = partial(self._answered, slot, pipe, command)
-                pipe.send(_ASKING + command.packed, answered, command.skip + 1, firm=command.firm)
-            else:
-                self._send(slot, command)
+            self._send(slot, command)
 
     def _give_up(self, slot: int) -> None:
         detour = self._detours.pop(slot)
         for command in (*detour.sent_back, *detour.later):
-            command.callback(NotSent())
+            _refuse(command)
+
+
+def _refuse(command: _Command) -> None:
+    try:
+        command.callback(NotSent())
+    except Exception:
+        log.exception("a callback failed")

@@ -49,9 +49,9 @@ class ClusterSubscriber(Subscriber):
 
     async def start(self) -> None:
         assert self._topology.layout is not None, "the topology is started first"
+        self._topology.followers.append(self._follow)
         for part in self._divide(self._topology.layout):
             await part.start()
-        self._topology.followers.append(self._follow)
 
     async def stop(self) -> None:
         if self._follow in self._topology.followers:

@@ -53,16 +53,20 @@ class Copies:
         # What was written until now is told of; who comes later needs another round.
         self._running[server] = self._next.pop(server)
         write = pack("SET", fence, "1", "PX", _WAIT_MS)
-        role = await self._ask(write + pack("ROLE"))
+        role = await _ask(server, write + pack("ROLE"))
         if not isinstance(role, list) or role[0] != b"master":
             return "local"
         if not role[2]:
             self._alone_until_s[server] = self._now_s() + _ALONE_S
             return "local"
-        copies = await self._ask(write + pack("WAIT", 1, _WAIT_MS))
+        copies = await _ask(server, write + pack("WAIT", 1, _WAIT_MS))
         return "replicated" if isinstance(copies, int) and copies else "local"
 
-    async def _ask(self, packed: bytes) -> Any:
-        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._pipe.send(packed, answered.set_result, 1)
-        return await answered
+
+async def _ask(server: Line, packed: bytes) -> Any:
+    """Ask this very server, wherever its slots are by now."""
+    if server.lost:
+        return None
+    answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    server.send(packed, answered.set_result, 1)
+    return await answered

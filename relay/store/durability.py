@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from .endpoint import pack
 
-_WAIT_MS: Final = 1000
+#: Well under the time after which a silent store stops deliveries.
+_WAIT_MS: Final = 300
 _REPLICAS: Final = re.compile(r"replica(?::([1-9]))?")
 
 

@@ -52,7 +52,7 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         #: Answers that count when the wait after their batch is over.
         self._unsettled: list[tuple[Callback, Any]] = []
-        self._is_firm = False
+        self._is_firm = self._is_waiting = False
         self._silent_since_s = 0.0
         self._sent = self._answered = 0
         self._batches: deque[tuple[int, float]] = deque()
@@ -81,16 +81,24 @@ class Line(asyncio.Protocol):
     def _settle(self, reply: Any) -> None:
         """Give out what waited for the end of its batch, or that nobody knows what became of it."""
         unsettled, self._unsettled = self._unsettled, []
+        self._is_waiting = False
+        if self._is_firm:
+            self._loop.call_soon(self._flush)
         is_reached = self._durability.is_reached(reply)
         for callback, answer in unsettled:
+            # What the store refused was not done, so there is nothing to wait for.
+            is_known = is_reached or isinstance(answer, hiredis.ReplyError)
             try:
-                callback(answer if is_reached else Unanswered())
+                callback(answer if is_known else Unanswered())
             except Exception:
                 log.exception("a callback failed")
 
     def _flush(self) -> None:
-        if self._is_firm:
-            self._is_firm = False
+        if self.lost:
+            return
+        if self._is_firm and not self._is_waiting:
+            # One at a time: while the store waits it does nothing else on this connection.
+            self._is_firm, self._is_waiting = False, True
             self._out.append(self._durability.command)
             self._waiting.append((0, self._settle))
             self._sent += 1
@@ -148,6 +156,8 @@ class Line(asyncio.Protocol):
                 callback(Unanswered())
             except Exception:
                 log.exception("a callback failed")
+        self._is_firm = False
+        self._settle(Unanswered())
         self._on_lost()
 
 
@@ -199,9 +209,9 @@ class Pipe(ABC):
         return answered
 
     @abstractmethod
-    async def call_each(self, packed: bytes) -> list[Any]:
-        """Send one packed command without a key to every server; give what each has answered, which
-        may be a `StoreError`."""
+    def call_each(self, packed: bytes) -> list[asyncio.Future[Any]]:
+        """Send one packed command without a key to every server; each future gets what a callback
+        would get."""
 
     async def call(self, *command: str | bytes | int | float) -> Any:
         """Run one command. Raises `StoreError`; an error of the store's is `StoreRefused`."""
@@ -318,8 +328,8 @@ class ServerPipe(Pipe):
     def line_at(self, slot: int) -> Line | None:
         return self._line
 
-    async def call_each(self, packed: bytes) -> list[Any]:
-        return [await self.call_raw(packed)]
+    def call_each(self, packed: bytes) -> list[asyncio.Future[Any]]:
+        return [self.call_raw(packed)]
 
     def send(
         self, packed: bytes, callback: Callback = ignore, skip: int = 0, *, firm: bool = False

@@ -43,11 +43,6 @@ def slot_of_command(packed: bytes) -> int | None:
     return slot_of(packed[start : start + int(found[1])])
 
 
-def is_script(packed: bytes) -> bool:
-    """Whether a command runs a script, which touches more keys than it names."""
-    return _SCRIPT in packed[:24]
-
-
 class Elsewhere(NamedTuple):
     """A command was not run, for a reason of the cluster's. `kind` is the error's first word;
     `address` says who has the slot, or its key, if that is known."""
@@ -56,7 +51,6 @@ class Elsewhere(NamedTuple):
     address: Address | None = None
 
 
-_SCRIPT: Final = b"\r\nEVALSHA\r\n"
 _ELSEWHERE: Final = frozenset({"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN"})
 
 
@@ -67,7 +61,11 @@ def elsewhere(reply: hiredis.ReplyError, asked: Address) -> Elsewhere | None:
         return Elsewhere("TRYAGAIN")  # see scripts/prelude.lua
     if kind not in _ELSEWHERE:
         return None
-    if kind not in ("MOVED", "ASK"):
+    if kind == "ASK":
+        # Some of the slot's keys are there already and the others are not: a command that were sent
+        # there could find nothing of what is still to come, or make it anew.
+        return Elsewhere("TRYAGAIN")
+    if kind != "MOVED":
         return Elsewhere(kind)
     host, _, port = rest.partition(" ")[2].rpartition(":")
     # A server that does not know its own name means that it is the one that was asked.

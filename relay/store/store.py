@@ -110,8 +110,11 @@ class Store:
 
     async def load_scripts(self) -> None:
         """Make every script known to the store, so that the first callers need not wait."""
-        for script in scripts.ALL:
-            await self.pipe.call("SCRIPT", "LOAD", script.text)
+        loading = [
+            self.pipe.call_raw(pack("SCRIPT", "LOAD", script.text)) for script in scripts.ALL
+        ]
+        for answered in loading:
+            checked(await answered)
 
     async def open(
         self,

@@ -59,13 +59,20 @@ class Topology:
             except TimeoutError:
                 pass
             self._asked_for.clear()
-            found = await self._ask()
-            if found is not None and found != self.layout:
-                log.info("cluster_changed", primaries=len(found.primaries))
-                self.layout = found
-                for follow in self.followers:
-                    follow(found)
+            try:
+                await self._look_again()
+            except Exception:
+                # Were this to stop, the next change would leave slots without a server for good.
+                log.exception("topology_failed")
             await asyncio.sleep(_PAUSE_S)
+
+    async def _look_again(self) -> None:
+        found = await self._ask()
+        if found is not None and found != self.layout:
+            log.info("cluster_changed", primaries=len(found.primaries))
+            self.layout = found
+            for follow in tuple(self.followers):
+                follow(found)
 
     async def _ask(self) -> Layout | None:
         known = list(self.layout.primaries if self.layout else ())
@@ -84,6 +91,8 @@ class Topology:
         about, slots = await ask(
             self.endpoint.at(*address), ("CLUSTER", "INFO"), ("CLUSTER", "SLOTS")
         )
-        if not isinstance(slots, list) or b"cluster_state:ok" not in about:
+        if not isinstance(slots, list) or not isinstance(about, bytes):
+            return None
+        if b"cluster_state:ok" not in about:
             return None
         return layout_of(slots, address)

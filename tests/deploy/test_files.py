@@ -228,7 +228,7 @@ def _name(function: ast.expr) -> str:
 def test_the_relay_may_send_what_it_sends_and_nothing_else() -> None:
     """Add to deploy/users.acl what the relay begins to send, and take out what it no longer does."""
     of_doctor = {"client|setinfo", "info"}
-    of_a_cluster = {"asking", "cluster|info", "cluster|slots", "ping"}
+    of_a_cluster = {"cluster|info", "cluster|slots", "ping"}
     of_durability = {"wait", "waitaof"}
     assert set(rights("relay")) == sent() | of_doctor | of_a_cluster | of_durability
 

@@ -260,7 +260,6 @@ async def test_what_the_relay_does_it_may_do(topology: Topology) -> None:
         "xtrim",
         "wait",
         "waitaof",
-        "asking",
         "cluster|info",
         "cluster|slots",
     }

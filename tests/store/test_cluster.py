@@ -61,7 +61,8 @@ def test_what_a_server_says_of_where_to_go() -> None:
         return elsewhere(hiredis.ReplyError(text), ("asked", 1))
 
     assert told("MOVED 3999 10.0.0.1:6381") == Elsewhere("MOVED", ("10.0.0.1", 6381))
-    assert told("ASK 1 ::1:7000") == Elsewhere("ASK", ("::1", 7000))
+    assert told("MOVED 1 ::1:7000") == Elsewhere("MOVED", ("::1", 7000))
+    assert told("ASK 1 ::1:7000") == Elsewhere("TRYAGAIN")
     assert told("MOVED 1 :7000") == Elsewhere("MOVED", ("asked", 7000))
     assert told("TRYAGAIN Multiple keys request during rehashing of slot") == Elsewhere("TRYAGAIN")
     assert told("WRONGTYPE Operation against a key") is None
@@ -185,6 +186,25 @@ async def test_a_script_waits_while_its_slot_is_between_two_servers(
     told = [fields[1] for _, fields in await pipe.call("XRANGE", events, "-", "+")]
     assert told == [b"first", b'{"kind":"x"}', b'{"kind":"x"}']
     assert len(await pipe.call("ZRANGE", f"{tag}:due", 0, -1)) == 1
+
+
+async def test_of_a_slot_that_is_between_two_servers_each_key_is_found(
+    pipe: Pipe, cluster: Cluster
+) -> None:
+    """One key has gone ahead: who asks for it waits, and no other key is looked for there."""
+    gone, still_here = "{p88}:gone", "{p88}:here"
+    await pipe.call("SET", gone, "1")
+    await pipe.call("SET", still_here, "2")
+    slot = slot_of(gone.encode())
+    source = await cluster.owner(slot)
+    target = next(port for port in cluster.primaries if port != source)
+    await cluster.begin(slot, source, target)
+    await cluster.carry(source, target, gone)
+    asked = [pipe.call("GET", key) for key in (gone, still_here, gone, still_here)]
+    answers = asyncio.gather(*asked)
+    await asyncio.sleep(0.1)
+    await cluster.finish(slot, source, target)
+    assert await answers == [b"1", b"2", b"1", b"2"]
 
 
 async def test_slots_that_move_at_once_lose_nothing_and_keep_the_order(

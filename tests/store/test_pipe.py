@@ -202,3 +202,37 @@ async def test_what_no_replica_has_is_unanswered(pipe: Pipe, server: EmbeddedSer
     assert isinstance(await found.call_raw(pack("SET", "k", 1), firm=True), Unanswered)
     assert await pipe.call("GET", "k") == b"1"
     await found.stop()
+
+
+async def test_what_is_firm_is_answered_also_when_the_connection_ends_in_that_moment(
+    server: EmbeddedServer,
+) -> None:
+    found = ServerPipe(
+        Endpoint.parse(server.url), name="test", reply_timeout_s=5,
+        durability=Durability.parse("disk"),
+    )  # fmt: skip
+    await found.start()
+    line = found.line_at(0)
+    assert line is not None
+    line.abort()
+    async with asyncio.timeout(5):
+        answer = await found.call_raw(pack("SET", "k", 1), firm=True)
+    assert isinstance(answer, Unanswered | NotSent)
+    await found.stop()
+
+
+async def test_waits_for_a_replica_that_is_not_there_do_not_pile_up(server: EmbeddedServer) -> None:
+    found = ServerPipe(
+        Endpoint.parse(server.url), name="test", reply_timeout_s=5,
+        durability=Durability.parse("replica"),
+    )  # fmt: skip
+    await found.start()
+    loop = asyncio.get_running_loop()
+    began_s, waiting = loop.time(), []
+    for number in range(20):
+        waiting.append(found.call_raw(pack("SET", f"k{number}", 1), firm=True))
+        await asyncio.sleep(0.005)
+    assert await found.call("PING") == b"PONG"
+    assert {type(answer) for answer in await asyncio.gather(*waiting)} == {Unanswered}
+    assert loop.time() - began_s < 2, "two waits and no more"
+    await found.stop()
