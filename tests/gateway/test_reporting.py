@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -776,6 +777,13 @@ async def test_a_store_that_comes_back(own_relay: RelayProcess) -> None:
     assert (await one_case(own_relay, "frozen"))["proven"] == "1"
 
 
+async def takes_calls(relay: RelayProcess) -> bool:
+    try:
+        return (await relay.call("GET", "/livez")).status_code == 200
+    except httpx2.ConnectError:
+        return False
+
+
 async def test_a_worker_that_is_killed_leaves_a_whole_report_or_none(
     own_relay: RelayProcess,
 ) -> None:
@@ -798,6 +806,8 @@ async def test_a_worker_that_is_killed_leaves_a_whole_report_or_none(
         await report(late, "r1", category="threat", note="tolong")
         case = await one_case(own_relay, trip)
         assert opened(own_relay, case).note == "tolong"
+        # The worker takes calls a little later than connections.
+        await until(lambda: takes_calls(own_relay), "the API answers", 20)
         assert len(await events(own_relay, trip)) == 1
 
 
