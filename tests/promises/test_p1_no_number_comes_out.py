@@ -168,6 +168,11 @@ def test_the_search_raises_no_false_alarm() -> None:
         b"".join(map(msgpack.packb, times)),
         b"".join(struct.pack("<d", t) for t in times),
         b"".join(FORMS.values()),
+        "".join(
+            f'"2026-11-22T{n // 60_000_000_000 % 24:02}:{n // 60_000_000 % 60:02}:'
+            f'{n // 1_000_000 % 60:02}.{n % 1_000_000:06}Z"\n'
+            for n in (rng.randrange(10**12) for _ in range(20_000))
+        ).encode(),
     ]
     assert Scanner(numbers).find(b"\n".join(noise)) == []
 

@@ -60,6 +60,7 @@ class Plants:
                 and not any(end[:3] in slow for slow in self._slow)
                 and end[-1] != "0"
                 and end[-4:-1] != "000"  # as the counter does in a position, after the time
+                and min(end[1:3]) > "5"  # as minutes or seconds do in no time of day
             ):
                 self._plants[number] = Plant(number, what, frozenset(may_be_in))
                 return number
