@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import socket
-import subprocess
 from pathlib import Path
-from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from relay.store.keys import PARTITIONS, tag
-from relay.store.server_process import find_program
 from relay.store.slots import SLOTS, slot_of
 
+from .servers import Servers, free_ports
 from .waiting import until
 
 _TIMEOUT_MS = 1500
 
 
-def _port() -> int:
-    """A free port whose fellow 10,000 above, on which servers of a cluster talk, is free too."""
-    while True:
-        with socket.socket() as found, socket.socket() as bus:
-            found.bind(("127.0.0.1", 0))
-            port: int = found.getsockname()[1]
-            if port < 55_000:
-                try:
-                    bus.bind(("127.0.0.1", port + 10_000))
-                except OSError:
-                    continue
-                return port
-
-
-class Cluster:
+class Cluster(Servers):
     """Use as an asynchronous context manager. Each of `primaries` has a replica in `replicas`, and
     an equal share of the slots."""
 
     def __init__(
         self, folder: Path, *settings: str, shards: int = 3, replicated: bool = True
     ) -> None:
-        self.folder = folder
-        self.primaries = [_port() for _ in range(shards)]
-        self.replicas = [_port() for _ in range(shards)] if replicated else []
+        super().__init__(folder)
+        count = shards * (2 if replicated else 1)
+        ports = free_ports(2 * count)
+        self.primaries, self.replicas = ports[:shards], ports[shards:count]
+        #: On which port each talks with the others.
+        self._bus = dict(zip(ports[:count], ports[count:], strict=True))
         self._settings = settings
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
 
     @property
     def url(self) -> str:
@@ -63,7 +45,10 @@ class Cluster:
             await self.ask(port, "CLUSTER", "ADDSLOTSRANGE", str(first), str(last))
             await self.ask(port, "CLUSTER", "SET-CONFIG-EPOCH", str(index + 1))
         for port in (*self.primaries, *self.replicas):
-            await self.ask(port, "CLUSTER", "MEET", "127.0.0.1", str(self.primaries[0]))
+            first_one = self.primaries[0]
+            await self.ask(
+                port, "CLUSTER", "MEET", "127.0.0.1", str(first_one), str(self._bus[first_one])
+            )
         await until(self.is_whole, "the cluster is whole", 30)
         for primary, replica in zip(self.primaries, self.replicas, strict=False):
             name = await self.ask(primary, "CLUSTER", "MYID")
@@ -74,41 +59,14 @@ class Cluster:
         await until(self.is_replicated, "the replicas follow", 30)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        for process in self._running.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.kill()
-        for process in self._running.values():
-            process.wait(10)
-
     def start(self, port: int) -> None:
-        """Start a server; with what its folder holds, if it ran before."""
-        folder = self.folder / str(port)
-        folder.mkdir(exist_ok=True)
-        with (self.folder / f"{port}.log").open("ab") as log:
-            self._running[port] = subprocess.Popen(
-                [
-                    find_program(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
-                    "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
-                    "--cluster-node-timeout", str(_TIMEOUT_MS), "--save", "", "--appendonly", "no",
-                    "--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0",
-                    "--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0",
-                    *self._settings,
-                ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-
-    def signal(self, port: int, number: signal.Signals) -> None:
-        os.kill(self._running[port].pid, number)
-
-    async def ask(self, port: int, *words: str) -> Any:
-        """One command; None if that server does not answer."""
-        try:
-            async with Redis(port=port, socket_timeout=2, retry=None) as redis:
-                return await redis.execute_command(*words)
-        except (RedisError, OSError):
-            return None
+        """Start a server, empty."""
+        self._start(
+            port, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+            "--cluster-port", str(self._bus[port]), "--cluster-node-timeout", str(_TIMEOUT_MS),
+            "--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0",
+            *self._settings,
+        )  # fmt: skip
 
     async def _all_answer(self) -> bool:
         every = (*self.primaries, *self.replicas)

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import socket
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
-from relay.store.server_process import find_program
-
+from .servers import Servers, free_ports
 from .waiting import until
 
 SERVICE = "rides"
 _DOWN_AFTER_MS = 700
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free and stay so: the system gives none of these out by itself, as it would
-    those that it chose, to whatever connects somewhere before they are used."""
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    free: list[int] = []
-    for port in random.sample(range(lowest // 2, lowest), lowest // 4):
-        with socket.socket() as tried, suppress(OSError):
-            tried.bind(("127.0.0.1", port))
-            free.append(port)
-        if len(free) == count:
-            return free
-    raise AssertionError("no free ports")
-
-
-class Watched:
+class Watched(Servers):
     """Use as a context manager. `primary` is the port of the server that takes writes at first."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.primary, self.replica, *self.sentinels = _free_ports(5)
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        super().__init__(folder)
+        self.primary, self.replica, *self.sentinels = free_ports(5)
 
     @property
     def url(self) -> str:
@@ -49,8 +24,8 @@ class Watched:
         return f"redis+sentinel://{hosts}/{SERVICE}"
 
     async def __aenter__(self) -> Watched:
-        self.start(self.primary)
-        self.start(self.replica, "--replicaof", f"127.0.0.1 {self.primary}")
+        self._start(self.primary)
+        self._start(self.replica, "--replicaof", f"127.0.0.1 {self.primary}")
         await until(self.is_linked, "the replica follows")
         for port in self.sentinels:
             config = self.folder / f"sentinel-{port}.conf"
@@ -63,41 +38,6 @@ class Watched:
             self._spawn(port, str(config), "--sentinel")
         await until(self._agree, "the sentinels know each other and the replica", 20)
         return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for process in self._running.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.kill()
-        for process in self._running.values():
-            process.wait(10)
-
-    def start(self, port: int, *more: str) -> None:
-        """Start a server, empty."""
-        folder = self.folder / str(port)
-        folder.mkdir(exist_ok=True)
-        self._spawn(
-            port, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
-            "--appendonly", "no", "--maxmemory-policy", "noeviction",
-            "--repl-diskless-sync-delay", "0", *more,
-        )  # fmt: skip
-
-    def _spawn(self, port: int, *words: str) -> None:
-        with (self.folder / f"{port}.log").open("ab") as log:
-            self._running[port] = subprocess.Popen(
-                [find_program(), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-
-    def signal(self, port: int, number: signal.Signals) -> None:
-        os.kill(self._running[port].pid, number)
-
-    async def ask(self, port: int, *words: str) -> object:
-        """One command; None if that server does not answer."""
-        try:
-            async with Redis(port=port, socket_timeout=1, retry=None) as redis:
-                return await redis.execute_command(*words)
-        except (RedisError, OSError):
-            return None
 
     async def is_linked(self) -> bool:
         """Whether the replica has all that the primary has sent."""
