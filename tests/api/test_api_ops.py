@@ -15,11 +15,11 @@ from relay.api.openapi import openapi
 from relay.api.ops import OpsCalls
 from relay.api.problems import MEANING, Code, of_refused
 from relay.ops.refusals import OpsCode, Refused
+from relay.rig.waiting import until
 from tests.support.leaks import Scanner
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess
 from tests.support.staff import Staff, hired
-from tests.support.waiting import until
 
 NOTE = "Asked by the platform's night shift"
 CLOSE = {"reason": "harassment", "note": NOTE}

@@ -9,8 +9,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from relay.rig.waiting import until
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
 from .commands import Quickly, processes_of, relay_command
 

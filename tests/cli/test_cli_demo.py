@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.waiting import until
+from relay.rig.waiting import until
 
 from .commands import finish, processes_of, python, relay_command, start
 

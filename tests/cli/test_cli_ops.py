@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from relay.cli.ops_lines import say_table
+from relay.rig.waiting import until
 from tests.support.party import Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess
 from tests.support.staff import Staff, hired
-from tests.support.waiting import until
 
 from .commands import Done, Quickly, python, relay_command
 from .conftest import Platform

@@ -20,11 +20,11 @@ from playwright.async_api import Browser, expect
 
 from relay.core.casework import StaffScope
 from relay.ops.actor import Actor
+from relay.rig.waiting import until
 from tests.console.staff import PASSWORD, Person
 from tests.console.trips import case_of, reported
 from tests.support.desk import desk_on
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
 SAME = {"sec-fetch-site": "same-origin"}
 COOKIE = "__Host-relay-ops"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from relay.rig.waiting import until
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
 MARKUP = "<b>Budi</b><img src=x onerror=alert(1)>"
 THREAT = "awas kamu <i>nanti</i>"

@@ -20,12 +20,12 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from relay.client import Channel, Message, connect
+from relay.rig.waiting import until
 from tests.support.desk import desk_on
 from tests.support.errands import operators, trips
 from tests.support.party import Party
 from tests.support.relay import CUSTOMER_PHONE
 from tests.support.staff import hired
-from tests.support.waiting import until
 
 from .composed import rights
 from .topology import Balancer, Node, Topology

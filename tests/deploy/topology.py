@@ -20,9 +20,9 @@ import httpx2
 from redis.asyncio import Redis
 
 from relay.api.auth import KeyScope
+from relay.rig.waiting import until
 from relay.store.server_process import find_program
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
 from .composed import DEPLOY, RELAYS, environment, script
 

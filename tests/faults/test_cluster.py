@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from relay.keyfile import KeyFile
+from relay.rig.cluster import Cluster
+from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.slots import slot_of
 from tests.faults.traffic import Traffic
-from tests.support.cluster import Cluster
 from tests.support.errands import operators, trips
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
 ROOMY = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64, "store_timeout_s": 1}
 

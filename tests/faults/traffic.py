@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from relay.client import Channel, Message, connect
+from relay.rig.waiting import until
 from tests.support.relay import RelayProcess
 from tests.support.texts import chat, numbered
-from tests.support.waiting import until
 
 _PAUSE_S = 0.02, 0.1
 
@@ -130,7 +130,7 @@ class Traffic:
 
         try:
             await until(all_given, "everything is accepted and given", within_s)
-        except AssertionError as error:
+        except TimeoutError as error:
             raise AssertionError(f"{error}: {self._sum()}") from None
         self._done.set()
         await asyncio.gather(*self._talking)

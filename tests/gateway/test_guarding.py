@@ -15,9 +15,9 @@ import pytest
 
 import relay as relay_package
 from relay.core.phrases import QUICK_REPLIES, SYSTEM_MESSAGES
+from relay.rig.waiting import until
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess, opening
-from tests.support.waiting import until
 
 _trips = count(1)
 

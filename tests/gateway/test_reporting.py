@@ -20,6 +20,7 @@ from relay.core.casework import URGENCY, Category, Proof
 from relay.core.ids import Role
 from relay.keyfile import KeyFile
 from relay.ops.evidence_document import EvidenceDocument
+from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.oversight import Oversight
 from relay.store.reporting import Found, ReportRecords, Settled
@@ -28,7 +29,6 @@ from tests.support.leaks import Scanner
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess
 from tests.support.texts import numbered
-from tests.support.waiting import until
 
 BOTH = pytest.mark.parametrize("protocol", [MSGPACK, JSON])
 

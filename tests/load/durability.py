@@ -19,9 +19,9 @@ import uvloop
 from redis.asyncio import Redis
 
 from relay.keyfile import KeyFile
+from relay.rig.sentinel import Watched
 from relay.store.embedded import EmbeddedServer
 from tests.support.relay import RelayProcess
-from tests.support.sentinel import Watched
 
 from .closed_loop import Tally, measure
 

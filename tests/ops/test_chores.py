@@ -18,6 +18,7 @@ from relay.ops.actor import Actor
 from relay.ops.chores import keep_doing
 from relay.ops.desk import Desk, desk_of
 from relay.order import Order
+from relay.rig.waiting import until
 from relay.settings import Settings
 from relay.store import keys
 from relay.store.endpoint import StoreError
@@ -28,7 +29,6 @@ from tests.conftest import ROOMY
 from tests.support.desk import desk_on
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
 from .conftest import Clock
 

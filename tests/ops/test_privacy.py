@@ -17,6 +17,7 @@ from relay.ops.holds import Holds
 from relay.ops.privacy import LIMIT_MS, Privacy, Wish
 from relay.ops.refusals import OpsCode, Refused
 from relay.ops.sanctions import Sanctions
+from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.audit import AuditLog
 from relay.store.cases import CaseRecords
@@ -27,7 +28,6 @@ from relay.store.parties import Parties
 from relay.store.records import PartyRecord
 from relay.store.store import Store
 from relay.vault.ring import KeyRing
-from tests.support.waiting import until
 
 from .channels import PHONES, a_case, open_channel, say
 from .conftest import Clock

@@ -39,6 +39,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from websockets.exceptions import ConnectionClosed
 
+from relay.rig.waiting import until
 from relay.store import keys
 from tests.cli.commands import Done, Quickly, Run, command_lines, relay_command
 from tests.conftest import ROOMY
@@ -67,7 +68,6 @@ from tests.support.planted import (
     store_contents,
 )  # fmt: skip
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
 # --- the search itself ----------------------------------------------------------------------------
 

@@ -12,11 +12,11 @@ import msgpack
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from relay.rig.waiting import until
 from relay.store import keys
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess, frozen
 from tests.support.staff import hired
-from tests.support.waiting import until
 
 ROUNDS = 500
 ROUNDS_BY_HAND = 150

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from relay.client import Closed, Message, connect
+from relay.rig.proxy import Proxy
+from relay.rig.waiting import until
 from tests.support.party import Party
-from tests.support.proxy import Proxy
 from tests.support.relay import RelayProcess
 from tests.support.texts import chat, numbered
-from tests.support.waiting import until
 
 TRIPS = 6
 POSTS = 120

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import time
 
+from relay.rig.waiting import until
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.waiting import until
 
 
 async def test_a_deadline_closes_a_channel_that_nobody_ends(relay: RelayProcess) -> None:

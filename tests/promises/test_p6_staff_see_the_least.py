@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from relay.ops.desk import Desk
+from relay.rig.waiting import until
 from tests.support.desk import Visitor, desk_on, on_host, visitor
 from tests.support.leaks import Scanner
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess
 from tests.support.staff import Staff, hired
-from tests.support.waiting import until
 
 #: Said by the parties; harmless to the guard, and nowhere else in the world.
 DRIVER_SAID = "payung merah di depan warung soto"

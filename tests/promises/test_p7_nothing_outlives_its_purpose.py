@@ -10,12 +10,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from relay.keyfile import KeyFile
+from relay.rig.waiting import until
 from relay.store import keys
 from relay.vault.binding import bind
 from relay.vault.ring import Key, KeyRing, Purpose
 from tests.support.party import Party
 from tests.support.relay import DRIVER_PHONE, RelayProcess
-from tests.support.waiting import until
 
 TEXT = "Saya tunggu di lobby timur"
 

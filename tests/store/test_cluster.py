@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
+from relay.rig.cluster import Cluster
+from relay.rig.waiting import until
 from relay.store import keys, scripts
 from relay.store.access import Access, pipe_to
 from relay.store.endpoint import Endpoint, NotSent, StoreError, Unanswered, pack
@@ -25,8 +27,6 @@ from relay.store.pipe import Pipe
 from relay.store.scripts import ALL
 from relay.store.slots import Elsewhere, elsewhere, slot_of, slot_of_command
 from relay.store.store import Store
-from tests.support.cluster import Cluster
-from tests.support.waiting import until
 
 # --- slots ----------------------------------------------------------------------------------------
 

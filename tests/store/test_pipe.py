@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.durability import Durability
 from relay.store.embedded import EmbeddedServer
@@ -19,7 +20,6 @@ from relay.store.log_writer import LogWriter
 from relay.store.pipe import Pipe, ServerPipe, StoreRefused, checked
 from relay.store.scripts import ALL
 from relay.store.store import Store
-from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from relay.rig.waiting import until
+
 from .desk import desk_on, visitor
 from .party import JSON, Party
 from .relay import CUSTOMER_PHONE, RelayProcess
 from .staff import hired
-from .waiting import until
 
 _NOTE = "as agreed at the morning hand-over"
 

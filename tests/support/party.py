@@ -12,7 +12,7 @@ import msgpack
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from .waiting import until
+from relay.rig.waiting import until
 
 #: Every connection of the running test.
 PARTIES: list[Party] = []

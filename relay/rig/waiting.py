@@ -10,7 +10,10 @@ from typing import Any
 
 
 async def until(condition: Callable[[], Any], what: str, within_s: float = 10.0) -> Any:
-    """Wait until `condition` gives something true, and give that. It may be a coroutine function."""
+    """Wait until `condition` gives something true, and give that. It may be a coroutine function.
+
+    Raises TimeoutError, which says what did not happen.
+    """
     end_s = time.monotonic() + within_s
     while True:
         found = condition()
@@ -19,5 +22,5 @@ async def until(condition: Callable[[], Any], what: str, within_s: float = 10.0)
         if found:
             return found
         if time.monotonic() > end_s:
-            raise AssertionError(f"not within {within_s} s: {what}")
+            raise TimeoutError(f"not within {within_s} s: {what}")
         await asyncio.sleep(0.01)

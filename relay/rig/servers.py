@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from relay.store.server_process import find_program
@@ -28,11 +30,11 @@ def free_ports(count: int) -> list[int]:
             free.append(port)
         if len(free) == count:
             return free
-    raise AssertionError("no free ports")
+    raise OSError("no free ports")
 
 
 class Servers:
-    """Each has a folder and a log in `folder`; all end with the `async with` of whoever has them."""
+    """Each has a folder and a log in `folder`; all end with the `async with` of who has them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,7 +70,7 @@ class Servers:
     async def ask(self, port: int, *words: str) -> Any:
         """One command; None if that server does not answer."""
         try:
-            async with Redis(port=port, socket_timeout=2, retry=None) as redis:
+            async with Redis(port=port, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as redis:
                 return await redis.execute_command(*words)
         except (RedisError, OSError):
             return None

@@ -58,7 +58,7 @@ class Watched(Servers):
         for port in self.sentinels:
             replicas = await self.ask(port, "SENTINEL", "REPLICAS", SERVICE)
             others = await self.ask(port, "SENTINEL", "SENTINELS", SERVICE)
-            if not replicas or not others or len(others) != 2:  # type: ignore[arg-type]
+            if not replicas or not others or len(others) != 2:
                 return False
         return True
 

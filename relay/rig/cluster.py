@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -52,10 +53,8 @@ class Cluster(Servers):
         await until(self.is_whole, "the cluster is whole", 30)
         for primary, replica in zip(self.primaries, self.replicas, strict=False):
             name = await self.ask(primary, "CLUSTER", "MYID")
-            await until(
-                lambda replica=replica, name=name: self._becomes(replica, name),
-                "a replica knows its primary", 20,
-            )  # fmt: skip
+            becomes = partial(self._becomes, replica, name)
+            await until(becomes, "a replica knows its primary", 20)
         await until(self.is_replicated, "the replicas follow", 30)
         return self
 
@@ -110,14 +109,14 @@ class Cluster(Servers):
                     first, _, last = part.partition("-")
                     if first.isdecimal() and int(first) <= slot <= int(last or first):
                         return int(fields[1].partition("@")[0].rpartition(":")[2])
-        raise AssertionError(f"slot {slot} has no server")
+        raise LookupError(f"slot {slot} has no server")
 
     async def tag_at(self, port: int) -> str:
         """The hash tag of a partition whose keys are there."""
         for number in range(PARTITIONS):
             if await self.owner(slot_of(tag(number).encode())) == port:
                 return tag(number)
-        raise AssertionError("that server has no partition")
+        raise LookupError("that server has no partition")
 
     async def nodes(self, port: int) -> str:
         """What CLUSTER NODES says there."""

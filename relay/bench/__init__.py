@@ -1,0 +1,1 @@
+"""The load test: what a relay carries, checked while it is measured."""

@@ -1,0 +1,1 @@
+"""Faults while people talk: what a relay keeps when its parts fail."""
