@@ -38,6 +38,8 @@ class Bars:
 
     def stops(self, role: str, at_ms: int, message_kind: str) -> Kind | None:
         """What kept this message of that role from being taken at that time of the log."""
+        if not self._bars:
+            return None
         return _strongest(
             (bar.kind for bar in self._bars
              if bar.role == role and bar.from_ms <= at_ms < bar.until_ms),
@@ -47,6 +49,8 @@ class Bars:
     def stops_now(self, role: str, now_ms: int, message_kind: str) -> Kind | None:
         """What keeps such a message of that role from being taken. A bar begins, and is lifted,
         when that is told; only that it lapses is a matter of the clock."""
+        if not self._bars:
+            return None
         return _strongest((bar.kind for bar in self._holding(role, now_ms)), message_kind)
 
     def shuts_out(self, role: str, now_ms: int) -> bool:

@@ -72,7 +72,7 @@ def problem_with(
             return RefusedCode.MALFORMED
         if not text:
             return None
-    if not text or text.isspace() or _CONTROL.search(text):
+    if not text or text.isspace() or (not text.isprintable() and _CONTROL.search(text)):
         return RefusedCode.MALFORMED
     if len(text) > MAX_TEXT_CHARS:
         return RefusedCode.TOO_LONG

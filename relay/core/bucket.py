@@ -18,7 +18,11 @@ class Bucket:
 
     def take(self, now_s: float) -> float:
         """Take one token: 0.0 if there was one, else the seconds until there will be."""
-        level = min(self._burst, self._level + max(0.0, now_s - self._at_s) * self._per_s)
+        level = self._level
+        if now_s > self._at_s:
+            level += (now_s - self._at_s) * self._per_s
+            if level > self._burst:
+                level = self._burst
         self._at_s = now_s
         if level >= 1.0:
             self._level = level - 1.0

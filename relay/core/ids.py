@@ -32,15 +32,14 @@ POST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,36}")
 class Role(StrEnum):
     """Which side of a trip's channel a party is."""
 
+    #: The role in one character, for tokens and stored records.
+    letter: Literal["c", "d"]
+    #: The other side.
+    peer: Role
+
     DRIVER = "driver"
     CUSTOMER = "customer"
 
-    @property
-    def peer(self) -> Role:
-        """The other side."""
-        return Role.CUSTOMER if self is Role.DRIVER else Role.DRIVER
 
-    @property
-    def letter(self) -> Literal["c", "d"]:
-        """The role in one character, for tokens and stored records."""
-        return "d" if self is Role.DRIVER else "c"
+Role.DRIVER.letter, Role.CUSTOMER.letter = "d", "c"
+Role.DRIVER.peer, Role.CUSTOMER.peer = Role.CUSTOMER, Role.DRIVER

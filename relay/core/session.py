@@ -96,6 +96,8 @@ OPS: Final[dict[Side, frozenset[str]]] = {
     for side, table in TRANSITIONS.items()
 }
 
+_OTHER: Final = {Side.APP: Side.RELAY, Side.RELAY: Side.APP}
+
 
 class Session:
     """The state of one connection, seen from `side`.
@@ -106,28 +108,37 @@ class Session:
 
     __slots__ = ("_ours", "_side", "_theirs", "state")
 
+    state: State
+    #: What follows each op that we and the other end may say now.
+    _ours: dict[str, State]
+    _theirs: dict[str, State]
+
     def __init__(self, side: Side) -> None:
         self._side = side
-        self._ours = TRANSITIONS[side]
-        self._theirs = TRANSITIONS[Side.APP if side is Side.RELAY else Side.RELAY]
-        self.state = State.NEW
+        self._turn(State.NEW)
+
+    def _turn(self, state: State) -> None:
+        self.state = state
+        self._ours = TRANSITIONS[self._side][state]
+        self._theirs = TRANSITIONS[_OTHER[self._side]][state]
 
     def send(self, op: str) -> None:
         """Note that we say `op`. Raises `LocalProtocolError`, and nothing has changed then."""
-        following = self._ours[self.state].get(op)
+        following = self._ours.get(op)
         if following is None:
             raise LocalProtocolError(op, unknown=op not in OPS[self._side])
-        self.state = following
+        if following is not self.state:
+            self._turn(following)
 
     def receive(self, op: str) -> None:
         """Note that the other end said `op`. Raises `RemoteProtocolError`, changing nothing."""
-        following = self._theirs[self.state].get(op)
+        following = self._theirs.get(op)
         if following is None:
-            other = Side.APP if self._side is Side.RELAY else Side.RELAY
-            raise RemoteProtocolError(op, unknown=op not in OPS[other])
-        self.state = following
+            raise RemoteProtocolError(op, unknown=op not in OPS[_OTHER[self._side]])
+        if following is not self.state:
+            self._turn(following)
 
     def only_to_report(self) -> None:
         """Note that the `attach` before asked to report only: nothing else can follow."""
         if self.state is State.ATTACHING:
-            self.state = State.ATTACHING_TO_REPORT
+            self._turn(State.ATTACHING_TO_REPORT)

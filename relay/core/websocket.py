@@ -6,9 +6,25 @@ of a message as a whole, and UTF-8. Control frames may stand between fragments a
 
 from __future__ import annotations
 
+from typing import Final
+
 from .codes import CloseCode
 
 CONTINUATION, TEXT, BINARY = 0x0, 0x1, 0x2
+
+#: What comes before a whole message of this many bytes; see `head_of` for longer ones.
+SHORT_HEADS: Final = {
+    opcode: tuple(bytes((0x80 | opcode, size)) for size in range(126)) for opcode in (TEXT, BINARY)
+}
+
+
+def head_of(opcode: int, size: int) -> bytes:
+    """What comes before a whole message of `size` bytes that a server sends (section 5.2)."""
+    if size < 126:
+        return SHORT_HEADS[opcode][size]
+    if size < 65536:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2)
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8)
 
 
 class FrameError(Exception):

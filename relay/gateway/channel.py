@@ -9,7 +9,7 @@ from ..core.bars import NO_BARS, Bars
 from ..core.body import Body, unpack_body
 from ..core.ids import Role
 from ..store.log_writer import LogWriter
-from ..store.records import ROLE_OF, position
+from ..store.records import ROLE_OF, position, time_ms
 from ..vault.binding import Sender
 from ..vault.envelope import DataKey, MessageCipher
 from ..vault.tags import ReportTags, channel_place
@@ -88,5 +88,6 @@ class Channel:
     ) -> Entry:
         """A message of the log whose body is known."""
         author: Sender = ROLE_OF.get(sender) or "system"
-        sign = partial(tags.sign, self.place, position(entry_id), post_id, author)
-        return Entry(entry_id, sender, post_id, body, sign(body.text), sign)
+        pos = position(entry_id)
+        sign = partial(tags.sign, self.place, pos, post_id, author)
+        return Entry(entry_id, pos, time_ms(entry_id), sender, post_id, body, sign(body.text), sign)

@@ -36,7 +36,7 @@ from ..core.frames import (
 )
 from ..core.ids import Role
 from ..core.session import RemoteProtocolError, Session, Side, State
-from ..core.websocket import Assembler, FrameError
+from ..core.websocket import BINARY, SHORT_HEADS, TEXT, Assembler, FrameError, head_of
 from .limits import CLOSE_TIMEOUT_S, MAX_UNREAD_BYTES
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ _TAKES_REPORTS: Final = frozenset({State.REPLAYING, State.LIVE, State.REPORTING}
 
 #: A connection that goes on being refused for its frames is not an app but a flood.
 _MAX_COMPLAINTS: Final = 200
+#: What is written before the end of a tick.
+_FLUSH_AT_BYTES: Final = 16 * 1024
 #: Nor is one that posts on while this many refusals wait behind answers of the store.
 _MAX_REFUSALS: Final = 1000
 
@@ -70,6 +72,7 @@ class Gate(Protocol):
     def connected(self, connection: Connection) -> None: ...
     def take(self, connection: Connection, frame: Any) -> None: ...
     def has_room(self, connection: Connection) -> None: ...
+    def flush_soon(self, connection: Connection) -> None: ...
     def dropped(self, connection: Connection) -> None: ...
 
 
@@ -85,10 +88,10 @@ class Connection(WSListener):
 
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
-        "_gate", "_kind", "_loop", "_max_frames", "_transport", "acknowledged", "answers",
-        "catching_up", "channel", "frames", "head", "heard_s", "id", "known_n", "line", "locale",
-        "n", "opened_s", "pinged_s", "replayed", "reporter", "reporting", "resume_from", "role",
-        "session",
+        "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode", "_transport", "_unsent",
+        "_unsent_bytes", "acknowledged", "answers", "catching_up", "channel", "frames", "head",
+        "heard_s", "id", "known_n", "line", "locale", "n", "opened_s", "pinged_s", "replayed",
+        "reporter", "reporting", "resume_from", "role", "session",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +107,8 @@ class Connection(WSListener):
         self._decode = incoming.decode
         self._encode = outgoing.encode
         self._kind = _TEXT if incoming.is_text else _BINARY
+        self._opcode = TEXT if incoming.is_text else BINARY
+        self._heads = SHORT_HEADS[self._opcode]
         self._assembler = Assembler(MAX_FRAME_BYTES)
         self._bucket = bucket
         self._loop = asyncio.get_running_loop()
@@ -111,6 +116,9 @@ class Connection(WSListener):
         self._max_frames = max_frames_per_s
         #: How many came since the liveness clock last looked, about a second ago.
         self.frames = 0
+        #: Heads and bodies of frames that wait for the end of this tick.
+        self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
         self._choked = False
         self._closing = False
         self._complaints = 0
@@ -169,12 +177,14 @@ class Connection(WSListener):
                 self._take(message)
         elif kind == _PING:
             if not self._choked:
+                self.flush()
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             self._closing = True
             # picows gives an int and calls it an enum.
             code = int(frame.get_close_code()) or CloseCode.NORMAL  # type: ignore[call-overload]
             answer = code if may_be_sent(code) else CloseCode.PROTOCOL_ERROR
+            self.flush()
             transport.send_close(answer)  # type: ignore[arg-type]
             transport.disconnect()
             self._loop.call_later(CLOSE_TIMEOUT_S, self.abort)
@@ -253,12 +263,29 @@ class Connection(WSListener):
         return self._choked
 
     def send(self, frame: Frame) -> None:
-        """Send a frame, unless the connection is ending. Cuts off an app that does not read."""
-        transport = self._transport
-        if self._closing or transport is None:
+        """Send a frame, unless the connection is ending, with all else of this tick."""
+        if self._closing or self._transport is None:
             return
         self.session.send(OP_OF[type(frame)])
-        transport.send(self._kind, self._encode(frame))
+        data = self._encode(frame)
+        size = len(data)
+        if not self._unsent:
+            self._gate.flush_soon(self)
+        self._unsent.append(self._heads[size] if size < 126 else head_of(self._opcode, size))
+        self._unsent.append(data)
+        self._unsent_bytes += size
+        if self._unsent_bytes > _FLUSH_AT_BYTES:
+            self.flush()  # whoever sends a lot sees at once whether the app takes it
+
+    def flush(self) -> None:
+        """Write what was sent. Cuts off an app that does not read."""
+        transport = self._transport
+        if not self._unsent or transport is None:
+            return
+        written = b"".join(self._unsent)
+        self._unsent.clear()
+        self._unsent_bytes = 0
+        transport.underlying_transport.write(written)
         if (
             self._choked
             and transport.underlying_transport.get_write_buffer_size() > MAX_UNREAD_BYTES
@@ -311,6 +338,7 @@ class Connection(WSListener):
         """Ask for a sign of life."""
         self.pinged_s = now_s
         if self._transport is not None and not self._closing:
+            self.flush()
             self._transport.send_ping()
 
     def close(self, code: CloseCode, *, retry_after_ms: int = 0) -> None:
@@ -319,6 +347,7 @@ class Connection(WSListener):
         if self._closing or transport is None:
             return
         self._closing = True
+        self.flush()
         # picows names a few codes and sends any.
         transport.send_close(code, close_reason(code, retry_after_ms))  # type: ignore[arg-type]
         self._loop.call_later(CLOSE_TIMEOUT_S, self.abort)

@@ -68,7 +68,7 @@ def hand_over(node: Node, connection: Connection, entry: Entry) -> None:
     """Send an entry to a connection, if it is meant for its party and was not refused."""
     role, channel = connection.role, connection.channel
     assert role is not None and channel is not None
-    refused = channel.bars.stops(entry.sender, time_ms(entry.id), entry.body.kind)
+    refused = channel.bars.stops(entry.sender, entry.at_ms, entry.body.kind)
     if entry.addressed_to(role) and not refused:
         node.counts.delivered += 1
         connection.send(entry.frame_for(role, connection.locale))

@@ -10,7 +10,6 @@ from ..core.body import Body
 from ..core.frames import Message
 from ..core.ids import Role
 from ..guard.notices import notice_text
-from ..store.records import position, time_ms
 from ..vault.envelope import Unreadable
 
 #: What a stored message that is damaged raises when it is opened.
@@ -18,12 +17,15 @@ UNREADABLE: Final = (Unreadable, ValueError, struct.error)
 
 
 class Entry(NamedTuple):
-    """One message of the log. `sender` is the letter it is stored under; see `addressed_to`.
+    """One message of the log.
 
-    `sign` makes the tag of a text of this entry.
+    `pos` and `at_ms` are what its `id` says, `sender` is the letter it is stored under; see
+    `addressed_to`. `sign` makes the tag of a text of this entry.
     """
 
     id: bytes
+    pos: str
+    at_ms: int
     sender: str
     post_id: str
     body: Body
@@ -47,8 +49,8 @@ class Entry(NamedTuple):
             sender = "you" if self.sender == role.letter else "peer"
         body = self.body
         message = Message(
-            position(self.id), self.post_id, sender, time_ms(self.id), body.kind,
-            body.text_in(locale), self.tag_in(locale), body.lat, body.lon, body.key or None,
+            self.pos, self.post_id, sender, self.at_ms, body.kind, body.text_in(locale),
+            self.tag_in(locale), body.lat, body.lon, body.key or None,
         )  # fmt: skip
         if body.notices and sender != "you":
             message.notices = [notice_text(notice, locale) for notice in body.notices]

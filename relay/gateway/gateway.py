@@ -14,6 +14,7 @@ import socket
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -112,6 +113,8 @@ class Gateway:
             evidence_retention_s=limits.evidence_retention_s,
         )
         self._names = count(1)
+        #: Connections that have something to write at the end of this tick.
+        self._unflushed: list[Connection] = []
         self._subscriber = access.subscriber(
             name=f"relay-{identity}-ear",
             channels=[keys.control(n) for n in range(keys.PARTITIONS)] + [keys.inbox(identity)],
@@ -126,9 +129,9 @@ class Gateway:
         self._is_suspended = False
         self._resuming: set[Line] = set()
         self._steps: dict[type[Frame], Callable[[Connection, Any], None]] = {
-            Post: lambda c, f: posting.post(self.node, c, f),
-            Got: lambda c, f: receipts.note(self.node, c, f, seen=False),
-            Seen: lambda c, f: receipts.note(self.node, c, f, seen=True),
+            Post: partial(posting.post, self.node),
+            Got: partial(receipts.note, self.node, seen=False),
+            Seen: partial(receipts.note, self.node, seen=True),
             Typing: self._typing,
             Report: lambda c, f: reporting.report(self.node, self.reports, c, f),
             Ping: lambda c, f: c.send(Pong()),
@@ -269,6 +272,16 @@ class Gateway:
 
     def has_room(self, connection: Connection) -> None:
         delivery.go_on(self.node, connection)
+
+    def flush_soon(self, connection: Connection) -> None:
+        if not self._unflushed:
+            self.node.loop.call_soon(self._flush)
+        self._unflushed.append(connection)
+
+    def _flush(self) -> None:
+        unflushed, self._unflushed = self._unflushed, []
+        for connection in unflushed:
+            connection.flush()
 
     def dropped(self, connection: Connection) -> None:
         self.node.connections.discard(connection)

@@ -22,11 +22,11 @@ from ..guard.policy import Action
 from ..store.endpoint import NotSent, StoreError
 from ..store.log_writer import LogWriter
 from ..store.pipe import lacks_script
-from ..store.records import After, position, time_ms
+from ..store.records import After, time_ms
 from .channel import Channel
 from .connection import Connection
 from .delivery import deliver
-from .entry import UNREADABLE
+from .entry import UNREADABLE, Entry
 from .events import look_at
 from .node import Node
 from .screening import GuardFailed, as_judged, needs_judgement
@@ -287,7 +287,7 @@ class Pending:
         """Acknowledge to the sender and deliver to the peer."""
         node, channel, role, body = self.node, self.channel, self._role, self.body
         entry = channel.entry_of(entry_id, role.letter, self.id, body, node.tags)
-        stopped = channel.bars.stops(role.letter, time_ms(entry_id), body.kind)
+        stopped = channel.bars.stops(role.letter, entry.at_ms, body.kind)
         if stopped:
             # It lies in the log, and is shown to nobody: the bar was there before it.
             self._refuse(_STOPPED[stopped])
@@ -295,7 +295,7 @@ class Pending:
                 deliver(node, channel, entry, n, self._connection)
             return
         node.counts.accepted += 1
-        self._answer(self._accepted(entry.tag_in(self._connection.locale), entry_id))
+        self._answer(self._accepted(entry))
         if channel.epoch != self._epoch or n == 0:
             return
         deliver(node, channel, entry, n, self._connection)
@@ -304,8 +304,9 @@ class Pending:
             news = [self._epoch, n, entry_id, role.letter, self.id, self._sealed]
             node.mail(peer_node, ["post", channel.trip, *news])
 
-    def _accepted(self, tag: str, entry_id: bytes) -> Accepted:
-        accepted = Accepted(self.id, position(entry_id), time_ms(entry_id), tag)
+    def _accepted(self, entry: Entry) -> Accepted:
+        tag = entry.tag_in(self._connection.locale)
+        accepted = Accepted(self.id, entry.pos, entry.at_ms, tag)
         if self.verdict is not None and self.verdict.findings:
             accepted.findings = self._findings()
         if self.body.text != self._posted.text:

@@ -177,8 +177,8 @@ class PartyView:
 
 def position(entry_id: bytes) -> str:
     """A stream id as the wire's position: fixed width, so that positions compare as strings."""
-    ms, _, seq = entry_id.partition(b"-")
-    return f"{ms.decode():0>13}-{seq.decode():0>4}"
+    ms, _, seq = entry_id.decode().partition("-")
+    return f"{ms:0>13}-{seq:0>4}"
 
 
 def time_ms(entry_id: bytes) -> int:
