@@ -27,7 +27,7 @@ def test_every_state_answers_every_op() -> None:
         for state in State:
             for op in (*OPS[side], "never heard of"):
                 session = Session(side)
-                session.state = state
+                session._turn(state)
                 if op in TRANSITIONS[side][state]:
                     session.send(op)
                     assert session.state is TRANSITIONS[side][state][op]
