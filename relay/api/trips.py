@@ -12,16 +12,13 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
-import structlog
 from msgspec import UNSET
 
 from ..core.ids import TRIP_ID, Role
 from ..core.lifecycle import State
-from ..guard.names import MAX_NAME_DIGITS, holds_contact
-from ..guard.normalise import fold
 from ..ops.sanctions import Sanctions, Standing
 from ..store import keys
 from ..store.copies import Copies
@@ -30,16 +27,23 @@ from ..store.pipe import checked
 from ..store.records import PartyRecord, PartyView, TripView
 from ..store.store import Store
 from ..vault.envelope import NONCE_BYTES, DataKey, wrap
-from ..vault.numbers import InvalidPhone, PhoneNumber, seal_number
+from ..vault.numbers import PhoneNumber, seal_number
 from ..vault.ring import KEY_BYTES, KeyRing, Purpose
 from ..vault.tokens import PARTY_TOKEN_BYTES, new_party_token, parse_party_token
 from .auth import KeyScope
 from .calls import Answer, Asked, Call
-from .fields import strings
 from .limits import Limits
+from .opening import (
+    allowed_with,
+    check_absent,
+    check_opening,
+    checked_alias,
+    checked_phone,
+    no_channel,
+    number_in,
+)
 from .problems import Code, Problem, invalid, no_trip, refused
 from .types import (
-    DEFAULT_DURATION_S,
     Admission,
     ChangeTrip,
     EndTrip,
@@ -63,7 +67,6 @@ PLATFORM: Final = frozenset({KeyScope.PLATFORM})
 
 _FIRST_EPOCH: Final = 1
 _FROM_THE_START: Final = (0, "")
-_AHEAD_MS: Final = 5 * 60 * 1000
 _PARTITIONS_AT_ONCE: Final = 32
 _SWEPT_AT_ONCE: Final = 100
 
@@ -73,12 +76,8 @@ _STATES: Final[dict[str, Literal["open", "grace", "closed"]]] = {
     "closed": "closed",
 }
 
-log = structlog.get_logger(__name__)
-
 #: How often a change is tried that another one overtakes.
 _TRIES: Final = 4
-#: Enough for a PIN, an order, a plate, an address and a few fares.
-_MOST_ALLOWED_DIGITS: Final = 160
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -178,11 +177,11 @@ class Trips:
 
     async def open(self, asked: Asked[OpenTrip]) -> Answer:
         body, limits = asked.body, self._limits
-        duration_s = self._check_open(body)
-        driver_phone = _phone(body.driver.phone, "driver.phone")
-        customer_phone = _phone(body.customer.phone, "customer.phone")
-        _check_absent(body, driver_phone, customer_phone)
-        _allowed_with(b"", body.allow)
+        duration_s = check_opening(body, limits, self._now_ms())
+        driver_phone = checked_phone(body.driver.phone, "driver.phone")
+        customer_phone = checked_phone(body.customer.phone, "customer.phone")
+        check_absent(body, driver_phone, customer_phone)
+        allowed_with(b"", body.allow)
         trip = body.trip_id
         driver = self._record(trip, _FIRST_EPOCH, Role.DRIVER, body.driver, driver_phone, "driver.")
         customer = self._record(
@@ -284,7 +283,7 @@ class Trips:
         outcome = "raced"
         for _ in range(_TRIES):
             before = await self._store.allowed_ever(trip) if body.allow is not UNSET else b""
-            ever = _allowed_with(before, body.allow or [])
+            ever = allowed_with(before, body.allow or [])
             outcome = await self._store.change(
                 trip,
                 deadline=None if body.deadline is UNSET else body.deadline,
@@ -337,10 +336,10 @@ class Trips:
 
     async def reassign(self, asked: Asked[ReassignParty]) -> Answer:
         trip, role, body = asked.trip(), asked.role(), asked.body
-        phone = _phone(body.phone, "phone")
+        phone = checked_phone(body.phone, "phone")
         if phone.stands_in(trip):
-            raise _number_in("trip")
-        _check_absent(body, phone)
+            raise number_in("trip")
+        check_absent(body, phone)
         party = self._record(trip, body.epoch + 1, role, body, phone, "")
         (sitting,) = await self._parties.sittings([trip])
         seats = sitting.parties | {role: body.party_id}
@@ -412,34 +411,8 @@ class Trips:
         mark = self._store.ask_mark(trip)  # first, and in the same round trip
         standing = await self._sanctions.standing(list(seats.values()), trip=trip)
         if standing.refusal:
-            refuse = _REFUSED[standing.refusal]
-            raise refuse()
+            raise no_channel(standing.refusal)
         return standing, checked(await mark) or b""
-
-    def _check_open(self, body: OpenTrip) -> int:
-        """Check what the types cannot; give the trip's duration in seconds. Raises `Problem`."""
-        limits = self._limits
-        duration_s = body.max_duration_s
-        if duration_s is UNSET:
-            duration_s = min(DEFAULT_DURATION_S, limits.longest_trip_s)
-        for name, given_s, most_s in (
-            ("max_duration_s", duration_s, limits.longest_trip_s),
-            ("retention_s", body.retention_s, limits.longest_retention_s),
-            ("report_window_s", body.report_window_s, limits.longest_report_window_s),
-        ):
-            if given_s > most_s:
-                raise invalid(name, f"is more than the {most_s} s that this relay is set to.")
-        if body.requested_at > self._now_ms() + _AHEAD_MS:
-            raise invalid(
-                "requested_at",
-                "is more than five minutes in the future by the relay's clock. It must be the time "
-                "when the platform decided to open the trip, in milliseconds since 1970.",
-            )
-        if body.driver.party_id == body.customer.party_id:
-            raise invalid("customer.party_id", "is the driver's: a trip needs two parties.")
-        if body.driver.phone == body.customer.phone:
-            raise invalid("customer.phone", "is the driver's: a trip needs two phones.")
-        return duration_s
 
     def _record(
         self,
@@ -451,25 +424,7 @@ class Trips:
         path: str,
     ) -> _Admitted:
         """A party as the store keeps it, its number sealed, with a fresh token."""
-        alias = party.alias.strip()
-        if not alias:
-            raise invalid(path + "alias", "is only white space. It is the name the other sees.")
-        try:
-            is_contact = holds_contact(alias)
-        except Exception as error:  # noqa: BLE001 - whatever fails, the name must not pass
-            log.error("guard_failed", error=type(error).__name__)
-            raise Problem(
-                Code.GUARD_UNAVAILABLE,
-                f"`{path}alias` could not be checked, so nothing was changed. Try again.",
-            ) from None
-        if is_contact:
-            raise Problem(
-                Code.CONTACT_IN_FIELD,
-                f"`{path}alias` holds a phone number, more than {MAX_NAME_DIGITS} digits, a link, "
-                "an address or a handle, and the other party would see it. Nothing was changed. "
-                "Send the name alone.",
-                field=path + "alias",
-            )
+        alias = checked_alias(party.alias, path + "alias")
         sealed = seal_number(
             self._ring().current(Purpose.NUMBERS, self._now_ms()),
             phone,
@@ -513,45 +468,6 @@ class _Admitted:
     token: str
 
 
-def _phone(text: str, path: str) -> PhoneNumber:
-    try:
-        return PhoneNumber(text)
-    except InvalidPhone as error:
-        raise Problem(Code.PHONE, str(error), field=path) from None
-
-
-def _allowed_with(before: bytes, allow: list[str]) -> list[str]:
-    """All that was ever allowed in a trip. Raises `Problem` if that is too much.
-
-    What is allowed passes without being counted, so somebody who may change it could find out by
-    trying which digits are a party's.
-    """
-    ever = sorted({*msgspec.json.decode(before or b"[]", type=list[str]), *allow})
-    if sum(char.isdigit() for value in ever for char in fold(value).text) > _MOST_ALLOWED_DIGITS:
-        raise invalid(
-            "allow",
-            f"holds, together with what it held before, more than {_MOST_ALLOWED_DIGITS} digits, "
-            "the most that one trip may declare.",
-        )
-    return ever
-
-
-def _check_absent(body: Any, *phones: PhoneNumber) -> None:
-    """Raise `Problem` if a number stands in any field but a phone's own."""
-    for path, text in strings(body):
-        if path.rpartition(".")[2] != "phone" and any(phone.stands_in(text) for phone in phones):
-            raise _number_in(path)
-
-
-def _number_in(path: str) -> Problem:
-    return Problem(
-        Code.NUMBER_IN_FIELD,
-        f"One of the phone numbers stands in `{path}`, where others could read it, so nothing was "
-        "changed. Use names and ids that hold no phone number.",
-        field=path,
-    )
-
-
 def _trip(view: TripView) -> Trip:
     def party(role: Role) -> PartyState | None:
         seen: PartyView | None = view.parties.get(role)
@@ -576,26 +492,6 @@ def _busy() -> Problem:
     return Problem(
         Code.BUSY, "Others change this trip just now, so nothing was changed. Repeat the call."
     )
-
-
-#: Why two parties get no channel between them.
-_REFUSED: Final[dict[str, Callable[[], Problem]]] = {
-    "suspended": lambda: Problem(
-        Code.SUSPENDED,
-        "One of the parties is suspended by an operator, so the relay gives it no channel and "
-        "nothing was changed. The event `sanction.imposed` said which and until when.",
-    ),
-    "never_pair": lambda: Problem(
-        Code.NEVER_PAIR,
-        "An operator has decided that these two parties are never to share a channel again, so "
-        "nothing was changed. Give the trip to another driver.",
-    ),
-    "restricted": lambda: Problem(
-        Code.RESTRICTED,
-        "The processing of one party's data is restricted at its own request, so nothing was "
-        "changed. `relay privacy restrict --off` ends that.",
-    ),
-}
 
 
 def _cursor(opened_at: int, last: str) -> str:
