@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 
 
 class BadStoreUrl(ValueError):
@@ -65,29 +65,43 @@ class Endpoint:
                     "the store's URL must begin with redis://, rediss://, unix://, "
                     "redis+sentinel://, redis+cluster:// or rediss+cluster://"
                 )
-            options: dict[str, Any] = dict(parse_url(url))
+            return cls._single(url)
         except BadStoreUrl:
             raise
         except ValueError:
             raise BadStoreUrl(
                 "the store's URL cannot be read; it looks like redis://host:6379/0"
             ) from None
-        kind = options.get("connection_class")
-        if kind is UnixDomainSocketConnection:
-            if not options.get("path"):
+
+    @classmethod
+    def _single(cls, url: str) -> Endpoint:
+        """One server. Read here and not by redis-py, which takes longer to import than all the rest
+        of what a relay needs to find its store."""
+        parts = urlsplit(url)
+        options = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        username = unquote(parts.username) if parts.username else options.get("username")
+        password = unquote(parts.password) if parts.password else options.get("password")
+        path = unquote(parts.path)
+        database = int(options.get("db") or 0)
+        if parts.scheme == "unix":
+            if not path:
                 raise BadStoreUrl(
                     "a unix:// URL needs the path of a socket, unix:///run/valkey.sock"
                 )
-        elif not options.get("host"):
+            return cls(path=path, database=database, username=username, password=password)
+        host = unquote(parts.hostname or "")
+        if not host:
             raise BadStoreUrl("the store's URL names no host")
+        if "db" not in options:
+            with suppress(ValueError):  # no number, no database: as everybody else reads it
+                database = int(path.replace("/", ""))
         return cls(
-            host=options.get("host", ""),
-            port=options.get("port", 6379),
-            path=options.get("path", ""),
-            tls=kind is SSLConnection,
-            database=int(options.get("db") or 0),
-            username=options.get("username"),
-            password=options.get("password"),
+            host=host,
+            port=parts.port or _PORT,
+            tls=parts.scheme == "rediss",
+            database=database,
+            username=username,
+            password=password,
             ca_file=options.get("ssl_ca_certs"),
         )
 

@@ -10,6 +10,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio.connection import (
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
 
 from relay.rig.waiting import until
 from relay.store import keys
@@ -136,7 +142,28 @@ def test_a_url_of_a_cluster_names_some_of_its_servers() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "http://x", "redis://", "unix://", "redis://h:99999", "redis://h:port", "", "redis://u:sec@",
+        "redis://h", "redis://h:7000/3", "redis://h/x", "redis://h//2", "redis://h/1?db=2",
+        "redis://:p%40ss@h", "redis://u%3a:p@h:0", "redis://u@h?password=p%2Bq", "redis://[::1]:7/0",
+        "rediss://u:p@H.example:1/1?ssl_ca_certs=/run/ca%20one.pem", "redis://h?db=&username=u",
+        "unix:///run/valkey.sock", "unix:///a%20b/s.sock?db=4", "unix://u:p@/s.sock",
+        "unix:///s.sock?username=u&password=p",
+    ],
+)  # fmt: skip
+def test_a_url_of_one_server_is_read_as_redis_py_reads_it(url: str) -> None:
+    theirs, found = parse_url(url), Endpoint.parse(url)
+    kind = theirs.get("connection_class", Connection)
+    assert (found.host, found.path) == (theirs.get("host", ""), theirs.get("path", ""))
+    assert found.port == theirs.get("port", 6379)
+    assert found.database == (theirs.get("db") or 0)
+    assert (found.username, found.password) == (theirs.get("username"), theirs.get("password"))
+    assert (found.tls, found.ca_file) == (kind is SSLConnection, theirs.get("ssl_ca_certs"))
+    assert bool(found.path) == (kind is UnixDomainSocketConnection)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://x", "redis://h?db=x", "redis://", "unix://", "redis://h:99999", "redis://h:port", "", "redis://u:sec@",
         "redis+cluster://u:sec@", "redis+cluster://u:sec@h/1", "redis+cluster://h:port",
         "redis+cluster://u:sec@h?tls=1", "redis+sentinel://u:sec@h", "redis+sentinel://h:x/name",
     ],
