@@ -41,13 +41,14 @@ async def hang_up() -> AsyncIterator[None]:
         await PARTIES.pop().drop()
 
 
-@pytest.fixture
-async def two_nodes(tmp_path: Path) -> AsyncIterator[tuple[RelayProcess, RelayProcess]]:
-    """Two relays on one data folder: the second attaches to the first one's store."""
-    for name in ("one", "other"):
-        (tmp_path / name).mkdir()
-    first = RelayProcess(tmp_path / "one", **ROOMY)
-    second = RelayProcess(tmp_path / "other", **ROOMY)
+@pytest.fixture(scope="module")
+async def two_nodes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[RelayProcess, RelayProcess]]:
+    """Two relays for a module's tests, each of which uses trips of its own; the second attaches to
+    the first one's store."""
+    first = RelayProcess(tmp_path_factory.mktemp("one"), **ROOMY)
+    second = RelayProcess(tmp_path_factory.mktemp("other"), **ROOMY)
     second.data = first.data
     async with first, second:
         yield first, second

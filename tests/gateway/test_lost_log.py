@@ -196,7 +196,7 @@ async def test_after_counts_as_got(
     two_nodes: tuple[RelayProcess, RelayProcess], are_apart: bool
 ) -> None:
     one, other = two_nodes
-    tokens = await one.open_trip("after")
+    tokens = await one.open_trip(f"after-{are_apart}")
     driver = await Party.attach(one.gateway_url, tokens["driver"])
     url = other.gateway_url if are_apart else one.gateway_url
     customer = await Party.attach(url, tokens["customer"])
