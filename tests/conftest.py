@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from relay.rig.waiting import until
 from tests.support.party import PARTIES
 from tests.support.relay import RelayProcess
 
@@ -31,6 +33,27 @@ async def own_relay(tmp_path: Path) -> AsyncIterator[RelayProcess]:
     """A relay that a test may break."""
     async with RelayProcess(tmp_path, **ROOMY) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+async def _shaken(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RelayProcess]:
+    async with RelayProcess(tmp_path_factory.mktemp("shaken"), **ROOMY) as running:
+        yield running
+
+
+@pytest.fixture
+async def mended_relay(_shaken: RelayProcess) -> RelayProcess:
+    """A relay whose parts a test may stop or kill, if it sees them come back: the module's next one
+    gets the same relay, once all of it is well again."""
+
+    async def is_well() -> bool:
+        try:
+            return (await _shaken.call("GET", "/readyz")).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    await until(is_well, "the relay is well again", 20)
+    return _shaken
 
 
 @pytest.fixture(autouse=True)
