@@ -21,6 +21,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 
 from relay.client import Channel, Message, connect
 from relay.rig.waiting import until
+from tests.cli.commands import Quickly
 from tests.support.desk import desk_on
 from tests.support.errands import operators, trips
 from tests.support.party import Party
@@ -267,7 +268,8 @@ async def test_what_the_relay_does_it_may_do(topology: Topology) -> None:
 
 
 async def _commands(node: Node) -> None:
-    """What is done with `docker compose exec relay-1 relay ...`."""
+    """What is done with `docker compose exec relay-1 relay ...`, each with a connection of its own."""
+    quickly = await Quickly.start()
     for words in (
         "operator add dewi --name Dewi --scope agent", "operator list",
         "apikey new --scope agent --operator dewi", "apikey list", "operator disable dewi",
@@ -277,7 +279,9 @@ async def _commands(node: Node) -> None:
         "privacy restrict --party cus-3 --off", "privacy erase --party cus-9 --yes",
         "keyring rotate --days 8", "keyring list",
     ):  # fmt: skip
-        await node.run(*words.split())
+        done = await quickly(*words.split(), **node.variables)
+        assert done.code == 0, done.err
+    await quickly.stop()
 
 
 @pytest.mark.parametrize(

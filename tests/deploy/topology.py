@@ -139,17 +139,6 @@ class Node(RelayProcess):
         (line,) = [one for one in answer.text.splitlines() if one.startswith("relay_connections ")]
         return int(float(line.split()[1]))
 
-    async def run(self, *words: str) -> str:
-        """Run a command as `docker compose exec` does; give what it wrote."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "relay", *words, stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env={**_CLEAN, **self.variables},
-        )  # fmt: skip
-        out, _ = await process.communicate()
-        assert process.returncode == 0, out.decode()
-        return out.decode()
-
 
 class Topology:
     """The whole of docker-compose.yml. `platform` is how the platform and the apps see it."""

@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+from collections import Counter
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import relay as relay_package
 from relay.core.phrases import QUICK_REPLIES, SYSTEM_MESSAGES
 from relay.rig.waiting import until
+from relay.store import keys
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess, opening
 
@@ -550,35 +552,40 @@ async def test_a_post_that_fails_when_its_turn_comes_is_unsure_and_keeps_none_wa
         assert "unit" not in relay.log.read_text()
 
 
-async def test_without_the_key_of_the_numbers_nothing_is_judged(tmp_path: Path) -> None:
-    async with RelayProcess(tmp_path) as relay:
-        driver, customer = await pair(relay)
-        async with relay.redis() as redis:
-            (key,) = [name async for name in redis.scan_iter("*:trip:*")]
-            sealed = await redis.hget(key, "d.phone")
-            assert sealed is not None
-            await redis.hset(key, "d.phone", b"\xff\xff\xff\xff" + sealed[4:])
-        await driver.post("lantai 3 unit 12", id="digits")
-        assert (await driver.hear("refused", id="digits"))["code"] == "key_away"
-        async with relay.redis() as redis:
-            await redis.hset(key, "d.phone", sealed)
-        await say(driver, customer, "lantai 3 unit 12")
+async def test_without_the_key_of_the_numbers_nothing_is_judged(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+    key = keys.trip(driver.trip)  # type: ignore[attr-defined]
+    async with relay.redis() as redis:
+        sealed = await redis.hget(key, "d.phone")
+        assert sealed is not None
+        await redis.hset(key, "d.phone", b"\xff\xff\xff\xff" + sealed[4:])
+    await driver.post("lantai 3 unit 12", id="digits")
+    assert (await driver.hear("refused", id="digits"))["code"] == "key_away"
+    async with relay.redis() as redis:
+        await redis.hset(key, "d.phone", sealed)
+    await say(driver, customer, "lantai 3 unit 12")
 
 
 # --- what it leaves behind ------------------------------------------------------------------------
 
 
-async def test_findings_are_counted_and_leave_no_trace(own_relay: RelayProcess) -> None:
-    driver, customer = await pair(own_relay)
+async def test_findings_are_counted_and_leave_no_trace(relay: RelayProcess) -> None:
+    async def counted() -> Counter[str]:
+        metrics = (await relay.call("GET", "/metrics")).text
+        assert "98765432" not in metrics
+        found = re.findall(r'relay_findings_total\{action="(\w+)",class="(\w+)"\} (\S+)', metrics)
+        return Counter({f"{action} {name}": int(float(times)) for action, name, times in found})
+
+    driver, customer = await pair(relay)
+    before = await counted()
     await say(driver, customer, "wa 081398765432")
     await driver.post("tekan **21*081398765432#", id="forward")
     await driver.hear("refused", id="forward")
     await say(driver, customer, "kirim kode OTP dong")
-    metrics = (await own_relay.call("GET", "/metrics")).text
-    assert re.search(r'relay_findings_total\{action="redact",class="number"\} 1', metrics)
-    assert re.search(r'relay_findings_total\{action="block",class="call_forward"\} 1', metrics)
-    assert re.search(r'relay_findings_total\{action="warn",class="otp_request"\} 1', metrics)
-    shown = metrics + own_relay.log.read_text()
+    after = await counted()
+    for finding in ("redact number", "block call_forward", "warn otp_request"):
+        assert after[finding] == before[finding] + 1
+    shown = relay.log.read_text()
     assert "98765432" not in shown
     assert "OTP dong" not in shown
 
