@@ -114,7 +114,7 @@ class Worker:
             name=f"relay-{identity}-api", reply_timeout_s=settings.store_timeout_s,
             on_connected=lambda: gateway.say_what_is_final(store),
         )  # fmt: skip
-        store = Store(api_pipe, on_final=gateway.remember_final)
+        store = Store(api_pipe, on_final=gateway.remember_final, on_unstored=gateway.end_unstored)
         await api_pipe.start()
         copies_pipe = access.pipe(
             name=f"relay-{identity}-copies", reply_timeout_s=settings.store_timeout_s

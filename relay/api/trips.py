@@ -144,7 +144,9 @@ class Trips:
             Call(
                 "POST", one + "/end", "endTrip", "End a trip", self.end, {200: TripEnded},
                 "Idempotent. For a trip that was never opened it makes sure that a late open does "
-                "not open it.",
+                "not open it. If the store takes nothing just now (503), the parties are cut off "
+                "all the same and the relay goes on trying to store the end for five minutes; "
+                "repeat the call until it is answered.",
                 PLATFORM, EndTrip, body_is_optional=True, codes=(Code.NO_TRIP,),
             ),
             Call(

@@ -40,6 +40,9 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     if frame.report_only:
         await _attach_to_report(node, connection, token)
         return
+    if token.trip in node.unstored:
+        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+        return
     seated: Attachment | NotAttached | None = None
     channel: Channel | None
     try:
@@ -192,9 +195,7 @@ def dropped(node: Node, connection: Connection) -> None:
         return
     del channel.connections[role]
     node.counts.detached += 1
-    # By then it would be full, so a new one is as good.
-    full_s = node.limits.posts_burst / node.limits.posts_per_s
-    node.loop.call_later(full_s, _forget_bucket, node, channel.trip, role)
+    node.forget_bucket_later(channel.trip, role)
     flush_one(node, channel, role)
     if not channel.connections:
         if node.channels.get(channel.trip) is channel:
@@ -202,12 +203,6 @@ def dropped(node: Node, connection: Connection) -> None:
     else:
         set_online(channel, role, False, None)
     node.spawn(_free_seat(node, channel.trip, role, connection))
-
-
-def _forget_bucket(node: Node, trip: str, role: Role) -> None:
-    channel = node.channels.get(trip)
-    if channel is None or role not in channel.connections:
-        node.buckets.pop((trip, role), None)
 
 
 async def _free_seat(node: Node, trip: str, role: Role, connection: Connection) -> None:

@@ -221,6 +221,7 @@ def leave(node: Node, channel: Channel, connection: Connection, code: CloseCode)
     """Cut off a connection that holds no seat any more."""
     if connection.role is not None and channel.connections.get(connection.role) is connection:
         del channel.connections[connection.role]
+        node.forget_bucket_later(channel.trip, connection.role)
         if not channel.connections and node.channels.get(channel.trip) is channel:
             del node.channels[channel.trip]
     node.close(connection, code)
@@ -233,10 +234,15 @@ def take_control(node: Node, payload: bytes) -> None:
     """What a script told every node about a channel."""
     news = msgspec.json.decode(payload)
     node.finality.hear(news, node.loop.time())
+    op = news["op"]
+    if op == "unstored":
+        node.unstored.take(node, news["trip"], news["reason"], news["detail"])
+        return
+    if op == "closed":
+        node.unstored.settle(news["trip"])
     channel = node.channels.get(news["trip"])
     if channel is None:
         return
-    op = news["op"]
     if op in ("closed", "reassigned", "bars"):
         undelivered: Undelivered = {ROLE_OF[role]: pairs(news[role]) for role in "dc"}
     if op == "closed":

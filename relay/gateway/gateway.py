@@ -18,6 +18,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Final
 
+import msgspec
 import structlog
 from picows import (
     WSListener,
@@ -85,6 +86,7 @@ _TELL_AFTER_S: Final = 1.5
 _LOOK_S: Final = 2.0
 _LOOK_AT_ONCE: Final = 200
 _SWEEP_S: Final = 0.5
+_SAY_AGAIN_S: Final = 0.5
 _SWEEP_AT_MOST: Final = 10
 
 _CODECS: Final = {
@@ -151,6 +153,7 @@ class Gateway:
             self._every(_HEARTBEAT_S, self._beat),
             self._every(_LIVENESS_S, self._check_liveness),
             self._every(_SWEEP_S, self._sweep),
+            self._every(_SAY_AGAIN_S, lambda: self.node.unstored.say_again(self.node)),
             self._keep_looking(),
         ):
             self._clocks.append(asyncio.create_task(clock))
@@ -219,6 +222,17 @@ class Gateway:
     def remember_final(self, news: dict[str, Any]) -> None:
         """Keep in mind what this process has answered: the news of it may never come back."""
         self.node.finality.hear(news, self.node.loop.time())
+        self.node.unstored.settle(news["trip"])
+
+    def end_unstored(self, trip: str, reason: str, detail: str) -> None:
+        """Act on an end that the store has not taken, and let the other nodes do so: what stops the
+        store from writing need not stop it from telling."""
+        # The next store that there is a connection to hears it before anything else.
+        self.remember_final({"op": "closed", "trip": trip, "reason": reason, "detail": detail})
+        self.node.unstored.take(self.node, trip, reason, detail)
+        news = {"op": "unstored", "trip": trip, "reason": reason, "detail": detail}
+        channel = keys.control(keys.partition(trip))
+        self.node.store.pipe.send(pack("SPUBLISH", channel, msgspec.json.encode(news)))
 
     def problems(self) -> list[str]:
         """Why this node should get no new connections; empty when it is ready."""

@@ -31,6 +31,7 @@ from .counts import Counts
 from .finality import Finality
 from .lease import Lease
 from .limits import Limits
+from .unstored import Unstored
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,7 @@ class Node:
         self.limits = limits
         self.counts = Counts()
         self.finality = Finality()
+        self.unstored = Unstored()
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.channels: dict[str, Channel] = {}
@@ -155,6 +157,17 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def forget_bucket_later(self, trip: str, role: Role) -> None:
+        """Forget a party's rate, once it would be full, unless the party is back: a new one is as
+        good then."""
+        full_s = self.limits.posts_burst / self.limits.posts_per_s
+        self.loop.call_later(full_s, self._forget_bucket, trip, role)
+
+    def _forget_bucket(self, trip: str, role: Role) -> None:
+        channel = self.channels.get(trip)
+        if channel is None or role not in channel.connections:
+            self.buckets.pop((trip, role), None)
 
     def close(self, connection: Connection, code: CloseCode, retry_after_ms: int = 0) -> None:
         """End a connection and count why."""

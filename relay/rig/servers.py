@@ -9,7 +9,7 @@ import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -17,6 +17,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from relay.store.server_process import find_program
+
+from .waiting import until
 
 
 def free_ports(count: int) -> list[int]:
@@ -61,8 +63,10 @@ class Servers:
     def _spawn(self, port: int, *words: str) -> None:
         with (self.folder / f"{port}.log").open("ab") as log:
             self._running[port] = subprocess.Popen(
-                [find_program(), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+                [find_program(), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                # A file that may not grow is an error then, as on a full disk, and no signal.
+                restore_signals=False,
+            )  # fmt: skip
 
     def signal(self, port: int, number: signal.Signals) -> None:
         os.kill(self._running[port].pid, number)
@@ -74,3 +78,25 @@ class Servers:
                 return await redis.execute_command(*words)
         except (RedisError, OSError):
             return None
+
+
+class Single(Servers):
+    """One server, with settings of its own."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        super().__init__(folder)
+        self._settings = settings
+        (self.port,) = free_ports(1)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._running[self.port].pid
+
+    async def __aenter__(self) -> Self:
+        self._start(self.port, *self._settings)
+        await until(lambda: self.ask(self.port, "PING"), "the server answers")
+        return self

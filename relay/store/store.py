@@ -77,11 +77,17 @@ class Store:
     """Calls on the store over one `Pipe`. Every method raises `StoreError`."""
 
     def __init__(
-        self, pipe: Pipe, *, on_final: Callable[[dict[str, Any]], None] = lambda _: None
+        self,
+        pipe: Pipe,
+        *,
+        on_final: Callable[[dict[str, Any]], None] = lambda _: None,
+        on_unstored: Callable[[str, str, str], None] = lambda *_: None,
     ) -> None:
         self.pipe = pipe
         #: Gets what must not be undone, as its script tells it to every node, when it is answered.
         self.on_final = on_final
+        #: Gets trip, reason and detail of an end at once that may not have been done.
+        self.on_unstored = on_unstored
 
     # --- scripts ----------------------------------------------------------------------------------
 
@@ -160,9 +166,14 @@ class Store:
         return self.pipe.call_raw(pack("GET", keys.sanctioned(trip)))
 
     async def end(self, trip: str, *, grace_s: int, detail: str) -> Ended:
-        state, closed, deadline = await self.run(
-            scripts.END, keys.trip(trip), trip, grace_s, detail
-        )
+        try:
+            state, closed, deadline = await self.run(
+                scripts.END, keys.trip(trip), trip, grace_s, detail
+            )
+        except StoreError:
+            if grace_s == 0:
+                self.on_unstored(trip, "ended", detail)
+            raise
         ended = Ended(
             state.decode(), int(closed) if closed else None, int(deadline) if deadline else None
         )
@@ -174,6 +185,10 @@ class Store:
         else:
             self.on_final({"op": "closed", "trip": trip, "reason": "ended", "detail": detail})
         return ended
+
+    async def end_again(self, trip: str, *, reason: str, detail: str) -> None:
+        """Close a channel that the store may have closed already."""
+        await self.run(scripts.AGAIN, keys.trip(trip), trip, "closed", reason, detail)
 
     async def reassign(
         self,

@@ -364,8 +364,10 @@ local function end_later(trip, deadline, detail, now)
   tell({ op = 'state', trip = trip, state = 'grace', deadline = tonumber(deadline), detail = detail })
 end
 
--- For a trip that is not known: makes sure that a late open finds it closed.
+-- For a trip that is not known: makes sure that a late open finds it closed. Begins by freeing (what is not
+-- there), so that it works in a store that is full.
 local function tombstone(trip, reason, detail, now)
+  redis.call('HDEL', trip_key(trip), 'state')
   redis.call('HSET', trip_key(trip), 'state', 'closed', 'reason', reason, 'detail', detail,
     'closed', int(now), 'epoch', '0')
   redis.call('ZADD', TAG .. ':due', int(now + TOMBSTONE_MS), 'record:' .. trip)
