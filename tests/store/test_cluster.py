@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +28,8 @@ from relay.store.pipe import Pipe
 from relay.store.scripts import ALL
 from relay.store.slots import Elsewhere, elsewhere, slot_of, slot_of_command
 from relay.store.store import Store
+
+from .questions import Questions, seeded
 
 # --- slots ----------------------------------------------------------------------------------------
 
@@ -226,6 +229,37 @@ async def test_slots_that_move_at_once_lose_nothing_and_keep_the_order(
     for writer in writers:
         await writer.check()
         assert writer.stored and not writer.unknown and not writer.refused
+
+
+async def test_cancelled_cut_and_sent_on_at_random_nobody_gets_anothers_reply(
+    pipe: Pipe, cluster: Cluster
+) -> None:
+    """Callers give up at any moment, connections end, and slots move key by key."""
+    rng = seeded()
+
+    async def cut() -> None:
+        port = rng.choice(cluster.primaries)
+        clients: bytes = await cluster.ask(port, "CLIENT", "LIST", "TYPE", "normal")
+        for name in re.findall(rb"^id=(\d+) .* name=test ", clients, re.MULTILINE):
+            await cluster.ask(port, "CLIENT", "KILL", "ID", name.decode())
+
+    async def move() -> None:
+        slot = slot_of(f"{{p{rng.randrange(256)}}}".encode())
+        source = await cluster.owner(slot)
+        target = rng.choice([port for port in cluster.primaries if port != source])
+        await cluster.move(slot, source, target)
+
+    async def keep_moving(enough: asyncio.Event) -> None:
+        while not enough.is_set():
+            await move()
+
+    enough = asyncio.Event()
+    moving = asyncio.create_task(keep_moving(enough))
+    try:
+        await Questions(pipe, rng).ask(4000, cut)
+    finally:
+        enough.set()
+        await moving
 
 
 async def test_a_primary_that_dies_is_replaced(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,8 @@ from redis.asyncio.connection import (
     parse_url,
 )
 
+from relay.rig.proxy import Proxy
+from relay.rig.servers import Single
 from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.durability import Durability
@@ -26,6 +27,8 @@ from relay.store.log_writer import LogWriter
 from relay.store.pipe import Pipe, ServerPipe, StoreRefused, checked
 from relay.store.scripts import ALL
 from relay.store.store import Store
+
+from .questions import Questions, seeded
 
 
 @pytest.fixture
@@ -47,24 +50,22 @@ async def server_pid(pipe: Pipe) -> int:
     return int(info.partition("process_id:")[2].partition("\r")[0])
 
 
-async def test_cancelled_at_random_nobody_gets_anothers_reply(pipe: Pipe) -> None:
-    seed = int(os.environ.get("SEED", random.randrange(2**32)))
-    print(f"SEED={seed}")
-    rng = random.Random(seed)
+async def test_cancelled_and_cut_at_random_nobody_gets_anothers_reply(tmp_path: Path) -> None:
+    """Callers give up at any moment, and the connection ends at any byte."""
+    rng = seeded()
+    async with Single(tmp_path) as server, Proxy(f"127.0.0.1:{server.port}") as way:
+        found = ServerPipe(
+            Endpoint.parse(f"redis://{way.address}"), name="test", reply_timeout_s=1.0
+        )
+        await found.start()
 
-    async def ask(number: int) -> bool:
-        try:
-            async with asyncio.timeout(rng.choice([0, 0.0005, 0.002, 5])):
-                assert await pipe.call("ECHO", str(number)) == str(number).encode()
-        except TimeoutError:
-            return False
-        return True
+        async def cut() -> None:
+            line = found.line_at(0)
+            way.cut()
+            await until(lambda: found.line_at(0) not in (line, None), "it is connected again")
 
-    done = []
-    for start in range(0, 5000, 100):
-        done += await asyncio.gather(*(ask(number) for number in range(start, start + 100)))
-    assert done.count(False) > 100
-    assert done.count(True) > 100
+        await Questions(found, rng).ask(6000, cut)
+        await found.stop()
 
 
 async def test_a_callback_that_fails_costs_nobody_else_a_reply(pipe: Pipe) -> None:
