@@ -6,6 +6,7 @@ sets. Nothing here can hold an id, a number or a text.
 
 from __future__ import annotations
 
+import asyncio
 import resource
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -44,6 +45,7 @@ _LABELLED: Final = {
 _GAUGES: Final = {
     "connections": "Connections open now.",
     "channels": "Channels with a party attached now, summed over the workers.",
+    "tasks": "Steps under way in the workers, with those that always are.",
     "memory_bytes": "Resident memory of the workers.",
     "workers": "Workers that answered.",
 }
@@ -66,6 +68,7 @@ def snapshot_of(gateway: Gateway, watch: Watch) -> Snapshot:
     found["reports"] = {str(category): float(n) for category, n in counts.reports.items()}
     found["connections"] = {"": float(len(node.connections))}
     found["channels"] = {"": float(len(node.channels))}
+    found["tasks"] = {"": float(len(asyncio.all_tasks()))}
     found["memory_bytes"] = {"": float(_resident_bytes())}
     found["workers"] = {"": 1.0}
     return found
