@@ -49,8 +49,8 @@ class Settings:
     workers: int = _set(1, "processes that serve; one for each core is a good start")
     redis: str = _set(
         "",
-        "URL of an external store (redis://, rediss://, unix://, redis+sentinel://, "
-        "redis+cluster://); else embedded",
+        "URL of an external store (redis://, unix://, redis+sentinel://, redis+cluster://, with "
+        "TLS rediss://, rediss+sentinel://, rediss+cluster://); else embedded",
         secret=True,
     )  # fmt: skip
     durability: str = _set(

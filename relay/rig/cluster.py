@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from relay.store.keys import PARTITIONS, tag
 from relay.store.slots import SLOTS, slot_of
@@ -22,19 +23,24 @@ class Cluster(Servers):
     an equal share of the slots."""
 
     def __init__(
-        self, folder: Path, *settings: str, shards: int = 3, replicated: bool = True
+        self,
+        folder: Path,
+        *settings: str,
+        shards: int = 3,
+        replicated: bool = True,
+        **options: Any,
     ) -> None:
-        super().__init__(folder)
+        super().__init__(folder, *settings, **options)
         count = shards * (2 if replicated else 1)
         ports = free_ports(2 * count)
         self.primaries, self.replicas = ports[:shards], ports[shards:count]
         #: On which port each talks with the others.
         self._bus = dict(zip(ports[:count], ports[count:], strict=True))
-        self._settings = settings
 
     @property
     def url(self) -> str:
-        return f"redis+cluster://127.0.0.1:{self.primaries[0]},127.0.0.1:{self.primaries[-1]}"
+        hosts = f"127.0.0.1:{self.primaries[0]},127.0.0.1:{self.primaries[-1]}"
+        return self.url_of("redis+cluster", hosts)
 
     async def __aenter__(self) -> Cluster:
         for port in (*self.primaries, *self.replicas):
@@ -64,7 +70,7 @@ class Cluster(Servers):
             port, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
             "--cluster-port", str(self._bus[port]), "--cluster-node-timeout", str(_TIMEOUT_MS),
             "--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0",
-            *self._settings,
+            *(("--tls-cluster", "yes") if self._certificate else ()),
         )  # fmt: skip
 
     async def _all_answer(self) -> bool:
@@ -120,7 +126,7 @@ class Cluster(Servers):
 
     async def nodes(self, port: int) -> str:
         """What CLUSTER NODES says there."""
-        async with Redis(port=port, socket_timeout=2) as redis:
+        async with self.redis(port, socket_timeout=2) as redis:
             redis.response_callbacks.clear()
             found: bytes = await redis.execute_command("CLUSTER NODES")
             return found.decode()
@@ -132,7 +138,7 @@ class Cluster(Servers):
     async def move(self, slot: int, source: int, target: int) -> None:
         """Move a slot key by key, as `valkey-cli --cluster reshard` does."""
         await self.begin(slot, source, target)
-        async with Redis(port=source) as there:
+        async with self.redis(source) as there:
             while found := await there.execute_command("CLUSTER GETKEYSINSLOT", slot, 1):
                 await self.carry(source, target, *found)
                 await asyncio.sleep(0.002)
@@ -140,19 +146,19 @@ class Cluster(Servers):
 
     async def begin(self, slot: int, source: int, target: int) -> None:
         """Let two servers know that a slot is on its way."""
-        async with Redis(port=source) as there, Redis(port=target) as here:
+        async with self.redis(source) as there, self.redis(target) as here:
             name, other = await self._name(source), await self._name(target)
             await here.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", name)
             await there.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", other)
 
     async def carry(self, source: int, target: int, *names: str) -> None:
         """Move some keys of such a slot."""
-        async with Redis(port=source) as there:
+        async with self.redis(source) as there:
             await there.execute_command("MIGRATE", "127.0.0.1", target, "", 0, 5000, "KEYS", *names)
 
     async def finish(self, slot: int, source: int, target: int) -> None:
         """Move what is left of such a slot, and give it to the new server."""
-        async with Redis(port=source) as there, Redis(port=target) as here:
+        async with self.redis(source) as there, self.redis(target) as here:
             while found := await there.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
                 await self.carry(source, target, *found)
             name = await self._name(target)
@@ -161,16 +167,22 @@ class Cluster(Servers):
         await until(lambda: self._all_see(slot, target), "every server knows where the slot is", 20)
 
     async def jump(self, slot: int, source: int, target: int) -> None:
-        """Move a slot at one moment, as Valkey 9 can."""
-        async with Redis(port=source) as there:
-            await there.execute_command(
-                "CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", await self._name(target)
-            )
+        """Move a slot at one moment, as Valkey 9 can; with other servers key by key."""
+        async with self.redis(source) as there:
+            try:
+                await there.execute_command(
+                    "CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE",
+                    await self._name(target),
+                )  # fmt: skip
+            except ResponseError as error:
+                if "unknown subcommand" not in str(error).lower():
+                    raise
+                await self.move(slot, source, target)
         await until(lambda: self._all_see(slot, target), "every server knows where the slot is", 20)
 
     async def _all_see(self, slot: int, owner: int) -> bool:
         for port in self.primaries:
-            async with Redis(port=port) as redis:
+            async with self.redis(port) as redis:
                 redis.response_callbacks.clear()
                 for first, last, primary, *_ in await redis.execute_command("CLUSTER SLOTS"):
                     if first <= slot <= last and primary[1] != owner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from .servers import Servers, free_ports
 from .waiting import until
@@ -14,14 +15,14 @@ _DOWN_AFTER_MS = 700
 class Watched(Servers):
     """Use as a context manager. `primary` is the port of the server that takes writes at first."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, *settings: str, **options: Any) -> None:
+        super().__init__(folder, *settings, **options)
         self.primary, self.replica, *self.sentinels = free_ports(5)
 
     @property
     def url(self) -> str:
         hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
-        return f"redis+sentinel://{hosts}/{SERVICE}"
+        return self.url_of("redis+sentinel", f"{hosts}/{SERVICE}")
 
     async def __aenter__(self) -> Watched:
         self._start(self.primary)
@@ -29,8 +30,10 @@ class Watched(Servers):
         await until(self.is_linked, "the replica follows")
         for port in self.sentinels:
             config = self.folder / f"sentinel-{port}.conf"
+            words = iter(self._listening(port))
             config.write_text(
-                f"port {port}\nbind 127.0.0.1\ndir {self.folder}\n"
+                "".join(f"{name} {value}\n" for name, value in zip(words, words, strict=True))
+                + f"dir {self.folder}\n"
                 f"sentinel monitor {SERVICE} 127.0.0.1 {self.primary} 2\n"
                 f"sentinel down-after-milliseconds {SERVICE} {_DOWN_AFTER_MS}\n"
                 f"sentinel failover-timeout {SERVICE} 3000\n"

@@ -35,11 +35,31 @@ def free_ports(count: int) -> list[int]:
     raise OSError("no free ports")
 
 
-class Servers:
-    """Each has a folder and a log in `folder`; all end with the `async with` of who has them."""
+def _named_program() -> Path:
+    """The server that is started where none is named: RELAY_TEST_STORE of the environment, else the
+    embedded store's."""
+    named = os.environ.get("RELAY_TEST_STORE")
+    return Path(named) if named else find_program()
 
-    def __init__(self, folder: Path) -> None:
+
+class Servers:
+    """Each has a folder and a log in `folder`; all end with the `async with` of who has them.
+
+    `settings` are for each of them. With a `certificate`, a file with its key that is signed by
+    itself, they speak TLS alone.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *settings: str,
+        program: Path | None = None,
+        certificate: Path | None = None,
+    ) -> None:
         self.folder = folder
+        self._settings = settings
+        self._program = program or _named_program()
+        self._certificate = certificate
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
     async def __aexit__(self, *_: object) -> None:
@@ -55,18 +75,40 @@ class Servers:
         folder = self.folder / str(port)
         folder.mkdir(exist_ok=True)
         self._spawn(
-            port, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
+            port, *self._listening(port, "--"), "--dir", str(folder), "--save", "",
             "--appendonly", "no", "--maxmemory-policy", "noeviction",
-            "--repl-diskless-sync-delay", "0", *more,
+            "--repl-diskless-sync-delay", "0", *more, *self._settings,
         )  # fmt: skip
 
     def _spawn(self, port: int, *words: str) -> None:
         with (self.folder / f"{port}.log").open("ab") as log:
             self._running[port] = subprocess.Popen(
-                [find_program(), *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [self._program, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 # A file that may not grow is an error then, as on a full disk, and no signal.
                 restore_signals=False,
             )  # fmt: skip
+
+    def _listening(self, port: int, dashes: str = "") -> list[str]:
+        """Where a server listens, as words of a command line; without dashes, those of a file."""
+        said = {"bind": "127.0.0.1", "port": str(port)}
+        if self._certificate is not None:
+            file = str(self._certificate)
+            said |= {"port": "0", "tls-port": str(port), "tls-replication": "yes"}
+            said |= dict.fromkeys(("tls-cert-file", "tls-key-file", "tls-ca-cert-file"), file)
+            said["tls-auth-clients"] = "no"
+        return [word for name, value in said.items() for word in (dashes + name, value)]
+
+    def url_of(self, kind: str, hosts: str, user: str = "") -> str:
+        """The address of a store at `hosts`, as the relay takes it; `user` has its password."""
+        scheme = kind if self._certificate is None else kind.replace("redis", "rediss")
+        trusted = f"?ssl_ca_certs={self._certificate}" if self._certificate else ""
+        return f"{scheme}://{user + '@' if user else ''}{hosts}{trusted}"
+
+    def redis(self, port: int, **options: Any) -> Redis:
+        """One of them, as anybody with access to it sees it."""
+        if self._certificate is not None:
+            options |= {"ssl": True, "ssl_ca_certs": str(self._certificate), "host": "127.0.0.1"}
+        return Redis(port=port, **options)
 
     def signal(self, port: int, number: signal.Signals) -> None:
         os.kill(self._running[port].pid, number)
@@ -74,29 +116,29 @@ class Servers:
     async def ask(self, port: int, *words: str) -> Any:
         """One command; None if that server does not answer."""
         try:
-            async with Redis(port=port, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as redis:
+            retry = Retry(NoBackoff(), 0)
+            async with self.redis(port, socket_timeout=2, retry=retry) as redis:
                 return await redis.execute_command(*words)
         except (RedisError, OSError):
             return None
 
 
 class Single(Servers):
-    """One server, with settings of its own."""
+    """One server."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
-        super().__init__(folder)
-        self._settings = settings
+    def __init__(self, folder: Path, *settings: str, **options: Any) -> None:
+        super().__init__(folder, *settings, **options)
         (self.port,) = free_ports(1)
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
+        return self.url_of("redis", f"127.0.0.1:{self.port}")
 
     @property
     def pid(self) -> int:
         return self._running[self.port].pid
 
     async def __aenter__(self) -> Self:
-        self._start(self.port, *self._settings)
+        self._start(self.port)
         await until(lambda: self.ask(self.port, "PING"), "the server answers")
         return self

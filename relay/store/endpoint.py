@@ -23,7 +23,7 @@ class BadStoreUrl(ValueError):
 
 
 _SENTINEL_PORT: Final = 26379
-_SENTINEL: Final = "redis+sentinel"
+_SENTINEL: Final = ("redis+sentinel", "rediss+sentinel")
 _CLUSTER: Final = ("redis+cluster", "rediss+cluster")
 _PORT: Final = 6379
 
@@ -52,18 +52,19 @@ class Endpoint:
     def parse(cls, url: str) -> Endpoint:
         """Read `redis://`, `rediss://` or `unix://`, as redis-py does, or
         `redis+sentinel://user:password@host:port,host:port/service/database`, where user and
-        password are the primary's, or `redis+cluster://user:password@host:port,host:port`, or with
-        TLS `rediss+cluster://…?ssl_ca_certs=FILE`. Raises `BadStoreUrl`."""
+        password are the primary's, or `redis+cluster://user:password@host:port,host:port`; with TLS
+        everywhere `rediss+sentinel://` and `rediss+cluster://`, perhaps with `?ssl_ca_certs=FILE`.
+        Raises `BadStoreUrl`."""
         try:
             scheme = urlsplit(url).scheme
-            if scheme == _SENTINEL:
+            if scheme in _SENTINEL:
                 return cls._watched(url)
             if scheme in _CLUSTER:
                 return cls._clustered(url)
             if scheme not in ("redis", "rediss", "unix"):
                 raise BadStoreUrl(
                     "the store's URL must begin with redis://, rediss://, unix://, "
-                    "redis+sentinel://, redis+cluster:// or rediss+cluster://"
+                    "redis+sentinel://, rediss+sentinel://, redis+cluster:// or rediss+cluster://"
                 )
             return cls._single(url)
         except BadStoreUrl:
@@ -110,7 +111,9 @@ class Endpoint:
         parts = urlsplit(url)
         user, password, hosts = _identity_and_hosts(parts.netloc)
         service, _, database = parts.path.strip("/").partition("/")
-        if not hosts or not service or (database and not database.isdecimal()) or parts.query:
+        options = parse_qs(parts.query, keep_blank_values=True)
+        is_wrong = (database and not database.isdecimal()) or options.keys() - {"ssl_ca_certs"}
+        if not hosts or not service or is_wrong:
             raise BadStoreUrl(
                 "a redis+sentinel:// URL names the sentinels and the service: "
                 "redis+sentinel://host:26379,host:26379/mymaster"
@@ -119,8 +122,10 @@ class Endpoint:
             sentinels=tuple(_host_and_port(one, _SENTINEL_PORT) for one in hosts.split(",")),
             service=unquote(service),
             database=int(database or 0),
+            tls=parts.scheme.startswith("rediss"),
             username=user,
             password=password,
+            ca_file=options.get("ssl_ca_certs", [None])[-1],
         )
 
     @classmethod
@@ -180,7 +185,8 @@ class Endpoint:
             try:
                 async with asyncio.timeout(timeout_s):
                     (found,) = await ask(
-                        Endpoint(host, port), ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)
+                        Endpoint(host, port, tls=self.tls, ca_file=self.ca_file),
+                        ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service),
                     )
             except (OSError, TimeoutError):
                 continue

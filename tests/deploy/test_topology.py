@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import re
 import signal
 import ssl
@@ -13,15 +12,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from relay.client import Channel, Message, connect
 from relay.rig.waiting import until
 from tests.cli.commands import Quickly
+from tests.support.certificate import certified
 from tests.support.desk import desk_on
 from tests.support.errands import operators, trips
 from tests.support.party import Party
@@ -186,7 +183,7 @@ async def test_an_act_is_written_down_with_the_address_of_who_did_it(topology: T
 
 async def test_apps_can_connect_with_tls(topology: Topology, tmp_path: Path) -> None:
     certificate = tmp_path / "certificate.pem"
-    trusted = ssl.create_default_context(cadata=_certificate(certificate))
+    trusted = ssl.create_default_context(cadata=certified(certificate))
     balancer = Balancer(
         tmp_path, "tls", APPS_CERTIFICATE=str(certificate), **topology.where_nodes_are()
     )
@@ -212,32 +209,6 @@ async def _without_tls(where: str) -> bytes:
         return b""
     finally:
         writer.close()
-
-
-def _certificate(file: Path) -> str:
-    """Write a certificate for localhost and its key; give the certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    text = made.public_bytes(serialization.Encoding.PEM).decode()
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )  # fmt: skip
-    file.write_text(text + secret.decode())
-    return text
 
 
 # --- the store's users -----------------------------------------------------------------------------

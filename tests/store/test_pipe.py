@@ -140,6 +140,14 @@ def test_a_url_of_a_cluster_names_some_of_its_servers() -> None:
     assert str(found.at("c", 7002)) == "c:7002" and "s@x" not in repr(found)
 
 
+def test_a_url_of_sentinels_may_ask_for_tls() -> None:
+    found = Endpoint.parse("rediss+sentinel://relay:s%40x@a,b:7000/rides/2?ssl_ca_certs=/ca.pem")
+    assert found.sentinels == (("a", 26379), ("b", 7000))
+    assert (found.service, found.database, found.password) == ("rides", 2, "s@x")
+    assert found.tls and found.ca_file == "/ca.pem"
+    assert not Endpoint.parse("redis+sentinel://a/rides").tls
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -167,6 +175,7 @@ def test_a_url_of_one_server_is_read_as_redis_py_reads_it(url: str) -> None:
         "http://x", "redis://h?db=x", "redis://", "unix://", "redis://h:99999", "redis://h:port", "", "redis://u:sec@",
         "redis+cluster://u:sec@", "redis+cluster://u:sec@h/1", "redis+cluster://h:port",
         "redis+cluster://u:sec@h?tls=1", "redis+sentinel://u:sec@h", "redis+sentinel://h:x/name",
+        "rediss+sentinel://u:sec@h/name?tls=1",
     ],
 )  # fmt: skip
 def test_a_bad_url_is_told_without_its_secrets(url: str) -> None:
