@@ -155,7 +155,7 @@ class Relay:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        limit_s = self.settings.drain_s + _STOP_LIMIT_S
+        limit_s = self.settings.drain_notice_s + self.settings.drain_s + _STOP_LIMIT_S
         await asyncio.gather(*(child.end(limit_s) for child in self._children))
         await self._stack.aclose()
 

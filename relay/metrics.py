@@ -37,6 +37,7 @@ _COUNTERS: Final = {
 }
 _LABELLED: Final = {
     "refused": ("Posts refused.", "code"),
+    "turned_away": ("Connections and attempts to attach that were turned away, by why.", "why"),
     "closed": ("Connections closed by the relay.", "code"),
     "findings": ("What the guard found in posts, by class and what was done.", "class action"),
     "alarms": ("Operators who opened more than is usual, by what.", "kind"),
@@ -61,6 +62,7 @@ def snapshot_of(gateway: Gateway, watch: Watch) -> Snapshot:
     found["cpu_seconds"] = {"": usage.ru_utime + usage.ru_stime}
     found["refused"] = {str(code): float(n) for code, n in counts.refused.items()}
     found["closed"] = {str(code): float(n) for code, n in counts.closed.items()}
+    found["turned_away"] = {why: float(n) for why, n in node.admission.turned_away.items()}
     found["findings"] = {
         f"{kind} {action}": float(n) for (kind, action), n in counts.findings.items()
     }

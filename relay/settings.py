@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .api.limits import Limits as ApiLimits
+from .gateway.admission import networks
 from .gateway.limits import Limits
 from .ops.limits import DeskLimits, WatchLimits
 from .store.durability import Durability
@@ -60,6 +61,9 @@ class Settings:
     keyring_file: str = _set("", "key ring file; needed with an external store")
     log_level: str = _set("info", "debug, info, warning or error")
     drain_s: float = _set(5.0, "over how long connections are sent away when the relay stops")
+    drain_notice_s: float = _set(
+        0.0, "how long a relay that stops goes on as before, not ready, so that balancers notice"
+    )
     store_timeout_s: float = _set(2.0, "how long the store may owe an answer")
     token_ttl_s: int = _set(12 * 3600, "how long a party's token can be used to attach")
     longest_trip_s: int = _set(12 * 3600, "no channel stays open for longer")
@@ -79,6 +83,17 @@ class Settings:
     frames_per_s: float = _set(50.0, "other frames an app may send, with the same burst")
     in_flight: int = _set(16, "posts an app may have unanswered")
     channel_messages: int = _set(2000, "messages in a channel until it is full")
+    trusted_proxies: str = _set(
+        "", "addresses or networks of balancers whose X-Forwarded-For tells where apps are"
+    )
+    connections: int = _set(50_000, "apps that a worker serves at a time")
+    connections_per_s: float = _set(500.0, "new connections a worker takes, and at once as many")
+    address_connections: int = _set(2000, "of which so many may come from one address")
+    address_connections_per_s: float = _set(50.0, "and so many a second, with the burst of posts")
+    attaches_per_minute: int = _set(60, "times a party may attach at a worker, at once as often")
+    calls_per_s: float = _set(
+        1000.0, "calls a key of the platform may make at a worker, with the burst of posts"
+    )
 
     def __post_init__(self) -> None:
         for name in ("gateway", "api"):
@@ -96,9 +111,15 @@ class Settings:
             Durability.parse(self.durability)
         except ValueError as error:
             raise SettingsError(f"durability: {error}") from None
+        try:
+            networks(self.trusted_proxies)
+        except ValueError:
+            raise SettingsError(
+                "trusted_proxies: must be addresses or networks, for example 10.0.0.0/8,192.0.2.7"
+            ) from None
         for one in fields(self):
             value = getattr(self, one.name)
-            if one.name == "drain_s" and value == 0:
+            if one.name in ("drain_s", "drain_notice_s") and value == 0:
                 continue
             if isinstance(value, int | float) and value <= 0:
                 raise SettingsError(f"{one.name}: must be more than 0")
@@ -153,6 +174,7 @@ class Settings:
             longest_retention_s=self.longest_retention_s,
             longest_report_window_s=self.longest_report_window_s,
             token_ttl_s=self.token_ttl_s,
+            calls_per_s=self.calls_per_s,
         )
 
 

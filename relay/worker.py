@@ -19,10 +19,12 @@ import asyncio
 import itertools
 import json
 import os
+import resource
 import signal
 import socket
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -53,6 +55,8 @@ _SANCTIONS_S: Final = 5.0
 _NOTICES_S: Final = 60.0
 _JOURNAL_S: Final = 15.0
 _LAST_WORDS_S: Final = 0.2
+#: What a worker opens besides apps' connections: to the store, of the API's callers, its own.
+_OTHER_FILES: Final = 512
 
 
 class _Server(uvicorn.Server):
@@ -67,6 +71,21 @@ def _log_without_values(_loop: asyncio.AbstractEventLoop, context: dict[str, Any
     error = context.get("exception")
     at = logs.places(error) if isinstance(error, BaseException) else []
     log.error("loop_exception", error=type(error).__name__, at=at)
+
+
+def _with_files_for(connections: int) -> int:
+    """Allow this process the files for so many connections; give how many it may have at most.
+
+    With none left the system would go on to take connections that nobody here can answer.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < wanted:
+        log.warning("few_open_files", connections=max(16, soft - _OTHER_FILES))
+    return max(16, min(connections, soft - _OTHER_FILES))
 
 
 class Worker:
@@ -107,7 +126,9 @@ class Worker:
         )  # fmt: skip
         await pipe.start()
         await check_schema(pipe)
-        gateway = self._gateway = Gateway(identity, Store(pipe), access, ring, settings.limits)
+        limits = settings.limits
+        limits = replace(limits, connections=_with_files_for(limits.connections))
+        gateway = self._gateway = Gateway(identity, Store(pipe), access, ring, limits)
         await gateway.start(bound(settings.gateway, "gateway", shared=True))
         # A connection of its own: a call must not wait behind all the posts that are on their way.
         api_pipe = access.pipe(
@@ -160,6 +181,7 @@ class Worker:
 
         await self._stop.wait()
         log.info("draining", connections=len(gateway.node.connections))
+        await self._let_balancers_notice(gateway, settings.drain_notice_s)
         await self._drain(gateway, settings.drain_s)
         server.force_exit = self._orphaned.is_set()
         server.should_exit = True
@@ -187,6 +209,12 @@ class Worker:
             ring = KeyFile(self._order.ring_path)
             chores["journal"] = (_JOURNAL_S, lambda: take_over_journal(desk.audit, ring))
         return chores
+
+    async def _let_balancers_notice(self, gateway: Gateway, notice_s: float) -> None:
+        gateway.node.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(notice_s):
+                await self._orphaned.wait()
 
     async def _drain(self, gateway: Gateway, window_s: float) -> None:
         """Send the apps away over `window_s`, or all at once if the relay is dead."""

@@ -22,7 +22,13 @@ ALLOWED_SKIPS: tuple[str, ...] = (
 
 
 #: Limits that a test does not meet by chance.
-ROOMY = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64}
+ROOMY = {
+    "posts_per_s": 1000,
+    "frames_per_s": 1000,
+    "in_flight": 64,
+    "connections_per_s": 5000,
+    "attaches_per_minute": 6000,
+}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from ..ops.desk import Desk
 from ..store.copies import Copies
 from ..store.store import Store
 from ..vault.ring import KeyRing
+from .admission import Admission
 from .asyncapi import asyncapi
 from .auth import ApiKeys
 from .calls import Answer, Asked, Call, Resource, nothing_here
@@ -63,11 +64,12 @@ def build(
         *Health(ring=ring, now_ms=now_ms, readiness=readiness, metrics=metrics).calls(),
     ]
     calls += _documents(calls, gateway_url)
+    admission = Admission(limits)
     keys = ApiKeys(store.pipe, lifetime_s=limits.api_key_lifetime_s)
     by_path: dict[str, list[Call]] = {}
     for call in calls:
         by_path.setdefault(call.path, []).append(call)
-    resources = [Route(path, Resource(path, at, keys)) for path, at in by_path.items()]
+    resources = [Route(path, Resource(path, at, keys, admission)) for path, at in by_path.items()]
     app = Starlette(routes=[*resources, *pages])
     # A redirect would repeat the path, which may hold a phone number.
     app.router.redirect_slashes = False

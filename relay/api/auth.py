@@ -153,6 +153,17 @@ class ApiKeys:
         self._lifetime_s = lifetime_s
         self._seen: dict[str, tuple[_Key, float]] = {}
 
+    def has_seen(self, header: bytes | None) -> bool:
+        """Whether the header holds a key that was good when it was looked up last."""
+        try:
+            key = parse_api_key(
+                (header or b"").partition(b" ")[2].strip().decode("ascii", "replace")
+            )
+        except BadToken:
+            return False
+        seen = self._seen.get(key.id)
+        return seen is not None and hmac.compare_digest(seen[0].stored.hash, key.digest)
+
     async def check(
         self, header: bytes | None, scopes: Collection[KeyScope], *, survives_outage: bool = False
     ) -> Caller:

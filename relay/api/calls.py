@@ -30,6 +30,7 @@ from ..store.endpoint import NotSent, StoreError
 from ..store.pipe import StoreRefused
 from ..vault.ring import KeyUnavailable
 from . import problems
+from .admission import Admission
 from .auth import ApiKeys, Caller, KeyScope
 from .fields import Fields
 from .problems import Code, Problem, no_trip, not_found
@@ -174,8 +175,11 @@ class Disconnected(Exception):
 class Resource:
     """An ASGI application: every call at one path."""
 
-    def __init__(self, path: str, calls: Sequence[Call], keys: ApiKeys) -> None:
+    def __init__(
+        self, path: str, calls: Sequence[Call], keys: ApiKeys, admission: Admission
+    ) -> None:
         self._path = path
+        self._admission = admission
         self._calls = {call.method: call for call in calls}
         if "GET" in self._calls:
             self._calls["HEAD"] = self._calls["GET"]
@@ -218,18 +222,28 @@ class Resource:
                 f"This address takes {allowed}. Nothing was done.",
                 headers={"allow": allowed},
             )
-        headers = _headers(scope)
-        caller = None
-        if call.scopes:
+        client = scope.get("client")
+        address = address_of(client[0]) if client else ""
+        if not call.scopes:
+            return await self._run(call, scope, receive, None, address)
+        with self._admission.answering():
+            header = _headers(scope).authorization
+            if not self._keys.has_seen(header):
+                self._admission.shows_unknown_key(address)
             caller = await self._keys.check(
-                headers.authorization, call.scopes, survives_outage=call.survives_outage
+                header, call.scopes, survives_outage=call.survives_outage
             )
+            self._admission.calls(caller.key_id, is_platform=caller.scope is KeyScope.PLATFORM)
+            return await self._run(call, scope, receive, caller, address)
+
+    async def _run(
+        self, call: Call, scope: Scope, receive: Receive, caller: Caller | None, address: str
+    ) -> Answer:
+        headers = _headers(scope)
         body = None
         if call.body is not None:
             body = call.decode_body(await _read(call, headers, receive))
         query = call.decode_query(scope["query_string"])
-        client = scope.get("client")
-        address = address_of(client[0]) if client else ""
         return await call.run(Asked(scope["path_params"], query, body, caller, address))
 
     async def _lines(self, structs: AsyncIterator[Struct]) -> AsyncIterator[bytes]:

@@ -36,7 +36,9 @@ _IN_PATH: Final[dict[str, dict[str, Any]]] = {
     "alarm": {"type": "string", "description": "the alarm's id."},
 }
 
-_WITH_KEY: Final = (Code.UNAUTHORIZED, Code.FORBIDDEN, Code.STORE_UNAVAILABLE)
+_WITH_KEY: Final = (
+    Code.UNAUTHORIZED, Code.FORBIDDEN, Code.RATE, Code.STORE_UNAVAILABLE, Code.OVERLOADED,
+)  # fmt: skip
 _WITH_BODY: Final = (Code.MALFORMED, Code.TOO_LARGE, Code.MEDIA_TYPE, Code.INVALID)
 
 _INTRODUCTION: Final = """\

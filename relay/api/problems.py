@@ -53,11 +53,13 @@ class Code(StrEnum):
     CEILING = "ceiling"
     LOCKED = "locked"
     TOO_MANY = "too_many"
+    RATE = "rate"
     INTERNAL = "internal"
     STORE_UNAVAILABLE = "store_unavailable"
     KEYS_UNAVAILABLE = "keys_unavailable"
     GUARD_UNAVAILABLE = "guard_unavailable"
     BUSY = "busy"
+    OVERLOADED = "overloaded"
     NOT_READY = "not_ready"
 
 
@@ -91,11 +93,13 @@ MEANING: Final[dict[Code, tuple[int, str]]] = {
     Code.CEILING: (422, "The deadline is too late"),
     Code.LOCKED: (423, "Locked after too many failures"),
     Code.TOO_MANY: (429, "Too many"),
+    Code.RATE: (429, "Too many calls in a short time"),
     Code.INTERNAL: (500, "The relay failed"),
     Code.STORE_UNAVAILABLE: (503, "The store does not answer"),
     Code.KEYS_UNAVAILABLE: (503, "An encryption key is missing"),
     Code.GUARD_UNAVAILABLE: (503, "The guard failed"),
     Code.BUSY: (503, "The trip is changing just now"),
+    Code.OVERLOADED: (503, "Too many calls at once"),
     Code.NOT_READY: (503, "This node is not ready"),
 }
 

@@ -35,7 +35,11 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
     try:
         token = parse_party_token(frame.token)
     except BadToken:
+        node.admission.wrong_token(connection.door.address, node.loop.time())
         node.close(connection, CloseCode.BAD_TOKEN)
+        return
+    if refusal := node.admission.attempts(token.digest, node.loop.time()):
+        node.close(connection, CloseCode.TOO_MANY, refusal.retry_after_ms)
         return
     if frame.report_only:
         await _attach_to_report(node, connection, token)
@@ -69,6 +73,7 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
         await _free_seat(node, token.trip, seated.role, connection)
         return
     connection.line = line
+    connection.door.attached()
     _seat(node, channel, connection, seated)
     connection.send(_attached(node, channel, seated))
     if frame.epoch and frame.epoch != seated.epoch:
@@ -83,6 +88,8 @@ def _turn_away(node: Node, connection: Connection, found: NotAttached) -> None:
         connection.send(Closed(found.reason, list(found.undelivered)))
         node.close(connection, _ENDS[found.why])
     else:
+        if found.why == "token":
+            node.admission.wrong_token(connection.door.address, node.loop.time())
         node.close(connection, _REFUSALS[found.why])
 
 
@@ -98,6 +105,7 @@ async def _attach_to_report(node: Node, connection: Connection, token: PartyToke
         _turn_away(node, connection, found)
         return
     connection.reporter = token
+    connection.door.attached()
     connection.send(
         Attached(
             token.trip, found.role.value, found.epoch, "report_only", found.until,

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..store.pipe import Line
     from ..vault.tokens import PartyToken
     from .channel import Channel
+    from .door import Door
 
 log = structlog.get_logger(__name__)
 
@@ -83,14 +84,15 @@ class Connection(WSListener):
     entry of the log it has been served, `known_n` how many there are to its knowledge, `line` over
     which of the connections to the store (`Lease.line`) the log was seen to hold that entry.
     `resume_from` is where reading goes on once the app has room for more. `reporter` is set while
-    it is attached for reports only, and holds no seat; `reporting` while one is being taken.
+    it is attached for reports only, and holds no seat; `reporting` while one is being taken. `door`
+    is the socket that it came in by.
     """
 
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
         "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode", "_transport", "_unsent",
-        "_unsent_bytes", "acknowledged", "answers", "catching_up", "channel", "frames", "head",
-        "heard_s", "id", "known_n", "line", "locale", "n", "opened_s", "pinged_s", "replayed",
+        "_unsent_bytes", "acknowledged", "answers", "catching_up", "channel", "door", "frames",
+        "head", "heard_s", "id", "known_n", "line", "locale", "n", "opened_s", "pinged_s", "replayed",
         "reporter", "reporting", "resume_from", "role", "session",
     )  # fmt: skip
 
@@ -102,8 +104,10 @@ class Connection(WSListener):
         outgoing: Codec,
         bucket: Bucket,
         max_frames_per_s: float,
+        door: Door,
     ) -> None:
         self._gate = gate
+        self.door = door
         self._decode = incoming.decode
         self._encode = outgoing.encode
         self._kind = _TEXT if incoming.is_text else _BINARY

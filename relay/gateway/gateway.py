@@ -20,21 +20,18 @@ from typing import Any, Final
 
 import msgspec
 import structlog
+from aiofastnet import create_server
 from picows import (
-    WSListener,
-    WSTransport,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
-    ws_create_server,
 )
 
 from ..core.bucket import Bucket
-from ..core.codes import CloseCode, close_reason
+from ..core.codes import CloseCode
 from ..core.frames import (
     FROM_APP_JSON,
     FROM_APP_MSGPACK,
-    MAX_FRAME_BYTES,
     SUBPROTOCOL_JSON,
     SUBPROTOCOL_MSGPACK,
     TO_APP_JSON,
@@ -61,6 +58,7 @@ from ..store.store import Store
 from . import attaching, delivery, events, posting, receipts, reporting
 from .channel import Channel
 from .connection import Connection
+from .door import Answer, Door, SentAway
 from .lease import Lease
 from .limits import (
     ATTACH_TIMEOUT_S,
@@ -88,6 +86,8 @@ _LOOK_AT_ONCE: Final = 200
 _SWEEP_S: Final = 0.5
 _SAY_AGAIN_S: Final = 0.5
 _SWEEP_AT_MOST: Final = 10
+#: How far apps are told to keep apart that are sent away in the same moment.
+_SHORTEST_SPREAD_S: Final = 0.2
 
 _CODECS: Final = {
     SUBPROTOCOL_MSGPACK: (FROM_APP_MSGPACK, TO_APP_MSGPACK),
@@ -129,6 +129,8 @@ class Gateway:
         self._clocks: list[asyncio.Task[None]] = []
         self._look_now = asyncio.Event()
         self._is_suspended = False
+        #: After how long the last of those come back who are sent away as the node drains.
+        self._latest_ms = 0
         self._resuming: set[Line] = set()
         self._steps: dict[type[Frame], Callable[[Connection, Any], None]] = {
             Post: partial(posting.post, self.node),
@@ -159,15 +161,11 @@ class Gateway:
             self._clocks.append(asyncio.create_task(clock))
         # Accepted sockets inherit it.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._server = await ws_create_server(
-            self._accept,
+        self._server = await create_server(
+            self.node.loop,
+            lambda: Door(self.node.admission, self._accept),
             sock=listener,
             backlog=4096,
-            max_frame_size=MAX_FRAME_BYTES,
-            websocket_handshake_timeout=ATTACH_TIMEOUT_S,
-            enable_auto_pong=False,
-            read_buffer_init_size=2048,
-            logger_name=_Quiet(),  # type: ignore[arg-type]
         )
 
     async def drain(self, window_s: float) -> None:
@@ -180,6 +178,9 @@ class Gateway:
             self._server.close()
         waiting = list(self.node.connections)
         random.shuffle(waiting)
+        # Told to come to the other nodes as fast as one of them takes connections, no faster.
+        arrive_s = len(waiting) / self.node.limits.connections_per_s
+        self._latest_ms = int(1000 * max(_SHORTEST_SPREAD_S, arrive_s - window_s))
         began_s = self.node.loop.time()
         for index, connection in enumerate(waiting):
             due_s = began_s + window_s * index / len(waiting)
@@ -193,8 +194,8 @@ class Gateway:
 
     def _send_away(self, connection: Connection) -> None:
         if not connection.answers:
-            # The wait keeps a fleet of apps from arriving at the next node in the same moment.
-            self.node.close(connection, CloseCode.DRAINING, random.randint(100, 1000))
+            wait_ms = random.randint(1, self._latest_ms)
+            self.node.close(connection, CloseCode.DRAINING, wait_ms)
 
     async def stop(self) -> None:
         """End what is left. The store's connection is not this module's to close."""
@@ -250,9 +251,7 @@ class Gateway:
 
     # --- connections ------------------------------------------------------------------------------
 
-    def _accept(
-        self, request: WSUpgradeRequest
-    ) -> WSListener | WSUpgradeResponseWithListener | None:
+    def _accept(self, request: WSUpgradeRequest, door: Door) -> Answer:
         if request.path.partition(b"?")[0] != PATH:
             return None
         if not _is_handshake(request):
@@ -264,18 +263,29 @@ class Gateway:
         names = [name.strip() for name in offered.split(",")] if offered else [SUBPROTOCOL_JSON]
         chosen = next((name for name in names if name in _CODECS), None)
         if chosen is None:
-            # A browser does not let its page see why a handshake failed; a close code it does.
-            return _Unsupported()
+            return SentAway(CloseCode.UNSUPPORTED)
+        headers = {"Sec-WebSocket-Protocol": chosen} if offered else None
+        welcome = WSUpgradeResponse.create_101_response(headers)
+        if refusal := self._turned_away(request, door):
+            return WSUpgradeResponseWithListener(welcome, refusal)
         limits = self.node.limits
         bucket = Bucket(limits.frames_per_s, limits.frames_burst, self.node.loop.time())
         may_say = 2 * (limits.frames_burst + limits.posts_burst)
         connection = Connection(
-            self, f"{next(self._names):x}", *_CODECS[chosen], bucket, MAX_FRAMES_PER_S + may_say
+            self, f"{next(self._names):x}", *_CODECS[chosen], bucket, MAX_FRAMES_PER_S + may_say,
+            door,
+        )  # fmt: skip
+        return WSUpgradeResponseWithListener(welcome, connection)
+
+    def _turned_away(self, request: WSUpgradeRequest, door: Door) -> SentAway | None:
+        door.address = self.node.admission.address(
+            door.peer, request.headers.getall("X-Forwarded-For", ())
         )
-        headers = {"Sec-WebSocket-Protocol": chosen} if offered else None
-        return WSUpgradeResponseWithListener(
-            WSUpgradeResponse.create_101_response(headers), connection
-        )
+        refusal = self.node.admission.comes(door.address, self.node.loop.time())
+        if refusal is not None:
+            return SentAway(CloseCode.TOO_MANY, refusal.retry_after_ms)
+        door.is_inside = True
+        return None
 
     def connected(self, connection: Connection) -> None:
         self.node.connections.add(connection)
@@ -475,28 +485,3 @@ def _is_handshake(request: WSUpgradeRequest) -> bool:
 
 
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
-
-
-class _Unsupported(WSListener):
-    """A connection that offers only subprotocols which the relay does not speak."""
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        code = CloseCode.UNSUPPORTED
-        transport.send_close(code, close_reason(code))  # type: ignore[arg-type]
-        transport.disconnect()
-
-
-class _Quiet:
-    """picows' log without what it says of every connection, and without a logger for each."""
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802
-        return False
-
-    def log(self, *args: object, **kwargs: object) -> None:
-        pass
-
-    debug = info = warning = error = log
-
-    def exception(self, message: str, *args: object, **kwargs: object) -> None:
-        # picows calls this while it handles the exception.
-        log.exception("gateway_exception")  # noqa: LOG004

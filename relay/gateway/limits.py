@@ -1,4 +1,4 @@
-"""What one app may ask of a node."""
+"""What one app may ask of a node, and all of them together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ CLOSE_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Settings of the gateway that bound an app. Bursts are four seconds' worth."""
+    """Settings of the gateway that bound apps; those of connections are for one worker. Bursts are
+    four seconds' worth, but for that of connections, which is one second's."""
 
     ping_s: float = 25.0
     pong_timeout_s: float = 10.0
@@ -27,8 +28,24 @@ class Limits:
     frames_per_s: float = 50.0
     in_flight: int = 16
     channel_messages: int = 2000
+    connections: int = 50_000
+    connections_per_s: float = 500.0
+    address_connections: int = 2000
+    address_connections_per_s: float = 50.0
+    attaches_per_minute: int = 60
+    #: Addresses and networks of proxies whose word counts for where a connection comes from.
+    trusted_proxies: str = ""
     #: How long what a party reports is kept.
     evidence_retention_s: int = 180 * 86400
+
+    @property
+    def connections_burst(self) -> float:
+        return max(1.0, self.connections_per_s)
+
+    @property
+    def strangers(self) -> int:
+        """Connections on which nobody has attached yet. As many as come in the time they have."""
+        return max(16, int(self.connections_per_s * ATTACH_TIMEOUT_S))
 
     @property
     def posts_burst(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections import defaultdict
 from collections.abc import Coroutine
 from typing import Any, Final
@@ -25,6 +26,7 @@ from ..store.store import Store
 from ..vault.envelope import NONCE_BYTES
 from ..vault.ring import KeyRing, KeyUnavailable, Purpose
 from ..vault.tags import ReportTags
+from .admission import Admission
 from .channel import Channel
 from .connection import Connection
 from .counts import Counts
@@ -50,6 +52,7 @@ class Node:
         self.finality = Finality()
         self.unstored = Unstored()
         self.loop = asyncio.get_running_loop()
+        self.admission = Admission(limits, self.loop.time())
         self.connections: set[Connection] = set()
         self.channels: dict[str, Channel] = {}
         #: Each party's rate of posts, which outlives its connections.
@@ -173,4 +176,7 @@ class Node:
         """End a connection and count why."""
         if not connection.closed:
             self.counts.closed[code.name.lower()] += 1
+            if code is CloseCode.STORE_AWAY:
+                # Of all apps at once, perhaps; they are not to come back at once.
+                retry_after_ms = random.randint(retry_after_ms // 2, retry_after_ms * 3 // 2)
             connection.close(code, retry_after_ms=retry_after_ms)

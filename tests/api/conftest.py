@@ -159,7 +159,9 @@ def check_problem(answer: httpx2.Response) -> None:
     assert problem.status == answer.status_code
     assert problem.kind == f"urn:relay:problem:{problem.code}"
     assert problem.detail
-    assert ("retry-after" in answer.headers) == (answer.status_code == 503)
+    assert ("retry-after" in answer.headers) == (
+        answer.status_code == 503 or problem.code == "rate"
+    )
     assert ("www-authenticate" in answer.headers) == (answer.status_code in (401, 403))
     assert ("allow" in answer.headers) == (answer.status_code == 405)
 

@@ -1,0 +1,98 @@
+"""A socket from its first moment to its last: picows' protocol, with the book of who is let in.
+
+picows asks for a listener when the handshake has been read, and does not tell whose it was. What
+comes before that, and what never gets so far, is bounded here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from picows import WSListener, WSTransport, WSUpgradeRequest, WSUpgradeResponseWithListener
+from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
+
+from ..core.codes import CloseCode, close_reason
+from ..core.frames import MAX_FRAME_BYTES
+from .admission import Admission
+from .limits import ATTACH_TIMEOUT_S
+
+log = structlog.get_logger(__name__)
+
+Answer = WSListener | WSUpgradeResponseWithListener | None
+
+_READ_BUFFER_BYTES: Final = 2048
+
+
+class Door(WSProtocol):  # type: ignore[misc]
+    """One socket. `address` is the one that it counts under, if it was let in."""
+
+    __slots__ = ("_admission", "_is_stranger", "address", "is_inside", "peer")
+
+    def __init__(
+        self, admission: Admission, answer: Callable[[WSUpgradeRequest, Door], Answer]
+    ) -> None:
+        super().__init__(
+            None, None, False, lambda request: answer(request, self), _Quiet(), True,
+            ATTACH_TIMEOUT_S, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False,
+            MAX_FRAME_BYTES, None, _READ_BUFFER_BYTES,
+        )  # fmt: skip
+        self._admission = admission
+        self._is_stranger = False
+        self.is_inside = False
+        self.address = self.peer = ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if peer else ""
+        self._is_stranger = True
+        if not self._admission.takes_socket():
+            transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.attached()
+        if self.is_inside:
+            self.is_inside = False
+            self._admission.leaves(self.address)
+        super().connection_lost(error)
+
+    def attached(self) -> None:
+        """Note that this is no stranger any more."""
+        if self._is_stranger:
+            self._is_stranger = False
+            self._admission.strangers -= 1
+
+
+class SentAway(WSListener):
+    """A connection that ends with the handshake.
+
+    With a close code, because a browser does not let its page see why a handshake failed.
+    """
+
+    def __init__(self, code: CloseCode, retry_after_ms: int = 0) -> None:
+        self._code = code
+        self._retry_after_ms = retry_after_ms
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        reason = close_reason(self._code, self._retry_after_ms)
+        transport.send_close(self._code, reason)  # type: ignore[arg-type]
+        transport.disconnect()
+
+
+class _Quiet:
+    """picows' log without what it says of every connection, and without a logger for each."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802
+        return False
+
+    def log(self, *args: object, **kwargs: object) -> None:
+        pass
+
+    debug = info = warning = error = log
+
+    def exception(self, message: str, *args: object, **kwargs: Any) -> None:
+        # picows calls this while it handles the exception.
+        log.exception("gateway_exception")  # noqa: LOG004
