@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from relay.api.auth import KeyScope
 from relay.keyfile import KeyFile, ring_text
+from relay.rig.process import children
 from relay.rig.waiting import until
 from relay.settings import Settings, load
 from relay.store.embedded import EmbeddedServer
@@ -27,7 +28,7 @@ from tests.cli.commands import Quickly, relay_command
 from tests.conftest import ROOMY
 from tests.support.party import Party
 from tests.support.planted import files_in, processes_from
-from tests.support.relay import RelayProcess, children
+from tests.support.relay import RelayProcess
 
 # --- what is seen of a relay -----------------------------------------------------------------------
 
