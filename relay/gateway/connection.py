@@ -92,8 +92,8 @@ class Connection(WSListener):
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
         "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode", "_transport", "_unsent",
         "_unsent_bytes", "acknowledged", "answers", "catching_up", "channel", "door", "frames",
-        "head", "heard_s", "id", "known_n", "line", "locale", "n", "opened_s", "pinged_s", "replayed",
-        "reporter", "reporting", "resume_from", "role", "session",
+        "head", "heard_s", "id", "known_n", "line", "locale", "n", "opened_s", "pinged_s",
+        "replayed", "reporter", "reporting", "resume_from", "role", "session",
     )  # fmt: skip
 
     def __init__(

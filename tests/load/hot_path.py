@@ -146,7 +146,7 @@ class Bench:
             for role in Role:
                 connection = Connection(
                     self.gateway, f"{number}{role}", FROM_APP_MSGPACK, TO_APP_MSGPACK,
-                    Bucket(1e6, 1e6, 0), 1e9,
+                    Bucket(1e6, 1e6, 0), 1e9, None,  # type: ignore[arg-type]
                 )  # fmt: skip
                 connection.on_ws_connected(Sink())  # type: ignore[arg-type]
                 for op in ("attach",):
