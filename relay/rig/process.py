@@ -44,11 +44,25 @@ class RelayProcess:
         self._ports = ("127.0.0.1:0", "127.0.0.1:0")
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            self._leave_nothing()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+        try:
+            await self.stop()
+        finally:
+            self._leave_nothing()
+
+    def _leave_nothing(self) -> None:
+        """Kill what did not start or end in time: on a machine that is too busy it would go on
+        running, and make it busier. Its workers and its store end with it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
 
     # --- the process ------------------------------------------------------------------------------
 
