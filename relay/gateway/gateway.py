@@ -457,15 +457,7 @@ class Gateway:
                 delivery.change_state(channel, "suspended", channel.deadline)
 
     async def _sweep(self) -> None:
-        counts = self.node.counts
-        done = await asyncio.gather(
-            *(self.node.store.sweep(n, _SWEEP_AT_MOST) for n in range(keys.PARTITIONS)),
-            return_exceptions=True,
-        )
-        for result in done:
-            if isinstance(result, BaseException):
-                raise result
-            counts.swept += result
+        self.node.counts.swept += await self.node.store.sweep_all(_SWEEP_AT_MOST)
 
 
 def _is_list(reply: Any) -> bool:

@@ -400,6 +400,28 @@ class Store:
         done: int = await self.run(scripts.SWEEP, keys.due(partition), at_most)
         return done
 
+    async def sweep_all(self, at_most: int) -> int:
+        """Do what is due in every partition, at most so much in each; give how much that was.
+
+        One future for all answers: this is done again and again while nothing is due. What a server
+        that is away had to do is done at another time.
+        """
+        answers: list[Any] = []
+        answered = asyncio.get_running_loop().create_future()
+
+        def take(reply: Any) -> None:
+            answers.append(reply)
+            if len(answers) == keys.PARTITIONS and not answered.done():
+                answered.set_result(None)
+
+        for partition in range(keys.PARTITIONS):
+            command = pack("EVALSHA", scripts.SWEEP.sha, 1, keys.due(partition), at_most)
+            self.pipe.send(command, take, firm=scripts.SWEEP.firm)
+        await answered
+        if any(map(lacks_script, answers)):
+            await self.load_scripts()
+        return sum(reply for reply in answers if isinstance(reply, int))
+
     # --- reads ------------------------------------------------------------------------------------
 
     def read_log(
