@@ -117,6 +117,8 @@ class Gateway:
         self._names = count(1)
         #: Connections that have something to write at the end of this tick.
         self._unflushed: list[Connection] = []
+        # Not only then: a tick may have a lot to read and to judge before it ends.
+        store.pipe.after_answers = self._flush
         self._subscriber = access.subscriber(
             name=f"relay-{identity}-ear",
             channels=[keys.control(n) for n in range(keys.PARTITIONS)] + [keys.inbox(identity)],

@@ -146,6 +146,7 @@ class ClusterPipe(Pipe):
             reply_timeout_s=self._reply_timeout_s, durability=self._durability,
             on_connected=take_up,
         )  # fmt: skip
+        pipe.after_answers = lambda: self.after_answers()  # noqa: PLW0108 - it may change
         await pipe.start()
 
     def _dial_soon(self, address: Address) -> None:

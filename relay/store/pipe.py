@@ -40,8 +40,14 @@ def ignore(_: Any) -> None:
 class Line(asyncio.Protocol):
     """One TCP or Unix connection: bytes out in batches, replies back in order."""
 
-    def __init__(self, on_lost: Callable[[], None], durability: Durability) -> None:
+    def __init__(
+        self,
+        on_lost: Callable[[], None],
+        durability: Durability,
+        after_answers: Callable[[], None] = lambda: None,
+    ) -> None:
         self._on_lost = on_lost
+        self._after_answers = after_answers
         self._durability = durability
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader()
@@ -138,6 +144,7 @@ class Line(asyncio.Protocol):
         except (hiredis.ProtocolError, IndexError):
             log.error("the store sent what is no reply; closing the connection")
             self.abort()
+        self._after_answers()
 
     def silent_s(self, now_s: float) -> float:
         """For how long an answer has been owed."""
@@ -162,7 +169,12 @@ class Line(asyncio.Protocol):
 
 
 class Pipe(ABC):
-    """The way to the store, which comes back by itself."""
+    """The way to the store, which comes back by itself.
+
+    `after_answers` is called when the answers that came together have been given out.
+    """
+
+    after_answers: Callable[[], None] = staticmethod(lambda: None)
 
     @property
     @abstractmethod
@@ -272,8 +284,11 @@ class ServerPipe(Pipe):
             self._line.abort()
 
     async def _dial(self) -> Line:
+        after_answers = lambda: self.after_answers()  # noqa: E731, PLW0108 - it may change
         line = await connect(
-            self._endpoint, lambda: Line(self._lost.set, self._durability), _CONNECT_TIMEOUT_S
+            self._endpoint,
+            lambda: Line(self._lost.set, self._durability, after_answers),
+            _CONNECT_TIMEOUT_S,
         )
         loop = asyncio.get_running_loop()
         try:
