@@ -62,7 +62,7 @@ from .dialogue_words import (
     WISH,
 )
 from .numbers import gap_level
-from .phrases import near
+from .sieve import Idea, Sifted, sift
 from .tokens import Unit
 
 #: A secret named in so few words is asked for.
@@ -80,39 +80,42 @@ _CLAUSE_END: Final = re.compile(
 )
 
 
-def _plain(folded: str) -> str:
+def _plain(folded: str) -> Sifted:
     """The text with digits in words read as letters, and words spelt out put together."""
     text = OTP.sub("otp", folded)
     text = DIGIT_IN_WORD.sub(lambda match: match.group().translate(AS_LETTERS), text)
-    return SPELT_OUT.sub(lambda match: SIGNS.sub("", match.group()), text)
+    return sift(SPELT_OUT.sub(lambda match: SIGNS.sub("", match.group()), text))
 
 
-def _secret(text: str) -> bool:
+def _without(text: Sifted, idea: Idea, put: str) -> Sifted:
+    """The text with something else wherever an idea is."""
+    return sift(idea.sub(put, text.text)) if text.may_have(idea) else text
+
+
+def _secret(text: Sifted) -> bool:
     """Whether a secret is named."""
-    if SECRET.search(text):
-        return "otp" in text or HARMLESS_SECRET.search(text) is None
+    if text.has(SECRET):
+        return "otp" in text.text or not text.has(HARMLESS_SECRET)
     return (
-        near(PIN, WALLET, text, 12)
-        or near(CODE, SENDER, text, 2)
-        or (near(VERIFYING, LENGTH, text, 16))
+        text.near(PIN, WALLET, 12) or text.near(CODE, SENDER, 2) or text.near(VERIFYING, LENGTH, 16)
     )
 
 
 def names_code(folded: str) -> bool:
     """Whether a one-time code, a wallet's PIN or a password is spoken of."""
     text = _plain(folded)
-    return _secret(text) and TOLD.search(text) is None and NOT_COME.search(text) is None
+    return _secret(text) and not text.has(TOLD) and not text.has(NOT_COME)
 
 
-def _warns(text: str) -> bool:
+def _warns(text: Sifted) -> bool:
     """Whether the message warns of giving codes, rather than asks for one."""
-    if BELITTLES.search(text):
+    if text.has(BELITTLES):
         return False
-    plain = UNLESS.sub(" , ", URGING.sub(" ", text))
-    warning = NEGATION.search(plain)
+    plain = _without(_without(text, URGING, " "), UNLESS, " , ")
+    warning = NEGATION.search(plain.text)
     if warning is None:
         return False
-    rest = plain[warning.end() :]
+    rest = plain.text[warning.end() :]
     return HOWEVER.search(rest) is None and TO_ME.search(rest) is None
 
 
@@ -120,45 +123,45 @@ def requests_code(folded: str) -> str:
     """The rule by which a message asks the other to say a secret code, or nothing."""
     text = _plain(folded)
     rule = _request_in(text)
-    if not rule and STRETCHED.search(text):
-        rule = _request_in(STRETCHED.sub(r"\1", text))
-    told = rule and TOLD.search(UNLESS.sub(" , ", text))
+    if not rule and STRETCHED.search(text.text):
+        rule = _request_in(sift(STRETCHED.sub(r"\1", text.text)))
+    told = rule and _without(text, UNLESS, " , ").has(TOLD)
     return "" if rule and (told or _warns(text)) else rule
 
 
-def _request_in(text: str) -> str:
-    wanted = I_GIVE.sub(" ", text)
-    gives = GIVE.search(wanted) is not None
-    if not gives and (NOT_COME.search(text) or FORGOTTEN.search(text)):
+def _request_in(text: Sifted) -> str:
+    wanted = _without(text, I_GIVE, " ")
+    gives = wanted.has(GIVE)
+    if not gives and (text.has(NOT_COME) or text.has(FORGOTTEN)):
         return ""
-    asks = gives or any(idea.search(wanted) for idea in (WISH, WHAT, NUDGE))
-    polite = asks or "?" in text or POLITE.search(text) is not None
+    asks = gives or any(map(wanted.has, (WISH, WHAT, NUDGE)))
+    polite = asks or "?" in text.text or text.has(POLITE)
     if _secret(text):
         return _secret_rule(text, polite=polite)
-    if polite and (SMS_CAME.search(text) or (SMS.search(text) and CONTENT.search(wanted))):
+    if polite and (text.has(SMS_CAME) or (text.has(SMS) and wanted.has(CONTENT))):
         return "sms_asked"
     if _announces(text):
         return "code_announced"
-    if not asks and not (LENGTH.search(text) and SMS.search(text)):
+    if not asks and not (text.has(LENGTH) and text.has(SMS)):
         return ""
-    evidence = sum(idea.search(text) is not None for idea in _EVIDENCE)
+    evidence = sum(map(text.has, _EVIDENCE))
     for noun, least, reach in _NOUNS:
-        if noun.search(text):
-            if noun is CODE and _is_bare(text):
+        if text.has(noun):
+            if noun is CODE and _is_bare(text.text):
                 return "code_asked"
-            came = any(
+            came = text.may_have(CAME) and any(
                 noun.search(sentence) and CAME.search(sentence)
-                for sentence in _SENTENCE_END.split(text)
+                for sentence in _SENTENCE_END.split(text.text)
             )
             enough = evidence + came >= least
             return "code_asked" if enough and _is_unexplained(noun, text, reach) else ""
     return ""
 
 
-def _secret_rule(text: str, *, polite: bool) -> str:
-    if polite or any(idea.search(text) for idea in _OF_A_SECRET):
+def _secret_rule(text: Sifted, *, polite: bool) -> str:
+    if polite or any(map(text.has, _OF_A_SECRET)):
         return "secret_asked"
-    if len(text.split()) <= _FEW_WORDS and not FOUR_DIGITS.search(text):
+    if len(text.text.split()) <= _FEW_WORDS and not FOUR_DIGITS.search(text.text):
         return "secret_named"
     return ""
 
@@ -173,12 +176,14 @@ def _is_bare(text: str) -> bool:
     return not any(map(str.isalnum, rest))
 
 
-def _is_unexplained(noun: re.Pattern[str], text: str, reach: int) -> bool:
+def _is_unexplained(noun: Idea, text: Sifted, reach: int) -> bool:
     """Whether the noun stands anywhere without a word close by of what it is for or where it is."""
-    return any(_unexplained_in(clause, noun, reach) for clause in _CLAUSE_END.split(text))
+    return text.may_have(noun) and any(
+        _unexplained_in(clause, noun, reach) for clause in _CLAUSE_END.split(text.text)
+    )
 
 
-def _unexplained_in(clause: str, noun: re.Pattern[str], reach: int) -> bool:
+def _unexplained_in(clause: str, noun: Idea, reach: int) -> bool:
     known = [
         (match.start() - distance, match.end() + distance)
         for idea, distance in ((OF_THE_RIDE, reach), (IN_THE_APP, _BESIDE))
@@ -190,13 +195,13 @@ def _unexplained_in(clause: str, noun: re.Pattern[str], reach: int) -> bool:
     )
 
 
-def _announces(text: str) -> bool:
+def _announces(text: Sifted) -> bool:
     """Whether the other is told, or asked, that a code or a message has come to them."""
-    if SAYS_DIGITS.search(text) and _is_unexplained(DIGITS, text, _BESIDE):
+    if text.has(SAYS_DIGITS) and _is_unexplained(DIGITS, text, _BESIDE):
         return True
-    if COMES_TO_YOU.search(text) is None:
+    if not text.has(COMES_TO_YOU):
         return False
-    if "?" in text and ON_YOUR_PHONE.search(text):
+    if "?" in text.text and text.has(ON_YOUR_PHONE):
         return True
     return any(_is_unexplained(noun, text, _BESIDE) for noun in (CODE, DIGITS))
 

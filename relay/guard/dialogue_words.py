@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from .phrases import pattern_of, phrases
+from .sieve import Idea, idea
 
 #: "OTP" with signs between its letters, and as they are spoken.
 OTP: Final = re.compile(
@@ -18,7 +19,7 @@ OTP: Final = re.compile(
     re.VERBOSE,
 )
 #: What is a secret whoever names it: one-time codes, passwords, a wallet's or a card's PIN.
-SECRET: Final = phrases(
+SECRET: Final = idea(
     short="otp~ otp_nya tac tacnya tac_code mpin cvv cvv2 cvc pass_code passcode kode_cvv",
     id="kod*_verif* kod*_veripikasi kod*_perif* kod*_aktip* kod*_aktif* kod*_reset* kod*_login* "
     "kod*_daftar kod*_pendaftaran kod*_konpirm* kod*_email* kod*_notif* k0de_verif* angka_verif* "
@@ -38,12 +39,12 @@ SECRET: Final = phrases(
     vi="ma_xac_nhan ma_xac_minh ma_xac_thuc ma_bao_mat ma_kich_hoat ma_otp mat_khau",
     th="รหัสยืนยัน รหัสลับ รหัสผ่าน รหัสotp รหัส_otp รหัสsms รหัส_sms รหัสใน รหัสที่ รหัสหกหลัก รหัส6 รหัส_6 พิน",
 )
-PIN: Final = phrases(
+PIN: Final = idea(
     id="pin~ mpin~ nomor_pin no_pin kode_pin",
     ms="nombor_pin",
     vi="ma_pin",
 )
-WALLET: Final = phrases(
+WALLET: Final = idea(
     id="gopay~ go-pay~ ovo~ dana~ shopeepay~ spay~ linkaja~ isaku sakuku atm~ bca~ bri~ bni~ bsi "
     "mandiri btn cimb jago seabank blu jenius livin brimo m-banking mbanking m_banking banking "
     "rekening~ kartu~ akun~ dompet saldo ewallet e-wallet wallet",
@@ -53,7 +54,7 @@ WALLET: Final = phrases(
     th="ทรูมันนี่",
 )
 #: Who sends codes that are nobody else's business: "kode shopee", "kode dana".
-SENDER: Final = phrases(
+SENDER: Final = idea(
     id="gopay ovo dana shopeepay shopee spay linkaja tokopedia tokped lazada bukalapak tiktok fb "
     "facebook ig instagram telegram email gmail google akun~ bank m-banking mbanking brimo livin "
     "bca bri bni mandiri jago seabank paylater akulaku kredivo pinjol bpjs prakerja bansos",
@@ -63,7 +64,7 @@ SENDER: Final = phrases(
     vi="momo zalopay tai_khoan ngan_hang vi",
 )
 #: What may be a secret, or one of a ride's many codes.
-CODE: Final = phrases(
+CODE: Final = idea(
     id="kode~ kod* k0de~ kd koda kodenipun kodenya2 sandi~",
     su="kodeu~ kodeuna",
     en="code codes c0de passcode pin pins",
@@ -71,21 +72,21 @@ CODE: Final = phrases(
     th="รหัส โค้ด โค๊ด",
 )
 #: What a code is made of, and what else has a number.
-DIGITS: Final = phrases(
+DIGITS: Final = idea(
     id="angka~ angkane digit~ deretan~ nomor_unik nomer_unik nomor_acak kombinasi",
     ms="nombor_unik",
     en="digits digit figures",
     vi="so cac_so day_so con_so chu_so",
     th="เลข ตัวเลข",
 )
-NUMBERS: Final = phrases(
+NUMBERS: Final = idea(
     id="nomor~ nomer~ no~ nmr pin~",
     ms="nombor~",
     en="number numbers",
     tl="numero",
 )
 #: How a one-time code comes.
-CHANNEL: Final = phrases(
+CHANNEL: Final = idea(
     id="sms~ sms-nya smsan isinya isi_nya bunyinya tulisannya robot telpon_dari telepon_dari "
     "wotsap watsap wasap centang_ijo pesan_singkat pesan~ chat_dari notif* inbox kotak_masuk "
     "email~ emel gmail~ e-mail lewat_wa lwt_wa via_wa di_wa ke_wa dari_wa wa_masuk lewat_whatsapp "
@@ -103,7 +104,7 @@ CHANNEL: Final = phrases(
     "vao_so den_may den_so tren_may tren_man_hinh",
     th="ข้อความ เอสเอ็มเอส sms มือถือ เครื่อง หน้าจอ อีเมล เมล ไลน์",
 )
-CAME: Final = phrases(
+CAME: Final = idea(
     id="masuk masuk2 masukk msk msuk barusan barusn baru_aja dapat_kode dapet_kode dpt_kode "
     "ada_kode terima_kode ada_sms ada_di terkirim kekirim dikirim* tampil tertera ngirim_kode "
     "diterima terima nerima dapat dapet dpt muncul nongol nyangkut keluar_di sampai_di sampe_di "
@@ -118,7 +119,7 @@ CAME: Final = phrases(
     "bao_ve nhan hien_ra",
     th="เข้า ได้รับ ส่งไป ขึ้น เด้ง เมื่อกี้ มา",
 )
-LENGTH: Final = re.compile(
+LENGTH: Final = Idea(
     r"""
     (?<![a-z0-9]) (?: [4-8] | empat | lima | enam | enem | delapan | genep | opat | nem | papat
       | lapan | four | five | six | eight | anim | apat | sau | bon )
@@ -131,7 +132,7 @@ LENGTH: Final = re.compile(
     re.VERBOSE,
 )
 #: Stories by which a code is got out of people: it went astray, it opens, frees or wins something.
-PRETEXT: Final = phrases(
+PRETEXT: Final = idea(
     id="verif* veripikasi perif* konfirm* konpirm* aktivasi* aktipasi aktifin aktifkan daftar* "
     "pendaftaran registrasi regis login log_in masuk_akun akun~ reset* ganti_hp ganti_nomor "
     "nyasar kesasar salah_kirim keliru salah_masuk* salah_nomor salah_nomer salah_ketik "
@@ -156,7 +157,7 @@ PRETEXT: Final = phrases(
     th="ผิด ยืนยัน สมัคร ล็อก ระบบ บัญชี รางวัล คืนเงิน",
 )
 #: Words of handing over, and of wishing it.
-GIVE: Final = phrases(
+GIVE: Final = idea(
     id="kirim* krim* krm kirimlah ngirim kasih* kasi* ngasih* ksh ksih kasihlah dibagi dikasih "
     "dikirimin sebut* nyebut* disebut* baca* bacain dibaca* bagi* spill* share* info* diinfo* "
     "ketik* tulis* tulisin foto* poto* potoin forward* fwd* terusin teruskan diteruskan "
@@ -180,7 +181,7 @@ GIVE: Final = phrases(
     vi="doc gui nhap chup bao dua cung_cap nhan_lai nhan_cho noi chuyen_tiep bam chuyen_cho",
     th="บอก ส่ง อ่าน แจ้ง ให้ พิมพ์ แคป ถ่าย ก๊อป",
 )
-WISH: Final = phrases(
+WISH: Final = idea(
     id="minta mintain mnta mnt mintak tolong tlg tlong tulung butuh perlu mohon pinjem boleh_tau "
     "boleh_tahu bole_tau pengen_tau ditunggu tunggu tungguin coba syarat~ silakan silahkan harus",
     jv="njaluk jaluk nyuwun tulung cobi jal",
@@ -192,7 +193,7 @@ WISH: Final = phrases(
     th="ขอ ช่วย รบกวน",
 )
 #: Words of asking what it is, and those that only make a request polite.
-WHAT: Final = phrases(
+WHAT: Final = idea(
     id="berapa* brp brapa brpa apa apaan mana manah apa_aja apa_aj",
     jv="piro pinten opo endi pundi",
     su="sabaraha naon mana",
@@ -201,17 +202,17 @@ WHAT: Final = phrases(
     vi="bao_nhieu la_gi gi may",
     th="อะไร เท่าไร เท่าไหร่ ไหน กี่",
 )
-NUDGE: Final = phrases(
+NUDGE: Final = idea(
     id="ayo ayok loh lho doang aja kan dong donk", jv="to tho", su="atuh we", ms="la lah je",
     en="just", tl="naman lang", vi="di nao", th="หน่อย",
 )  # fmt: skip
-POLITE: Final = phrases(
+POLITE: Final = idea(
     id="dong donk dongs atuh boleh bisa ya",
     en="can could may please pls plz",
     tl="nyo niyo po nga",
 )
 #: "I will send you ..." gives; it asks for nothing.
-I_GIVE: Final = re.compile(
+I_GIVE: Final = Idea(
     phrases(
         id="saya sy aku gw gue ane",
         jv="tak kulo",
@@ -229,7 +230,7 @@ I_GIVE: Final = re.compile(
     ).pattern
 )
 #: Where it is to be handed over.
-HERE: Final = phrases(
+HERE: Final = idea(
     id="ke_saya ke_sy ke_aku ke_gw ke_gue ke_sini kesini disini di_sini",
     jv="nang_aku",
     su="ka_abdi",
@@ -237,7 +238,7 @@ HERE: Final = phrases(
     en="to_me me_the here",
     tl="sakin sa_akin dito",
 )
-HURRY_UP: Final = phrases(
+HURRY_UP: Final = idea(
     id="buruan cepet cepetan cepat keburu expired kadaluarsa kadaluwarsa hangus segera sekarang "
     "detik telat kelewat waktunya_mepet",
     jv="ndang gek_ndang",
@@ -248,7 +249,7 @@ HURRY_UP: Final = phrases(
     vi="nhanh gap het_han",
     th="ด่วน เร็ว หมดอายุ",
 )
-READ_OUT: Final = phrases(
+READ_OUT: Final = idea(
     id="sebutkan sebutin bacain bacakan dibacain dibacakan dikte* diktein forward* terusin "
     "terusan teruskan screenshot* ssin",
     jv="wacakno wacakke sebutno woconen",
@@ -257,7 +258,7 @@ READ_OUT: Final = phrases(
     tl="pakibasa pabasa basahin binabasa",
 )
 #: A message as such, of which what it says is wanted, or whether it has come.
-SMS: Final = phrases(
+SMS: Final = idea(
     id="sms~ notif* inbox pesan_masuk pesan_yang_masuk pesan_yg_masuk pesan_dari pesan_singkat "
     "chat_dari chat_dr masuk_dari_wa masuk_dari_wotsap masuk_dari_wasap wa_yang_masuk wa_yg_masuk",
     ms="mesej~",
@@ -266,7 +267,7 @@ SMS: Final = phrases(
     vi="tin_nhan",
     th="sms ข้อความ",
 )
-CONTENT: Final = phrases(
+CONTENT: Final = idea(
     id="isi* angka* kode* bunyi* difoto dipoto discreenshot foto* poto* ss ssin screenshot* "
     "screenshoot* skrinsut* capture* bacain bacakan dibacain baca yang_di_sms yg_di_sms tulisan* "
     "dapat_apa forward* terusin teruskan salin copas",
@@ -277,13 +278,13 @@ CONTENT: Final = phrases(
     vi="doc noi_dung so chup chuyen_tiep",
     th="อ่าน แคป ถ่าย",
 )
-SMS_CAME: Final = re.compile(
+SMS_CAME: Final = Idea(
     r"(?<![a-z])ada\ssms[^.!,]{0,16}\?|(?<![a-z])sms[a-z]*\s?(?:nya|na|ne|e)?\s(?:\w+\s){0,2}?"
     r"(?:masuk|msk|nyampe|sampe|sampai|mlebu|asup|lebet|dateng|datang|dapat|dapet|keterima)"
     r"[^.!,]{0,16}\?"
 )
 #: Whose code it is when it is nobody's secret.
-OF_THE_RIDE: Final = phrases(
+OF_THE_RIDE: Final = idea(
     id="pintu gerbang pagar gate pickup pick_up jemput* penjemputan booking pesanan* pemesanan "
     "order* resto* restoran promo voucher diskon referral pos area parkir* lift loker wifi wi-fi "
     "ride trip perjalanan naik unit kamar antri* invoice resi rumah blok lantai plat* kursi "
@@ -301,7 +302,7 @@ OF_THE_RIDE: Final = phrases(
     vi="cua cong dat_xe don_hang don phong nha toa_nha buu_dien",
     th="ตึก คอนโด หมู่บ้าน ลิฟต์ อาคาร ประตู ห้อง ออเดอร์ จอง พัสดุ ไปรษณีย์",
 )
-IN_THE_APP: Final = phrases(
+IN_THE_APP: Final = idea(
     id="di_aplikasi di_app di_apps aplikasinya layar di_layar",
     en="in_the_app in_your_app on_the_app on_your_app on_screen on_your_screen",
     ms="dalam_app dalam_aplikasi",
@@ -335,7 +336,7 @@ OF_GIVING: Final = phrases(
     vi="bao_gio dua cho gui cung_cap doc chia_se tiet_lo noi",
     th="บอก ให้ ส่ง แจ้ง แชร์ ขอ เคย",
 )
-NEGATION: Final = re.compile(
+NEGATION: Final = Idea(
     rf"{NO.pattern}\s*(?:[\w-]+\s+){{0,2}}?{OF_GIVING.pattern}"
     r"|(?<!bukan\s)(?<!not\sa\s)(?<!bkn\s)"
     + pattern_of(
@@ -349,7 +350,7 @@ NEGATION: Final = re.compile(
     )
 )
 #: A negation that urges: "don't worry, ..." forbids nothing.
-URGING: Final = re.compile(
+URGING: Final = Idea(
     phrases(
         id="jangan jgn jngn ga_usah gak_usah gausah nggak_usah ngga_usah gk_usah tidak_usah "
         "tidak_perlu ga_perlu",
@@ -374,7 +375,7 @@ URGING: Final = re.compile(
 )
 #: After a warning these begin another thought.
 #: What happens unless the code is told, and what the message itself says about telling it.
-UNLESS: Final = re.compile(
+UNLESS: Final = Idea(
     phrases(
         id="kalo kalau klo kl jika bila sebelum selama",
         jv="nek yen lek sakdurunge",
@@ -396,10 +397,10 @@ UNLESS: Final = re.compile(
     ).pattern
 )
 #: Making little of the warning that comes with the code.
-BELITTLES: Final = phrases(
+BELITTLES: Final = idea(
     id="formalitas formalitasnya abaikan abaikan_aja cuekin hiraukan", en="ignore formality"
 )
-HOWEVER: Final = phrases(
+HOWEVER: Final = idea(
     id="tapi tp tetapi kecuali cukup",
     jv="nanging ning",
     su="tapina",
@@ -408,7 +409,7 @@ HOWEVER: Final = phrases(
     vi="nhung",
     th="แต่",
 )
-TO_ME: Final = re.compile(
+TO_ME: Final = Idea(
     r"""
     [,.;!] \s* (?: ke | sama | kat | ka | nang ) \s (?: saya | sy | aku | gw | gue | abdi )
     \s (?: aja | saja | doang | je | wae | we | ae ) (?![a-z]) |
@@ -419,7 +420,7 @@ TO_ME: Final = re.compile(
     re.VERBOSE,
 )
 #: Telling what happened: who asked, what was lost, what is not given.
-TOLD: Final = phrases(
+TOLD: Final = idea(
     id="ga_kasih gak_kasih nggak_kasih ngga_kasih tidak_kasih ga_dikasih gak_dikasih "
     "ga_saya_kasih gak_saya_kasih nggak_saya_kasih tidak_saya_kasih ga_masih ada_yang_minta "
     "ada_yg_minta yang_minta yg_minta yang_ngaku yg_ngaku ada_yang_nanya ada_yang_tanya "
@@ -438,7 +439,7 @@ TOLD: Final = phrases(
     vi="ai_hoi",
 )
 #: Trouble with a secret of one's own: told, not asked for.
-FORGOTTEN: Final = phrases(
+FORGOTTEN: Final = idea(
     id="saya_lupa aku_lupa gw_lupa lupa_pin lupa_password hp_saya hp_aku jadi telat lama_banget "
     "lama_masuk lama_masuknya keblokir lagi_reset lagi_ganti tiba2 tiba-tiba ga_minta padahal "
     "itu_rahasia rahasia_pribadi sangat_rahasia",
@@ -450,7 +451,7 @@ FORGOTTEN: Final = phrases(
     vi="em_quen",
 )
 #: It has not come: nothing is asked for, unless it is to be handed over all the same.
-NOT_COME: Final = re.compile(
+NOT_COME: Final = Idea(
     phrases(
         id="ga gak gk ngga nggak enggak tidak tdk belum blm kok_ga",
         jv="ora durung",
@@ -474,7 +475,7 @@ NOT_COME: Final = re.compile(
         th="เข้า ได้รับ มา",
     ).pattern
 )
-HARMLESS_SECRET: Final = re.compile(
+HARMLESS_SECRET: Final = Idea(
     r"""
     (?<![a-z]) (?: wi-?fi | ssid | hotspot | pintu | gerbang | gate | door | lift | lobby | lobi
       | pagar | loker | locker | portal | gedung | apart[a-z]* | kos | komplek[a-z]* | cluster
@@ -483,11 +484,9 @@ HARMLESS_SECRET: Final = re.compile(
     re.VERBOSE,
 )
 #: What is done with a code of so many digits.
-VERIFYING: Final = phrases(
-    id="verif* veripikasi perif* aktivasi", en="verif*", vi="xac_minh xac_nhan"
-)
+VERIFYING: Final = idea(id="verif* veripikasi perif* aktivasi", en="verif*", vi="xac_minh xac_nhan")
 #: Words of addressing and of filling.
-ADDRESS: Final = phrases(
+ADDRESS: Final = idea(
     id="kak kk kaka kakak ka mas mbak mba bu ibu pak bapak bang abang bro sis gan om tante itu "
     "tadi nya ya yg yang sih kah",
     jv="sing kuwi",
@@ -507,14 +506,12 @@ SPELT_OUT: Final = re.compile(r"(?<![a-z0-9])(?:[a-z][ .*_-]){3,}[a-z](?![a-z0-9
 STRETCHED: Final = re.compile(r"([a-z])(?:\1+(?![a-z])|\1{2,})")
 SIGNS: Final = re.compile(r"[ .*_-]")
 FOUR_DIGITS: Final = re.compile(r"\d{4}")
-SAYS_DIGITS: Final = re.compile(
-    r"(?<![a-z])isi\s?nya\s(?:\w+\s){0,1}?(?:angka|digit|kode)(?![a-z])"
-)
-ON_YOUR_PHONE: Final = phrases(
+SAYS_DIGITS: Final = Idea(r"(?<![a-z])isi\s?nya\s(?:\w+\s){0,1}?(?:angka|digit|kode)(?![a-z])")
+ON_YOUR_PHONE: Final = idea(
     id="ke_hp ke_nomor ke_nomer lewat_sms via_sms sms",
     en="your_phone ur_phone your_cell your_mobile your_screen",
 )
-COMES_TO_YOU: Final = re.compile(
+COMES_TO_YOU: Final = Idea(
     CAME.pattern
     + r"\s+(?:\w+\s+){0,1}?"
     + pattern_of(

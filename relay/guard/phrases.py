@@ -14,11 +14,12 @@ from typing import Final
 
 from .vocabulary import words
 
-_ENDINGS: Final = words("nya nyo ny ne na nipun mu ku lu kah lah e u 2")
+#: What `~` stands for.
+ENDINGS: Final = words("nya nyo ny ne na nipun mu ku lu kah lah e u 2")
 _ATOMS: Final = {
     "_": r"\s{1,3}",
     "*": r"[a-z0-9]*",
-    "~": rf"-?(?:{'|'.join(_ENDINGS)})?",
+    "~": rf"-?(?:{'|'.join(ENDINGS)})?",
 }
 
 
@@ -26,7 +27,7 @@ def forms(text: str) -> frozenset[str]:
     """All forms of the words of a text, in which `~` is the only sign, to be looked up whole."""
     plain = {word.removesuffix("~") for word in words(text)}
     stems = [word[:-1] for word in words(text) if word[-1] == "~"]
-    return frozenset(plain | {stem + ending for stem in stems for ending in _ENDINGS})
+    return frozenset(plain | {stem + ending for stem in stems for ending in ENDINGS})
 
 
 def pattern_of(**languages: str) -> str:

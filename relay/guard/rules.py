@@ -14,6 +14,7 @@ from .cues import APP_WORDS, CODE_WORDS, HANDLE_WORDS, LINK_WORDS, WAY_OUT_WORDS
 from .dialogue import names_code, requests_code
 from .forwarding import forwards_calls
 from .reading import Reading
+from .sieve import sift
 from .solicitation import solicits
 
 _CONTACT_WORDS: Final = LINK_WORDS | HANDLE_WORDS
@@ -33,8 +34,11 @@ _JOINED: Final = re.compile(
     """,
     re.VERBOSE,
 )
-#: "0tp", "k0de", "o t p", "o.t.p"
-_SPELT: Final = re.compile(r"[a-z]0|0[a-z]|(?<![a-z0-9])[a-z0][ ._*-][a-z0][ ._*-][a-z](?![a-z])")
+#: One of them is in each of those, and found at once.
+_JOINING: Final = re.compile(r"[.•@/\\\[({:=_📷📸]")
+#: "0tp", "k0de"; "o t p", "o.t.p"
+_WITH_A_ZERO: Final = re.compile(r"[a-z]0|0[a-z]")
+_SPELT: Final = re.compile(r"(?<![a-z0-9])[a-z0][ ._*-][a-z0][ ._*-][a-z](?![a-z])")
 #: Signs of dialling codes, and their names where they may be glued to digits.
 _DIALLED: Final = ("#", "bintang", "asteri")
 #: What stands in a text where something was taken out (`window.MASK`, `window.CONTACT_MASK`).
@@ -49,7 +53,7 @@ def contacts_in(reading: Reading, *, beside_masks: bool = False) -> list[Contact
     if (
         _CONTACT_WORDS.isdisjoint(reading.words)
         and not _has_thai(folded)
-        and not _JOINED.search(folded)
+        and not (_JOINING.search(folded) and _JOINED.search(folded))
     ):
         return []
     return [
@@ -78,7 +82,7 @@ def solicitation_in(reading: Reading) -> bool:
     """Whether a message proposes to talk or to pay elsewhere."""
     if _LEAVING_WORDS.isdisjoint(reading.words) and not _has_thai(reading.folded):
         return False
-    return any(solicits(part) for _, part in _parts(reading.folded))
+    return any(solicits(sift(part)) for _, part in _parts(reading.folded))
 
 
 def code_named_in(reading: Reading) -> bool:
@@ -87,7 +91,12 @@ def code_named_in(reading: Reading) -> bool:
 
 
 def _speaks_of_codes(reading: Reading) -> bool:
-    return _names_a_code(reading) or _SPELT.search(reading.folded) is not None
+    folded = reading.folded
+    return (
+        _names_a_code(reading)
+        or ("0" in folded and _WITH_A_ZERO.search(folded) is not None)
+        or _SPELT.search(folded) is not None
+    )
 
 
 def _names_a_code(reading: Reading) -> bool:
@@ -117,3 +126,7 @@ def _beside_masks(folded: str) -> Iterator[tuple[int, str]]:
     for start, end in windows:
         for at, part in _parts(folded[start:end]):
             yield start + at, part
+
+
+# All ideas are known now, so that no message has to wait until the sieve is made.
+sift("")

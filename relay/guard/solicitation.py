@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .phrases import near
+from .sieve import Sifted, sift
 from .solicitation_words import (
     AGAIN,
     ALL_THE_SAME,
@@ -78,63 +78,70 @@ _CLAUSE_END: Final = re.compile(r"[,;\n]|[.!?]\s")
 _CLOSE, _NEAR, _FAR = 4, 18, 50
 
 
-def _moves(text: str) -> bool:
+def _moves(text: Sifted) -> bool:
     """Whether it is proposed to talk in another app."""
-    if APP.search(text) is None:
+    if not text.has(APP):
         return False
-    if SHARE.search(text) or near(APP, MOVE, text, _NEAR):
+    if text.has(SHARE) or text.near(APP, MOVE, _NEAR):
         return True
-    if len(text.split()) <= 3 and near(APP, BY_WAY, text, _CLOSE):
+    if len(text.text.split()) <= 3 and text.near(APP, BY_WAY, _CLOSE):
         return True
-    return any(near(APP, PROPOSE, clause, _NEAR - 6) for clause in _CLAUSE_END.split(text))
+    return text.may_have(PROPOSE) and any(
+        text.part(clause).near(APP, PROPOSE, _NEAR - 6) for clause in _CLAUSE_END.split(text.text)
+    )
 
 
-def _asks_for_a_number(text: str) -> bool:
+def _asks_for_a_number(text: Sifted) -> bool:
     """Whether a person's number is asked for."""
-    text = text.replace("+", "")
-    if NUMBER.search(text) is None or near(NUMBER, THING, text, 12):
+    if "+" in text.text:
+        text = sift(text.text.replace("+", ""))
+    if not text.has(NUMBER) or text.near(NUMBER, THING, 12):
         return False
-    if OUTRIGHT.search(text):
+    if text.has(OUTRIGHT):
         return True
-    whose = OWN_NUMBER.search(text) is not None or near(NUMBER, WHOSE, text, 16)
-    return whose and near(NUMBER, ASK, text, 24)
+    whose = text.has(OWN_NUMBER) or text.near(NUMBER, WHOSE, 16)
+    return whose and text.near(NUMBER, ASK, 24)
 
 
-def _goes_round_the_app(text: str) -> bool:
+def _goes_round_the_app(text: Sifted) -> bool:
     """Whether enough ideas of riding or paying without the platform come together."""
-    weight = sum(weight for idea, weight in _WEIGHTS if idea.search(text)) + _called_off(text)
+    if not any(map(text.may_have, _ROUND_THE_APP)) and not (
+        text.may_have(TO_ME) and text.may_have(CHEAPER)
+    ):
+        return False
+    weight = sum(weight for idea, weight in _WEIGHTS if text.has(idea)) + _called_off(text)
     if weight < _ENOUGH:
         return False
-    if TO_ME.search(text) and CHEAPER.search(text):
+    if text.has(TO_ME) and text.has(CHEAPER):
         return True
-    return any(idea.search(text) for idea in _ROUND_THE_APP)
+    return any(map(text.has, _ROUND_THE_APP))
 
 
-def _called_off(text: str) -> bool:
+def _called_off(text: Sifted) -> bool:
     """Whether the order is to be ended."""
-    return near(ORDER, END, text, _NEAR - 6)
+    return text.near(ORDER, END, _NEAR - 6)
 
 
-def _proposes(text: str, *, outside: bool) -> bool:
+def _proposes(text: Sifted, *, outside: bool) -> bool:
     """Whether ideas of going elsewhere come together, whoever has them."""
-    if (outside or BYPASS.search(text)) and DEAL.search(text):
+    if (outside or text.has(BYPASS)) and text.has(DEAL):
         return True
-    if THAI.search(text) or PAY_ME.search(text) or near(CANCEL, ALL_THE_SAME, text, _FAR):
+    if text.has(THAI) or text.has(PAY_ME) or text.near(CANCEL, ALL_THE_SAME, _FAR):
         return True
-    if _called_off(text) and ALL_THE_SAME.search(text):
+    if text.has(ALL_THE_SAME) and _called_off(text):
         return True
     if _goes_round_the_app(text):
         return True
-    if not outside and BY_THE_APP.search(text) and not BOTHER.search(text):
+    if not outside and text.has(BY_THE_APP) and not text.has(BOTHER):
         return False
     return _moves(text) or _asks_for_a_number(text)
 
 
-def solicits(folded: str) -> bool:
-    """Whether a message proposes to talk or to pay elsewhere."""
-    outside = OUTSIDE.search(folded) is not None or WITHOUT.search(folded) is not None
-    if not _proposes(folded, outside=outside):
+def solicits(text: Sifted) -> bool:
+    """Whether a folded message proposes to talk or to pay elsewhere."""
+    outside = text.has(OUTSIDE) or text.has(WITHOUT)
+    if not _proposes(text, outside=outside):
         return False
-    if TOLD.search(folded) or DECLINED.search(folded):
+    if text.has(TOLD) or text.has(DECLINED):
         return False
-    return outside or NOT_HERE.search(folded) is not None or REFUSAL.search(folded) is None
+    return outside or text.has(NOT_HERE) or not text.has(REFUSAL)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .phrases import pattern_of, phrases
+from .phrases import pattern_of
+from .sieve import Idea, idea
 
 #: Apps to talk in.
 APP_WORDS: Final = pattern_of(
@@ -19,9 +20,9 @@ APP_WORDS: Final = pattern_of(
     jv="aplikasi_ijo",
     en="green_app blue_app dm",
 )
-APP: Final = re.compile(APP_WORDS + r"(?!\s?\d)")
+APP: Final = Idea(APP_WORDS + r"(?!\s?\d)")
 #: To talk there and nowhere else: enough beside an app's name.
-MOVE: Final = phrases(
+MOVE: Final = idea(
     id="pindah pindahin pindah_ke pindahan geser lempar lemparin oper lanjut lanjutin lanjutkan "
     "terusin nyambung sambung ngobrol* kontek* kontakan japri* tukeran tuker simpan simpen catat "
     "add* tambahin follow* folow* minta mnta mnt mintak bagi bagi2 kirimin ganti_ke hubungi_saya "
@@ -36,7 +37,7 @@ MOVE: Final = phrases(
     vi="qua nhan ket_ban noi_chuyen lien_he chuyen_qua chuyen_sang cho_em_xin cho_xin xin",
 )
 #: Words that make a proposal of any mention of an app close by.
-PROPOSE: Final = phrases(
+PROPOSE: Final = idea(
     id="aja aj ajah saja yuk yok yuks kuy skuy dong donk bisa_ga bisa_gak boleh bolehkah mau_ga "
     "gimana langsung_aja biar lebih_gampang lebih_enak lebih_mudah gampangan enakan je",
     jv="ae wae ben luwih_gampang luwih_penak yo",
@@ -46,7 +47,7 @@ PROPOSE: Final = phrases(
     tl="na_lang nalang tayo",
     vi="nhe nha cho_de cho_tien duoc_khong",
 )
-BY_WAY: Final = phrases(
+BY_WAY: Final = idea(
     id="lewat lwt via di ke pake pakai pk by chat hubungi",
     jv="nang neng liwat nganggo",
     su="kana dina liwat nganggo ka",
@@ -55,7 +56,7 @@ BY_WAY: Final = phrases(
     tl="sa gamit",
     vi="qua dung bang",
 )
-SHARE: Final = re.compile(
+SHARE: Final = Idea(
     r"(?:"
     + pattern_of(
         id="minta mnta mnt boleh bagi bagi2 kasih ksh kirim share tukeran punya ada pny",
@@ -95,7 +96,7 @@ SHARE: Final = re.compile(
     + r"|(?<![a-z])(?:wa-?an|wasapan|telegraman|waan)(?![a-z])"
 )
 #: A number to call, whose, and to ask for it.
-NUMBER: Final = phrases(
+NUMBER: Final = idea(
     id="62~ kartu_nama nope~ minta_nope kontak_dong nomor~ nomer~ nmr nmrnya nmernya no~ kontak~ "
     "hp~ wanya wamu wa_nya wa_kamu",
     ms="nombor~",
@@ -103,7 +104,7 @@ NUMBER: Final = phrases(
     tl="numero",
     vi="xin_so cho_so luu_so sdt so_dien_thoai so_dt so_zalo so_em so_anh so_chi",
 )
-ASK: Final = phrases(
+ASK: Final = idea(
     id="minta mnta mnt mintak bagi bagi2 pengen pgn mau boleh kasih kasi ksh tukeran tuker kirim "
     "kirimin share sharing punya berapa brp tau simpan* simpen* save catat catet simpenin "
     "cara_hubungin cara_hubungi gmn_hubungin disimpan disimpen disave yang_mana yg_mana tlp_ke "
@@ -116,7 +117,7 @@ ASK: Final = phrases(
     tl="pahingi penge hingi ano pwede",
     vi="xin cho luu",
 )
-WHOSE: Final = phrases(
+WHOSE: Final = idea(
     id="62nya 62mu kamu anda mbak mas kakak kak kk ka bapak ibu bu pak bang abang saya sy aku ku "
     "lu lo mu gw gue pribadi personal langsung asli langganan wa whatsapp telp telpon telepon tlp "
     "hp hape",
@@ -127,7 +128,7 @@ WHOSE: Final = phrases(
     tl="mo nyo niyo ko",
     vi="em anh chi sdt so_dien_thoai so_dt",
 )
-OWN_NUMBER: Final = phrases(
+OWN_NUMBER: Final = idea(
     id="nomermu nomormu nomerku nomorku hpmu kontakmu kontaknya tukeran_nomor tukeran_nomer "
     "nomor_yang_bisa nomor_yg_bisa nomer_yang_bisa nomer_yg_bisa no_yg_bisa no_yang_bisa "
     "minta_nomornya minta_nomernya minta_nmrnya tuker_nomor tuker_nomer tukeran_kontak tukeran_no "
@@ -136,13 +137,13 @@ OWN_NUMBER: Final = phrases(
     en="exchange_numbers swap_numbers exchange_contacts",
 )
 #: A number, and a word of asking for it, in one.
-OUTRIGHT: Final = phrases(
+OUTRIGHT: Final = idea(
     id="sharing_nomor share_nomor bagi_nomor bagi_nomer kasih_nomor bagi_kontak kasih_kontak "
     "share_kontak minta_nope kasih_nope bagi_nope nopenya_berapa nopenya_brp minta_62",
     vi="xin_so luu_so",
 )
 #: What else has a number.
-THING: Final = phrases(
+THING: Final = idea(
     id="rumah~ unit~ blok~ kamar~ plat~ polisi~ pesanan~ order~ orderan~ booking~ resi~ kursi~ "
     "lantai~ antrian~ antri penerbangan gate~ peron~ meja~ kendaraan motor~ mobil~ tower gedung "
     "kode sepatu urut invoice~ tiket~ rekening~ pintu apartemen bus nota apa_aja rt rw laporan~ "
@@ -156,7 +157,7 @@ THING: Final = phrases(
     vi="nha phong xe cua tang",
 )
 #: Meeting inside the app is what is wanted, unless it is called a bother.
-BY_THE_APP: Final = re.compile(
+BY_THE_APP: Final = Idea(
     r"""
     (?: lewat | lwt | via | di | dari | pake | pakai | through | in | on | using | sa | qua | liwat
       | ka | dalam | dina ) \s+ (?: the\s+ | this\s+ | chat\s+ )?
@@ -166,7 +167,7 @@ BY_THE_APP: Final = re.compile(
     """,
     re.VERBOSE,
 )
-BOTHER: Final = phrases(
+BOTHER: Final = idea(
     id="males malas ribet susah repot capek cape lemot lelet ilang hilang ga_enak gak_enak ga_bs "
     "ga_bisa_kirim gak_bisa_kirim ketutup kehapus",
     jv="males angel ribet",
@@ -185,7 +186,7 @@ PLACES: Final = pattern_of(
     tl="app",
     vi="ung_dung app",
 )
-OUTSIDE: Final = re.compile(
+OUTSIDE: Final = Idea(
     r"(?:(?:"
     + pattern_of(
         id="di_luar diluar luar dluar tanpa luarnya ga_perlu gak_perlu tidak_perlu",
@@ -209,7 +210,7 @@ NOT: Final = pattern_of(
     tl="huwag wag hindi",
     vi="khong khoi dung",
 )
-WITHOUT: Final = re.compile(
+WITHOUT: Final = Idea(
     NOT
     + r"\s+(?!bisa|bs|isa|tiasa|boleh|mau|could|can)(?:\w+\s+){0,2}?"
     + pattern_of(
@@ -225,7 +226,7 @@ WITHOUT: Final = re.compile(
     + PLACES
 )
 #: Route talk too: "jangan lewat sini" says little by itself.
-NOT_HERE: Final = re.compile(
+NOT_HERE: Final = Idea(
     NOT
     + r"\s+(?:\w+\s+){0,2}?"
     + pattern_of(
@@ -238,7 +239,7 @@ NOT_HERE: Final = re.compile(
     )
 )
 #: Words for going round the platform.
-BYPASS: Final = phrases(
+BYPASS: Final = idea(
     id="bawah_tangan belakang_layar skip_app skip_apps skip_aplikasi jalan_manual order_manual "
     "manual_aja manual_saja urusan_kita damai_aja damai_saja langganan_sama langganan_aja_sama "
     "harga_luar harga_off order_fiktif orderan_fiktif deal2an deal-dealan cash_off off_aja "
@@ -259,7 +260,7 @@ BYPASS: Final = phrases(
     th="นอกระบบ นอกรอบ",
 )
 #: What the platform keeps, and that it is cheaper without it.
-CUT: Final = re.compile(
+CUT: Final = Idea(
     pattern_of(
         id="potongan~ potongannya dipotong kepotong kena_potong potong_komisi komisi~ persenan "
         "bagi_hasil dipotongin admin~ biaya_admin setoran kena_admin biaya_aplikasi biar_utuh "
@@ -275,7 +276,7 @@ CUT: Final = re.compile(
     )
     + r"(?!\s+(?:harga|ongkir|ongkos|tarif|diskon|voucher|promo|saldo|gopay|ovo)(?![a-z]))"
 )
-CHEAPER: Final = phrases(
+CHEAPER: Final = idea(
     id="murah* mura lebih_irit irit hemat diskon* discount nego deal harganya_miring harga_miring "
     "harga_temen harga_teman harga_khusus harga_spesial harga_langganan kasih_harga saya_kurangin "
     "saya_diskon korting untung tambahin_dikit sama_sama_untung kita_berdua sama2_untung "
@@ -290,7 +291,7 @@ CHEAPER: Final = phrases(
     th="ถูกกว่า ลดให้",
 )
 #: To me, by me, with me, and nobody between.
-DIRECT: Final = phrases(
+DIRECT: Final = idea(
     id="langsung lgsg lngsng pribadi sendiri",
     jv="langsung",
     su="langsung",
@@ -300,7 +301,7 @@ DIRECT: Final = phrases(
     vi="truc_tiep thang",
     th="ตรง โดยตรง",
 )
-TO_ME: Final = re.compile(
+TO_ME: Final = Idea(
     pattern_of(
         id="ke sama ama lewat via dengan hubungi kontak telpon telp tlp call chat pesan pesen "
         "order booking panggil kabari cari kasih bayar",
@@ -324,7 +325,7 @@ TO_ME: Final = re.compile(
     + pattern_of(en="your_driver", tl="sakin", th="ผม พี่ หนู")
 )
 #: Into the pocket, or the wallet, of one's own.
-MY_POCKET: Final = re.compile(
+MY_POCKET: Final = Idea(
     pattern_of(
         id="ke ka masuk lewat scan via di",
         jv="nang",
@@ -353,7 +354,7 @@ MY_POCKET: Final = re.compile(
     + r"|(?:to|into|on)\s"
     + pattern_of(en="my_account my_wallet my_gcash my_grabpay my_paynow my_pocket my_bank")
 )
-PAY: Final = phrases(
+PAY: Final = idea(
     id="bayar* mbayar tf transfer trf tfin ongkos~ ongkosnya tarif~ harga~ argo duit~ uang~ tunai "
     "cash kes",
     jv="duite mbayar",
@@ -363,7 +364,7 @@ PAY: Final = phrases(
     vi="tien tra tra_tien",
     th="จ่าย โอน เงิน",
 )
-AGAIN: Final = phrases(
+AGAIN: Final = idea(
     id="besok* bsk lain_kali lain_waktu minggu_depan kapan_kapan kapan-kapan kapan2 next "
     "langganan tiap_hari setiap_hari tiap_pagi seterusnya selanjutnya berikutnya pulangnya "
     "balik_nanti jemputan antar_jemput bulanan carter charter jadwal ke_depannya kedepannya",
@@ -376,7 +377,7 @@ AGAIN: Final = phrases(
     th="พรุ่งนี้ ครั้งหน้า คราวหน้า ประจำ",
 )
 #: To end an order that is under way, in whatever words.
-ORDER: Final = phrases(
+ORDER: Final = idea(
     id="order~ orderan~ orderannya pesanan~ tripnya trip aplikasi",
     jv="orderane pesenane",
     su="orderanana pesenanana",
@@ -384,7 +385,7 @@ ORDER: Final = phrases(
     tl="booking",
     vi="cuoc chuyen don",
 )
-END: Final = phrases(
+END: Final = idea(
     id="tutup ditutup matiin dimatiin matikan dimatikan hapus dihapus tolak ditolak gugurin "
     "digugurin gagalin digagalin digagalkan buang dibuang stop akhiri",
     jv="pateni dipateni tutupen",
@@ -393,13 +394,13 @@ END: Final = phrases(
     tl="i-end i-drop",
     vi="tat bo",
 )
-CALLED_OFF: Final = phrases(id="pembatalan", jv="dipateni", su="dipareuman", en="call_it_off")
+CALLED_OFF: Final = idea(id="pembatalan", jv="dipateni", su="dipareuman", en="call_it_off")
 #: A price there and another here: "di app 70rb, ke saya 50rb".
-COMPARED: Final = re.compile(
+COMPARED: Final = Idea(
     r"(?:app|apps|apk|aplikasi|argo|tambang|grab|gojek)(?![a-z])[^\d\n]{0,16}\d[^\n]{0,24}?"
     r"(?:ke|sama|dengan|langsung|with)\s(?:saya|aku|gw|gue|ane|me)(?![a-z])[^\d\n]{0,16}\d"
 )
-DEAL: Final = phrases(
+DEAL: Final = idea(
     id="langsung saya sy aku offline nego bayar cash murah lebih aja transfer gampang yuk bisa "
     "luarin kita hubungi tunai gimana mau",
     jv="kulo ae luwih mbayar",
@@ -408,7 +409,7 @@ DEAL: Final = phrases(
     tl="bukas mura bayad na_lang dagdag dagdagan tip",
     vi="em goi tien",
 )
-CANCEL: Final = re.compile(
+CANCEL: Final = Idea(
     r"""
     (?<![a-z])
     (?: (?:di|i-)? (?: cancel | cansel | kensel | kansel | kancel ) (?:in|kan|led|no|keun)?
@@ -420,7 +421,7 @@ CANCEL: Final = re.compile(
     re.VERBOSE,
 )
 #: To pay, or to ride, all the same.
-ALL_THE_SAME: Final = phrases(
+ALL_THE_SAME: Final = idea(
     id="langsung bayar* cash kes tunai transfer tf offline luar diluar murah manual tetep tetap "
     "ttp tetap_jalan ke_saya ke_tangan_saya bayar_saya kita_berdua ongkosnya_2x saya_anter "
     "saya_antar saya_bisa_anter saya_bisa_antar nanti_saya tarif_sama tarifnya_sama kantong",
@@ -433,7 +434,7 @@ ALL_THE_SAME: Final = phrases(
     th="จ่าย โอน เงินสด",
 )
 #: Somebody else did it, or it is over.
-TOLD: Final = phrases(
+TOLD: Final = idea(
     id="drivernya driver_chat driver_minta driver_suka driver_nya dia katanya kata_driver malah "
     "tadi kemarin sudah_saya_cancel dicancel_driver sepihak sudah_bayar udah_bayar sudah_transfer "
     "sering selalu padahal_sudah kecewa aplikasinya refund saldo dikembalikan pelayanan bintang "
@@ -441,7 +442,7 @@ TOLD: Final = phrases(
     "sudah_gak udah_ga udah_gak tiba-tiba tiba2 otomatis ada_yang banyak_driver",
     en="driver_asked drivers he_asked always refund support why cancelled_by",
 )
-PAY_ME: Final = re.compile(
+PAY_ME: Final = Idea(
     r"""
     (?<![a-z])
     (?:
@@ -473,7 +474,7 @@ PAY_ME: Final = re.compile(
     """,
     re.VERBOSE,
 )
-REFUSAL: Final = re.compile(
+REFUSAL: Final = Idea(
     pattern_of(
         id="jangan* jgn jngn ga_mau gak_mau nggak_mau ngga_mau ga_boleh gak_boleh nggak_boleh "
         "tidak_boleh ga_bisa gak_bisa nggak_bisa tidak_bisa gabisa gaboleh dilarang ga_usah "
@@ -520,7 +521,7 @@ WHY: Final = (
         vi="xin hoi",
     )
 )
-DECLINED: Final = re.compile(
+DECLINED: Final = Idea(
     WHY
     + r"|"
     + pattern_of(
@@ -558,7 +559,7 @@ DECLINED: Final = re.compile(
         vi="ngoai",
     )
 )
-THAI: Final = re.compile(
+THAI: Final = Idea(
     r"""
       (?: ขอ | แลก | มี | แอด | ให้ | เพิ่ม ) [^\n]{0,8} (?: เบอร | ไลน | เฟส | ไอดี | ไอจี | ช่องทาง )
     | (?: คุย | ทัก | แชท | ติดต่อ | ไป | ย้าย ) [^\n]{0,14} (?: ไลน | เฟส | ไอจี )
