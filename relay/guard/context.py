@@ -87,6 +87,9 @@ _HARD: Final = re.compile(
     rf"|(?=[$₱฿₫#\[(])(?:{'|'.join(_FROM_A_SIGN.values())})"
 )
 
+#: What goes before the digits of such a form ("postcode "), and after ("digit terakhirnya"), is
+#: shorter.
+_BEFORE_DIGITS, _AFTER_DIGITS = 16, 64
 #: Without one of them, number words have no context.
 _HOW_MANY: Final = re.compile(
     "angka|digit|nomor|number|first|last|next|middle|pertama|terakhir|part|bag"
@@ -138,18 +141,25 @@ def is_explained(unit: Unit, context: int) -> bool:
 def contexts_of(folded: str, units: list[Unit]) -> list[int]:
     """For each unit 0, `SOFT` or `HARD`."""
     out = [0] * len(units)
-    if not any(unit.kind == DIGITS for unit in units) and not _HOW_MANY.search(folded):
+    if not units:
         return out
-    for pattern, level in ((_HARD, HARD), (_SOFT, SOFT)):
-        if all(out):
-            break
-        spans = [match.span() for match in pattern.finditer(folded)]
-        at = 0
-        for index, unit in enumerate(units) if spans else ():
-            while at < len(spans) and spans[at][1] <= unit.start:
-                at += 1
-            if at == len(spans):
-                break
-            if spans[at][0] <= unit.start and unit.end <= spans[at][1]:
-                out[index] = out[index] or level
+    if DIGITS not in [unit[3] for unit in units] and not _HOW_MANY.search(folded):
+        return out
+    # All forms have digits, or words for them, and reach no further.
+    begin, end = max(0, units[0][1] - _BEFORE_DIGITS), units[-1][2] + _AFTER_DIGITS
+    _mark(out, HARD, units, [match.span() for match in _HARD.finditer(folded, begin, end)])
+    if 0 in out:
+        _mark(out, SOFT, units, [match.span() for match in _SOFT.finditer(folded, 0, end)])
     return out
+
+
+def _mark(out: list[int], level: int, units: list[Unit], spans: list[tuple[int, int]]) -> None:
+    """Note which units stand in one of the spans."""
+    at = 0
+    for index, (_, start, end, _) in enumerate(units) if spans else ():
+        while at < len(spans) and spans[at][1] <= start:
+            at += 1
+        if at == len(spans):
+            break
+        if spans[at][0] <= start and end <= spans[at][1]:
+            out[index] = out[index] or level

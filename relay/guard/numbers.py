@@ -158,7 +158,10 @@ def gap_level(gap: str) -> int:
     words = _WORDS.findall(gap)
     if not words:
         return 0
-    if all(len(word) == 1 or word in FILLERS or squeeze(word) in FILLERS for word in words):
+    for word in words:
+        if not (len(word) == 1 or word in FILLERS or squeeze(word) in FILLERS):
+            break
+    else:
         return 1
     if gap.isalpha() and len(gap) <= 12:
         return 2

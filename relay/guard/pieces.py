@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Final
@@ -36,7 +36,7 @@ def own_spans(
     for units, tails in _ways(reading, trace, memory.pieces, sender):
         digits = digits_of(units)
         for tail in tails:
-            if (tail, digits) in seen:
+            if len(tail) + len(digits) < WINDOW or (tail, digits) in seen:
                 continue
             seen.add((tail, digits))
             for begin, end in oracle.hits(tail + digits):
@@ -60,7 +60,7 @@ def _ways(
     """
     sure = reading.units
     yield sure, _tails(past, sender, _SURE)
-    exact = [unit for unit in sure if unit.kind == DIGITS]
+    exact = [unit for unit in sure if unit[3] == DIGITS]
     if len(exact) < len(sure):
         yield exact, {""}
     # Letters that look like digits are asked about only where they count as guessed, because what
@@ -75,26 +75,23 @@ def _ways(
         yield free, _tails([p for p in past if p.trace.payload], sender, _FREE)
 
 
-_SURE: Final = attrgetter("trace.digits")
-_GUESSED: Final = attrgetter("trace.guessed")
-_FREE: Final = attrgetter("trace.free")
+_SURE: Final[Callable[[Trace], str]] = attrgetter("digits")
+_GUESSED: Final[Callable[[Trace], str]] = attrgetter("guessed")
+_FREE: Final[Callable[[Trace], str]] = attrgetter("free")
 
 
-def _tails(past: Sequence[Piece], sender: str, read: Callable[[Piece], str]) -> set[str]:
+def _tails(past: Sequence[Piece], sender: str, read: Callable[[Trace], str]) -> set[str]:
     """The last digits that were delivered, and the last of one party, as `read` reads them."""
-    everyone = _tail(map(read, reversed(past)))
-    return {everyone, _tail(read(piece) for piece in reversed(past) if piece.sender == sender)}
-
-
-def _tail(backwards: Iterable[str]) -> str:
-    """The last digits of rows that come last first."""
-    tail = ""
-    for digits in backwards:
-        if digits:
-            tail = digits + tail
-            if len(tail) >= _TAIL:
-                return tail[-_TAIL:]
-    return tail
+    everyone = mine = ""
+    for piece in reversed(past):
+        if digits := read(piece.trace):
+            if len(everyone) < _TAIL:
+                everyone = digits + everyone
+            if piece.sender == sender:
+                mine = digits + mine
+                if len(mine) >= _TAIL:
+                    break
+    return {everyone[-_TAIL:], mine[-_TAIL:]}
 
 
 def _paid_rows(past: Sequence[Piece]) -> list[str]:

@@ -9,7 +9,6 @@ from .context import contexts_of
 from .lexicon import VIETNAMESE
 from .normalise import Folded
 from .tokens import (
-    DIGITS,
     WORD,
     Token,
     Unit,
@@ -36,15 +35,13 @@ class Reading(NamedTuple):
 
 def _vietnamese(tokens: list[Token], units: list[Unit]) -> bool:
     """Whether the words for digits are rather Vietnamese: two or more that nothing else reads."""
-    known = VIETNAMESE.keys()
+    known = VIETNAMESE
     rows = [
         token
         for token in tokens
-        if token.text in known
+        if (text := token[0]) in known
         or not (
-            token.text.isalpha()
-            or token.text.isdecimal()
-            or known.isdisjoint(_LETTERS.findall(token.text))
+            text.isalpha() or text.isdecimal() or known.keys().isdisjoint(_LETTERS.findall(text))
         )
     ]
     if len(rows) < 2:
@@ -61,6 +58,6 @@ def read(folded: Folded) -> Reading:
     loose = read_units(text, tokens)
     if len(tokens) > 1 and _vietnamese(tokens, loose):
         loose = read_units(text, tokens, vietnamese=True)
-    units = [unit for unit in loose if unit.kind in (DIGITS, WORD)]
-    words = frozenset([token.text for token in tokens])
+    units = [unit for unit in loose if unit[3] <= WORD]
+    words = frozenset([word for word, _, _ in tokens])
     return Reading(text, tokens, units, contexts_of(text, units), loose, words)

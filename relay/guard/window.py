@@ -20,7 +20,7 @@ from .normalise import fold
 from .numbers import gap_level
 from .reading import Reading, read
 from .rules import code_request_in
-from .tokens import PLAIN_WORDS, WEAK_WORD, Unit, digits_of
+from .tokens import PLAIN_WORDS, WEAK_WORD, Token, Unit, digits_of
 
 #: What stands in a delivered text where digits were taken out, and where another contact was.
 MASK: Final = "•••"
@@ -35,6 +35,7 @@ _MAX_PIECES: Final = 192
 _MAX_OTHERS: Final = 32
 #: A place as it is shared (`gateway.screening.said`).
 _COORDINATES: Final = re.compile(r"(?<!\w)lokasi -?\d{1,3}(?:\.\d{1,5})?, -?\d{1,3}(?:\.\d{1,5})?$")
+_NO_DIGITS: Final = re.compile(r"\D*\Z")
 #: More words than these beside the digits, and a message is about something else.
 _OTHERS: Final = 5
 
@@ -110,23 +111,19 @@ class Piece(NamedTuple):
 
 def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     """The trace of a message that has been read."""
-    masked = MASK in reading.folded
-    if not reading.loose and not masked and not asks_code:
+    folded, tokens, units, contexts, loose, words = reading
+    masked = MASK in folded
+    if not loose and not masked and not asks_code:
         return NOTHING
-    units, loose = reading.units, reading.loose
-    covered = {unit.start for unit in units}
-    others = [
-        text
-        for text, start, _ in reading.tokens
-        if len(text) > 1 and start not in covered and text not in FILLERS
-    ]
+    others = _others(tokens, units)
     explained = {
-        unit.start
-        for unit, context in zip(units, reading.contexts, strict=True)
+        unit[1]
+        for unit, context in zip(units, contexts, strict=True)
         if context and is_explained(unit, context)
     }
-    digits = digits_of(units)
-    free = digits_of([unit for unit in units if unit.start not in explained])
+    digits = free = digits_of(units)
+    if explained:
+        free = digits_of([unit for unit in units if unit[1] not in explained])
     little_else = len(others) <= 1
     free_loose = free
     if little_else and len(loose) > len(units):
@@ -134,26 +131,35 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
             [
                 unit
                 for unit in loose
-                if unit.start not in explained
-                and reading.folded[unit.start : unit.end] not in PLAIN_WORDS
+                if unit[1] not in explained and folded[unit[1] : unit[2]] not in PLAIN_WORDS
             ]
         )
     # What has the form of a plate or a price may be written so to hide what it is.
-    alone = little_else and any(len(unit.digits) > 2 for unit in loose)
+    alone = little_else and max([len(unit[0]) for unit in loose], default=0) > 2
     some = bool(free) or masked or alone
     return Trace(
         digits,
         digits if len(loose) == len(units) else digits_of(guessed_units(reading)),
         free,
         free_loose,
-        tuple(rows_of(reading)),
-        not PLACES.isdisjoint(reading.words),
+        tuple(rows_of(reading)) if units else (),
+        not PLACES.isdisjoint(words),
         some and len(others) <= _OTHERS,
         some and not others,
         masked,
         asks_code,
-        "lokasi" in reading.words and _COORDINATES.search(reading.folded) is not None,
+        "lokasi" in words and _COORDINATES.search(folded) is not None,
     )
+
+
+def _others(tokens: list[Token], units: list[Unit]) -> list[str]:
+    """The words of a message beside its digits, but for those of filling."""
+    covered = {unit[1] for unit in units}
+    return [
+        text
+        for text, start, _ in tokens
+        if text not in FILLERS and len(text) > 1 and start not in covered
+    ]
 
 
 def guessed_units(reading: Reading) -> list[Unit]:
@@ -162,26 +168,21 @@ def guessed_units(reading: Reading) -> list[Unit]:
     All that looks like digits where a message says little else; else letters in one row with
     digits, as in "0 B 6 nol", but for plain words.
     """
-    units, loose = reading.units, reading.loose
+    folded, tokens, units, _, loose, _ = reading
     if len(loose) == len(units):
         return units
-    covered = {unit.start for unit in units}
-    others = [
-        text
-        for text, start, _ in reading.tokens
-        if len(text) > 1 and start not in covered and text not in FILLERS
-    ]
-    words = sum(not any(map(str.isdigit, word)) for word in others)
-    if words <= 1 and (units or sum(unit.kind == WEAK_WORD for unit in loose) > 1):
+    words = [word for word in _others(tokens, units) if _NO_DIGITS.match(word)]
+    if len(words) <= 1 and (units or [unit[3] for unit in loose].count(WEAK_WORD) > 1):
         return loose
+    covered = {unit[1] for unit in units}
     row: list[Unit] = []
     rows = [row]
     for unit in loose:
-        if unit.start not in covered and reading.folded[unit.start : unit.end] in PLAIN_WORDS:
+        if unit.start not in covered and folded[unit.start : unit.end] in PLAIN_WORDS:
             row = []
             rows.append(row)
             continue
-        if row and gap_level(reading.folded[row[-1].end : unit.start]):
+        if row and gap_level(folded[row[-1].end : unit.start]):
             row = []
             rows.append(row)
         row.append(unit)
@@ -194,18 +195,19 @@ def guessed_units(reading: Reading) -> list[Unit]:
 
 def rows_of(reading: Reading) -> list[str]:
     """The rows of digits of a message, with no words in between, but for a place's."""
+    folded = reading.folded
     rows: list[str] = []
-    end = -1
-    place = _COORDINATES.search(reading.folded) if "lokasi" in reading.words else None
-    stop = place.start() if place else len(reading.folded)
-    for unit in reading.units:
-        if unit.start >= stop:
+    last = -1
+    place = _COORDINATES.search(folded) if "lokasi" in reading.words else None
+    stop = place.start() if place else len(folded)
+    for digits, start, end, _ in reading.units:
+        if start >= stop:
             break
-        if rows and gap_level(reading.folded[end : unit.start]) == 0:
-            rows[-1] += unit.digits
+        if rows and gap_level(folded[last:start]) == 0:
+            rows[-1] += digits
         else:
-            rows.append(unit.digits)
-        end = unit.end
+            rows.append(digits)
+        last = end
     return rows
 
 
