@@ -185,8 +185,10 @@ class Connection(WSListener):
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             self._closing = True
-            # picows gives an int and calls it an enum.
-            code = int(frame.get_close_code()) or CloseCode.NORMAL  # type: ignore[call-overload]
+            code = CloseCode.NORMAL
+            if frame.payload_size:
+                # picows gives an int and calls it an enum.
+                code = int(frame.get_close_code())  # type: ignore[call-overload]
             answer = code if may_be_sent(code) else CloseCode.PROTOCOL_ERROR
             self.flush()
             transport.send_close(answer)  # type: ignore[arg-type]

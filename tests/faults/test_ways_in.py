@@ -184,6 +184,6 @@ async def test_a_cluster_as_a_user_of_least_privilege(tmp_path: Path) -> None:
         relay_on(tmp_path / "relay", as_relay(cluster.url)) as relay,
     ):
         await trips(relay)
-        await operators(relay)
         await moves(cluster, relay)
+        await operators(relay)
         assert await was_denied(cluster, *cluster.primaries) == []
