@@ -309,6 +309,9 @@ class Gateway:
         for connection in unflushed:
             connection.flush()
 
+    def closes(self, code: CloseCode) -> None:
+        self.node.counts.closed[code.name.lower()] += 1
+
     def dropped(self, connection: Connection) -> None:
         self.node.connections.discard(connection)
         attaching.dropped(self.node, connection)

@@ -173,9 +173,8 @@ class Node:
             self.buckets.pop((trip, role), None)
 
     def close(self, connection: Connection, code: CloseCode, retry_after_ms: int = 0) -> None:
-        """End a connection and count why."""
+        """End a connection."""
         if not connection.closed:
-            self.counts.closed[code.name.lower()] += 1
             if code is CloseCode.STORE_AWAY:
                 # Of all apps at once, perhaps; they are not to come back at once.
                 retry_after_ms = random.randint(retry_after_ms // 2, retry_after_ms * 3 // 2)

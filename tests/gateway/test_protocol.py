@@ -542,6 +542,46 @@ async def test_a_slow_reader_is_cut_off_and_resumes(relay: RelayProcess) -> None
     assert [m["id"] for m in again.all("message")] == stored
 
 
+async def test_a_slow_reader_is_told_so_and_has_everything_once_when_it_comes_back(
+    relay: RelayProcess,
+) -> None:
+    """Cut off where it stands still; what it then still reads of its socket ends with the advice."""
+    tokens = await relay.open_trip("slower")
+    driver = await Party.attach(relay.gateway_url, tokens["driver"])
+    customer = await Party.attach(relay.gateway_url, tokens["customer"], receive_bytes=4096)
+    customer.socket.transport.pause_reading()
+    before, posted = await closings(relay, "slow_reader"), 0
+
+    async def cut_off() -> bool:
+        nonlocal posted
+        for _ in range(20):
+            await driver.post("é" * 1000, id=f"s{posted}")
+            posted += 1
+        await until(lambda: len(answers(driver)) == posted, "answered")
+        return await closings(relay, "slow_reader") > before
+
+    await until(cut_off, "the slow reader is cut off", 20)
+    customer.socket.transport.resume_reading()
+    assert await customer.closed() == 4001 and customer.close_reason == "slow_reader"
+    first = customer.all("message")
+    for number in range(5):
+        await driver.accepted(f"meanwhile {chat(number)}")
+    again = await Party.attach(
+        relay.gateway_url, tokens["customer"], after=first[-1]["pos"], epoch=1
+    )
+    await driver.accepted("and after")
+    await again.hear("message", text="and after")
+    shown = [message["id"] for message in (*first, *again.all("message"))]
+    assert shown == [frame["id"] for frame in driver.all("accepted")]
+    assert 0 < len(first) < posted
+
+
+async def closings(relay: RelayProcess, code: str) -> float:
+    text = (await relay.call("GET", "/metrics")).text
+    _, _, found = text.partition(f'\nrelay_closed_total{{code="{code}"}} ')
+    return float(found.partition("\n")[0] or 0)
+
+
 async def test_a_flood_of_frames_is_cut_off_and_harms_nobody(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
