@@ -84,7 +84,7 @@ def _with_files_for(connections: int) -> int:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft < wanted:
-        log.warning("few_open_files", connections=max(16, soft - _OTHER_FILES))
+        log.info("few_open_files", connections=max(16, soft - _OTHER_FILES))
     return max(16, min(connections, soft - _OTHER_FILES))
 
 

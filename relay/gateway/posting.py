@@ -83,6 +83,8 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
         refusal, retry_ms = RefusedCode.TOO_MANY, int(wait_s * 1000) + 1
     if refusal is None and not (node.keys_present and channel.key_present):
         refusal, retry_ms = RefusedCode.KEY_AWAY, _RETRY_MS
+    if refusal is None and (line := connection.line) is not None and line.congested:
+        refusal, retry_ms = RefusedCode.STORE_AWAY, _RETRY_MS
     if refusal is None and len(connection.answers) >= node.limits.in_flight:
         refusal, retry_ms = RefusedCode.IN_FLIGHT, 100
     is_full = max(connection.n, connection.known_n) > node.limits.channel_messages

@@ -31,6 +31,8 @@ Callback = Callable[[Any], None]
 _CONNECT_TIMEOUT_S: Final = 2.0
 _FIRST_RETRY_S: Final = 0.05
 _LAST_RETRY_S: Final = 1.0
+#: Commands that may wait for an answer before no more posts are taken: a part of a second's work.
+_MOST_WAITING: Final = 20_000
 
 
 def ignore(_: Any) -> None:
@@ -64,6 +66,8 @@ class Line(asyncio.Protocol):
         self._batches: deque[tuple[int, float]] = deque()
         self.confirmed_s = float("-inf")
         self.lost = False
+        #: Whether it has owed an answer for so long that it may be dead.
+        self.stalled = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -115,6 +119,7 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._silent_since_s = self._loop.time()
+        self.stalled = False
         waiting, gets = self._waiting, self._reader.gets
         try:
             self._reader.feed(data)
@@ -149,6 +154,11 @@ class Line(asyncio.Protocol):
     def silent_s(self, now_s: float) -> float:
         """For how long an answer has been owed."""
         return now_s - self._silent_since_s if self._waiting else 0.0
+
+    @property
+    def congested(self) -> bool:
+        """Whether whoever can be told to come again should be, instead of waiting here."""
+        return self.stalled or len(self._waiting) > _MOST_WAITING
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -318,7 +328,9 @@ class ServerPipe(Pipe):
                         await self._lost.wait()
                     self._lost.clear()
                 except TimeoutError:
-                    if self._line.silent_s(loop.time()) > self._reply_timeout_s:
+                    silent_s = self._line.silent_s(loop.time())
+                    self._line.stalled = silent_s > self._reply_timeout_s / 2
+                    if silent_s > self._reply_timeout_s:
                         log.warning("store_silent", owed_s=self._reply_timeout_s)
                         self._line.abort()
                         await self._lost.wait()
