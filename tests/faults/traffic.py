@@ -25,6 +25,9 @@ class Side:
         self.posted: list[str] = []
         self.accepted = 0
         self.given: list[str] = []
+        #: When each of them was posted, and each of those was given.
+        self.posted_at_s: list[float] = []
+        self.given_at_s: list[float] = []
         #: When the newest post that is accepted was posted.
         self.served_s = 0.0
         self._settling: set[asyncio.Task[None]] = set()
@@ -37,6 +40,7 @@ class Side:
                 number = len(self.posted)
                 # Of a very long talk with many figures the guard takes these out.
                 text = f"{self.name} {chat(number) if number < 100 else numbered(number)}"
+                self.posted_at_s.append(loop.time())
                 delivery = await channel.post(text)
                 self.posted.append(text)
                 task = loop.create_task(self._settle(delivery, loop.time()))
@@ -57,6 +61,7 @@ class Side:
         async for event in channel:
             if isinstance(event, Message):
                 self.given.append(event.text)
+                self.given_at_s.append(asyncio.get_running_loop().time())
 
 
 class Traffic:
@@ -138,6 +143,17 @@ class Traffic:
             for one, other in (pair, pair[::-1]):
                 assert one.given == other.posted, _where_they_part(one.given, other.posted)
         return self._sum()
+
+    def delays_s(self, times_s: Sequence[tuple[float, float]]) -> list[float]:
+        """How long each message took that was posted in one of these times, the shortest first. To
+        be asked after the account, when the n-th that was posted is the n-th that was given."""
+        return sorted(
+            given_s - posted_s
+            for pair in self.sides
+            for one, other in (pair, pair[::-1])
+            for posted_s, given_s in zip(one.posted_at_s, other.given_at_s, strict=True)
+            if any(since_s <= posted_s < until_s for since_s, until_s in times_s)
+        )
 
     def _sum(self) -> dict[str, int]:
         lost = doubled = 0
