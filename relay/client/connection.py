@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from websockets.exceptions import ConnectionClosed, InvalidStatus, NegotiationError
 
 from ..core.codes import CloseCode, CloseReason, advised_delay_ms, may_reconnect
+from .backoff import ADVICE_CAP_S
 
 TokenSource: TypeAlias = str | Callable[[], str | Awaitable[str]]
 
@@ -50,12 +51,14 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a connection is over. `cause` is for people."""
+    """Why a connection is over. `cause` is for people. `advised_ms` is meant for this app, while
+    `at_least_s` was told to all alike."""
 
     code: int
     cause: str
     advised_ms: int | None = None
     final_reason: str = ""
+    at_least_s: float = 0.0
 
     @property
     def is_final(self) -> bool:
@@ -87,7 +90,11 @@ class Ending:
             case NegotiationError():
                 return cls(CloseCode.UNSUPPORTED, "the gateway does not speak this protocol")
             case InvalidStatus():
-                return cls.broken(f"HTTP {error.response.status_code}")
+                told = error.response.headers.get("Retry-After", "")
+                # Else a date, which a phone's clock may be wrong about.
+                at_least_s = float(told) if told.isascii() and told.isdigit() else 0.0
+                cause = f"HTTP {error.response.status_code}"
+                return cls(NO_CLOSE_FRAME, cause, at_least_s=min(at_least_s, ADVICE_CAP_S))
             case ConnectionClosed():
                 return cls._of_close(error)
         return cls.broken(f"no connection ({type(error).__name__})")

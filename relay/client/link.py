@@ -99,7 +99,7 @@ class Link:
                 return
             if self._attached_s is not None and _now_s() - self._attached_s >= STEADY_S:
                 tries = 0
-            delay_s = reconnect_delay_s(tries, ending.advised_ms, self._rng)
+            delay_s = ending.at_least_s + reconnect_delay_s(tries, ending.advised_ms, self._rng)
             tries += 1
             self._owner.tell(ConnectionChanged(ChannelState.SUSPENDED, delay_s, ending.cause))
             await asyncio.sleep(delay_s)

@@ -522,6 +522,15 @@ async def test_an_http_error_is_tried_again(answers: Answers) -> None:
     assert all(DRIVER.encode() not in request for request in heard)
 
 
+async def test_a_balancer_that_names_a_time_is_obeyed(answers: Answers) -> None:
+    """And all its callers are told the same, so a random time is waited besides."""
+    url, responses, _ = answers
+    responses.append(http("503 Service Unavailable", "Retry-After: 30"))
+    async with connect(url, DRIVER, rng=lambda: 0.5) as driver:
+        lost = await until(driver, ConnectionChanged, lambda e: e.retry_in_s is not None)
+    assert lost.retry_in_s == 30 + 0.5 * 0.5
+
+
 async def test_a_wrong_path_stops(answers: Answers) -> None:
     url, responses, heard = answers
     responses.append(http("404 Not Found"))
