@@ -29,7 +29,7 @@ _READ_BUFFER_BYTES: Final = 2048
 class Door(WSProtocol):  # type: ignore[misc]
     """One socket. `address` is the one that it counts under, if it was let in."""
 
-    __slots__ = ("_admission", "_is_stranger", "address", "is_inside", "peer")
+    __slots__ = ("_admission", "_is_stranger", "address", "is_inside")
 
     def __init__(
         self, admission: Admission, answer: Callable[[WSUpgradeRequest, Door], Answer]
@@ -42,12 +42,10 @@ class Door(WSProtocol):  # type: ignore[misc]
         self._admission = admission
         self._is_stranger = False
         self.is_inside = False
-        self.address = self.peer = ""
+        self.address = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if peer else ""
         self._is_stranger = True
         if not self._admission.takes_socket():
             transport.abort()
@@ -58,6 +56,12 @@ class Door(WSProtocol):  # type: ignore[misc]
             self.is_inside = False
             self._admission.leaves(self.address)
         super().connection_lost(error)
+
+    @property
+    def peer(self) -> str:
+        """The address that has connected."""
+        name = self.transport.underlying_transport.get_extra_info("peername")
+        return str(name[0]) if name else ""
 
     def attached(self) -> None:
         """Note that this is no stranger any more."""
