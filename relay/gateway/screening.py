@@ -107,9 +107,10 @@ class Screening:
 
     def judge(self, post: Pending, body: Body) -> Verdict:
         """What the guard says of a post. Raises `TooLong`, or `GuardFailed` whatever goes wrong."""
-        # A pause of the garbage collector is no fault of the text, and does not come twice.
-        for _ in range(2):
-            began_s = time.thread_time()
+        # A pause of the garbage collector or of the machine is no fault of the text. What seems slow
+        # is judged again, by a clock that knows better and costs more.
+        for clock_s in (time.perf_counter, time.thread_time):
+            began_s = clock_s()
             try:
                 assert self.trip_guard is not None
                 verdict = self.trip_guard.guard.screen(
@@ -121,7 +122,7 @@ class Screening:
                 # Only the kind of error: what it says may hold the text.
                 log.error("guard_failed", error=type(error).__name__)
                 raise GuardFailed from None
-            if time.thread_time() - began_s < _BUDGET_S:
+            if clock_s() - began_s < _BUDGET_S:
                 return verdict
         log.error("guard_too_slow")
         raise GuardFailed
