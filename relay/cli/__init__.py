@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "privacy": ("privacy.app", "Export, erase or restrict a party's data when it asks for that."),
     "audit": ("audit.app", "Read, check and export the audit log."),
     "keyring": ("keyring.app", "Make, rotate, retire and list the keys that seal data."),
+    "bench": ("bench.app", "Put a load on a relay: how fast it is, and whether it stays correct."),
     "doctor": ("doctor.doctor", "Check what this relay depends on, and say what to do."),
 }
 

@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001 - people, and those who hide numbers, write with all of Unicode
 """How fast the guard is: `python tests/guard/speed.py` prints the figures, `--profile` where it goes.
 
-The messages are made from parts that people write at a pickup, so that hundreds differ and none is
-seen twice by a cache. All times are CPU time of this process, the best of several rounds.
+The messages are those of the load test (`relay/bench/texts.py`): no two are the same, so that none
+is seen twice by a cache. All times are CPU time of this process, the best of several rounds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
+from relay.bench.texts import BODIES, OPENINGS, OTHER, TAILS, mixed_stream
 from relay.guard import MAX_CHARS, Entry, Guard, Memory, gate
 from relay.guard.gate import may_matter
 from relay.guard.vocabulary import words
@@ -26,99 +27,16 @@ ROUNDS = 5
 #: Messages that one memory is fed, about as many as a trip has.
 TRIP = 20
 
-_OPENINGS = """
-oke pak|iya kak|siap|halo bang|pagi mas|permisi bu|maaf ya kak|ok bang|sip|baik kak|hai mbak|eh bang
-|yaa pak|ok siapp|sore pak|makasih bang|oh gitu|wah|duh|bentar ya|misi kak|mas|pak supir|iyaa
-""".replace("\n", "").split("|")
-_BODIES = """
-saya tunggu di depan warung soto ya|udah di lobby nih|macet parah di perempatan|bentar lagi nyampe
-|saya pake jaket merah bawa koper|posisi dimana ya sekarang|saya lagi turun dari lift
-|mobilnya warna apa|lewat pintu samping aja|hujan deres nih jadi agak lama|saya di seberang masjid
-|tolong agak cepet ya keburu telat|nanti berhenti sebelum jembatan|ga usah buru-buru santai aja
-|saya nunggu di pos satpam|udah keliatan kok mobilnya|puter balik dulu di depan sana
-|jalannya ditutup ada hajatan|anak saya yang turun duluan|barangnya ditaruh di bagasi aja
-|mohon ditunggu sebentar lagi parkir|ketemu di halte seberang stasiun|kok arahnya malah menjauh
-|saya masih di kasir bayar belanjaan|kasih tau aja kalo udah deket|motornya yang warna item kan
-|rumahnya yang pagar ijo sebelah laundry|gerbang belakang dikunci muter ke utara
-|acnya tolong dinyalain ya gerah banget|bisa bawa kucing ga di kandang kok|saya bareng ibu sama adek
-|maaf ban saya kempes lagi ditambal|makanannya jangan sampe tumpah|titip di resepsionis aja
-|sesuai titik kan|tadi kelewat gangnya|nanti langsung masuk aja ke basement|lampu merah depan belok kiri
-""".replace("\n", "").split("|")
-_TAILS = """
-|ya|pak|kak|hehe|makasih|.|!|..|, makasih ya|, ditunggu|?| :)|🙏| 😀
-""".replace("\n", "").split("|")
-_OTHER = """
-I'm waiting at the main gate, near the flower shop|please come to the side entrance|stuck in traffic
-|kulo ngentosi wonten ngajeng masjid nggih|abdi tos di payuneun warung, antosan sakedap
-|saya tengah tunggu dekat pintu masuk ni|dito na po ako sa tapat ng simbahan|wait lang po pababa na
-|รออยู่หน้าประตูทางเข้าครับ|กำลังจะถึงแล้วค่ะ รถติดมาก
-|anh ơi em đang đứng trước cổng chợ|xe đang kẹt đường, chờ em chút nhé|👍👍|siap 🙏🏻
-""".replace("\n", "").split("|")
-_WITH_DIGITS: tuple[Callable[[random.Random], str], ...] = (
-    lambda r: f"alamatnya jl melati no {r.randint(1, 180)} rt {r.randint(1, 12)} rw {r.randint(1, 9)}",
-    lambda r: f"blok {r.choice('ABCDEF')}{r.randint(1, 40)} nomor {r.randint(1, 30)} pagar coklat pak",
-    lambda r: f"plat mobilnya B {r.randint(1000, 9999)} {r.choice('KLMNS')}{r.choice('ABFT')}D kan?",
-    lambda r: f"D {r.randint(1000, 9999)} ZC avanza hitam ya kak",
-    lambda r: f"ongkirnya {r.randint(9, 90)}rb, saya bayar pas ya pak",
-    lambda r: f"totalnya Rp {r.randint(10, 99)}.{r.randint(100, 999)} cash boleh",
-    lambda r: f"saya turun jam {r.randint(5, 22)}.{r.choice(('00', '15', '30', '45'))} di lobby",
-    lambda r: f"{r.randint(2, 15)} menit lagi sampai kak, lagi di lampu merah",
-    lambda r: f"tower {r.choice('ABC')} lantai {r.randint(2, 30)} unit {r.randint(100, 3020)}",
-    lambda r: f"gate {r.randint(1, 9)} terminal {r.randint(1, 3)} kedatangan domestik ya",
-    lambda r: f"pinnya {r.randint(1000, 9999)} ya pak buat mulai jalan",
-    lambda r: f"saya ber{r.randint(2, 5)} sama koper {r.randint(1, 4)} biji",
-    lambda r: f"km {r.randint(1, 30)} jalan raya bogor, depan alfa",
-)  # fmt: skip
-_DIGIT_WORDS = words("nol satu dua tiga empat lima enam tujuh delapan sembilan")
-
-
-def _number(source: random.Random) -> str:
-    return "08" + "".join(source.choices("123456789", k=10))
-
-
-def _disguised(source: random.Random) -> str:
-    number = _number(source)
-    shape = source.randrange(5)
-    if shape == 0:
-        text = f"{number[:4]}-{number[4:8]}-{number[8:]}"
-    elif shape == 1:
-        text = " ".join(_DIGIT_WORDS[int(digit)] for digit in number)
-    elif shape == 2:
-        text = ".".join(number)
-    elif shape == 3:
-        text = "".join(chr(0xFF10 + int(digit)) for digit in number)
-    else:
-        text = number
-    return source.choice(("wa aja {}", "hubungi {} ya", "{}", "no saya {} pak")).format(text)
-
 
 def clean_messages(*, length: int = 50, spread: int = 4) -> list[str]:
     """Several hundred distinct messages in Indonesian without digits, of about `length`."""
     source = random.Random(1)
     made = {
         " ".join((opening, body)) + (" " if tail[:1].isalnum() else "") + tail
-        for opening, body, tail in itertools.product(_OPENINGS, _BODIES, _TAILS)
+        for opening, body, tail in itertools.product(OPENINGS, BODIES, TAILS)
     }
     fitting = sorted(text for text in made if abs(len(text) - length) <= spread)
     return source.sample(fitting, 600)
-
-
-def mixed_stream(count: int = 4000) -> list[str]:
-    """Messages of which 70 % hold no digits and 2 % a number, most of those in disguise."""
-    source = random.Random(2)
-    out: list[str] = []
-    for _ in range(count):
-        kind = source.random()
-        if kind < 0.05:
-            out.append(source.choice(_OTHER))
-        elif kind < 0.70:
-            opening = source.choice(("", source.choice(_OPENINGS) + " "))
-            out.append(opening + source.choice(_BODIES) + source.choice(_TAILS))
-        elif kind < 0.98:
-            out.append(source.choice(_WITH_DIGITS)(source))
-        else:
-            out.append(_disguised(source))
-    return out
 
 
 #: Texts that took the guard longest, found by searching, and those that rows of one sign are.
@@ -277,7 +195,7 @@ def figures() -> Iterator[str]:
     ]
     both = look_us(may_matter, passed), look_us(with_sets, passed)
     yield "first look: {:.2f} us with the automaton, {:.2f} with sets".format(*both)
-    times = [screen_us(text, guard, memory, 50) for text in _OTHER]
+    times = [screen_us(text, guard, memory, 50) for text in OTHER]
     yield f"other languages, emoji: median {statistics.median(times):.2f} us, worst {max(times):.2f}"
     stream = mixed_stream()
     yield f"mixed stream: {len(stream) / cpu_s(lambda: run_stream(stream)):,.0f} messages/s"

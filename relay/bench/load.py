@@ -1,0 +1,100 @@
+"""What every scenario has: a plan, an API, a tally, texts, and how it begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from .checking import Violations
+from .party import Party
+from .tally import Tally
+from .texts import Text, texts
+from .trips import Trip, Trips, each
+from .wire import Plan
+
+#: Texts that are made before the load begins.
+_AHEAD: Final = 60_000
+#: How long what is under way may take at the end.
+SETTLE_S: Final = 15.0
+
+
+class Load(ABC):
+    """One scenario in one load process: `prepare`, then `run` from the start signal until `stop` is
+    set or there is nothing left to do, then `settle`."""
+
+    def __init__(self, plan: Plan, told: Callable[[float], None]) -> None:
+        self.plan = plan
+        self.tally = Tally()
+        self.violations = Violations()
+        self.trips = Trips(plan, self.tally, self.violations)
+        self.stop = asyncio.Event()
+        #: Tells how far the preparations are, from 0 to 1.
+        self.told = told
+        source = texts(int(plan.run, 16), plan.part, plan.parts)
+        self._texts: Iterator[Text] = itertools.chain(
+            list(itertools.islice(source, self.texts_ahead)), source
+        )
+
+    @property
+    def texts_ahead(self) -> int:
+        return _AHEAD
+
+    def option(self, name: str) -> int:
+        return int(self.plan.options[name])
+
+    def text(self) -> Text:
+        """The next message; nobody in this run has posted it before."""
+        return next(self._texts)
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Open what the load needs."""
+
+    @abstractmethod
+    async def run(self) -> None:
+        """The load itself."""
+
+    @abstractmethod
+    async def settle(self) -> None:
+        """Wait for what is under way, and see that all of it came."""
+
+    async def open_attached(self, count: int) -> list[Trip]:
+        """Open trips and attach both parties of each."""
+        opened: list[Trip] = []
+
+        async def one(_: int) -> None:
+            trip = await self.trips.open()
+            for party in trip.parties:
+                await party.connect(self.plan.gateway_url)
+            opened.append(trip)
+            self.told(len(opened) / count)
+
+        await each(range(count), one)
+        return opened
+
+    async def everything_arrived(self, trips: Iterable[Trip]) -> None:
+        """Wait until nothing is under way, and count what never arrived."""
+        streams = [party.says for trip in trips for party in trip.parties]
+        await _until(lambda: not any(stream.owed for stream in streams), SETTLE_S)
+        for stream in streams:
+            for name in stream.unanswered():
+                self.tally.counts["unanswered"] += 1
+                del stream.under_way[name]
+            stream.close()
+
+    def hang_up(self, parties: Iterable[Party]) -> None:
+        for party in parties:
+            party.cut()
+
+
+async def _until(is_so: Callable[[], bool], within_s: float) -> bool:
+    end_s = time.monotonic() + within_s
+    while not is_so():
+        if time.monotonic() > end_s:
+            return False
+        await asyncio.sleep(0.02)
+    return True

@@ -1,0 +1,153 @@
+"""Trips that the load opens, and the two parties of each."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, NamedTuple, TypeVar
+
+from ..rig.platform import Platform
+from .checking import Stream, Violations
+from .party import Party
+from .tally import Tally
+from .texts import new_number
+from .wire import Plan
+
+_AT_ONCE: Final = 32
+_ENDED_AT_ONCE: Final = 500
+_T = TypeVar("_T")
+
+
+class CallFailed(Exception):
+    """The API refused what the load needs. Tells the code, never what was sent."""
+
+
+class Trip(NamedTuple):
+    """An open trip. `phones` are its parties' numbers as they are dialled at home, by role."""
+
+    name: str
+    driver: Party
+    customer: Party
+    phones: dict[str, str]
+
+    @property
+    def parties(self) -> tuple[Party, Party]:
+        return self.driver, self.customer
+
+
+class Trips:
+    """Opens, changes and ends trips as the platform's backend does."""
+
+    def __init__(self, plan: Plan, tally: Tally, violations: Violations) -> None:
+        self.platform = Platform(plan.api_url, plan.key)
+        self._prefix = f"b{plan.run}-{plan.part}"
+        self._random = random.Random(f"{plan.run} {plan.part}")
+        self._tally = tally
+        self._violations = violations
+        self._opened = 0
+        self._open: set[str] = set()
+
+    async def call(self, method: str, path: str, body: Any, what: str) -> dict[str, Any]:
+        """One call, timed as `what`. Raises `CallFailed`, OSError."""
+        began = time.monotonic()
+        answer = await self.platform.call(method, path, body)
+        if not 200 <= answer.status < 300:
+            code = answer.body.get("code", "") if isinstance(answer.body, dict) else ""
+            raise CallFailed(f"{what}: the API answered {answer.status} {code}".rstrip())
+        self._tally.counts[what] += 1
+        self._tally.times[what].add(time.monotonic() - began)
+        found: dict[str, Any] = answer.body
+        return found
+
+    async def open(self) -> Trip:
+        self._opened += 1
+        name = f"{self._prefix}-{self._opened}"
+        phones = {role: new_number(self._random) for role in ("driver", "customer")}
+        body = {
+            "trip_id": name,
+            "driver": self._person(name, "driver", phones["driver"]),
+            "customer": self._person(name, "customer", phones["customer"]),
+            "max_duration_s": 3600,
+            "report_window_s": 60,
+            "requested_at": int(time.time() * 1000),
+        }
+        found = await self.call("POST", "/v1/trips", body, "open")
+        self._open.add(name)
+        to_customer = Stream(f"{name} driver to customer", self._violations)
+        to_driver = Stream(f"{name} customer to driver", self._violations)
+        forbidden = _forbidden(phones)
+        return Trip(
+            name,
+            self.party(name, "driver", found["driver"], to_customer, to_driver, forbidden),
+            self.party(name, "customer", found["customer"], to_driver, to_customer, forbidden),
+            phones,
+        )
+
+    def party(
+        self, trip: str, role: str, admitted: dict[str, Any], says: Stream, hears: Stream,
+        forbidden: tuple[bytes, ...],
+    ) -> Party:  # fmt: skip
+        return Party(
+            f"{trip} {role}", admitted["token"], says, hears,
+            tally=self._tally, violations=self._violations, forbidden=forbidden,
+        )  # fmt: skip
+
+    async def reassign_driver(self, trip: Trip) -> Trip:
+        """Give the driver's role to somebody else; the customer goes over by what it is told."""
+        phones = trip.phones | {"driver": new_number(self._random)}
+        forbidden = (*trip.customer.forbidden, *_forbidden({"driver": phones["driver"]}))
+        says, hears = trip.driver.says.followed_by(), trip.customer.says.followed_by()
+        trip.customer.then, trip.customer.forbidden = (hears, says), forbidden
+        person = self._person(trip.name, "driver", phones["driver"])
+        person["party_id"] += f"-{trip.customer.epoch + 1}"
+        admitted = await self.call(
+            "PUT", f"/v1/trips/{trip.name}/parties/driver",
+            {"epoch": trip.customer.epoch, **person}, "reassign",
+        )  # fmt: skip
+        driver = self.party(trip.name, "driver", admitted, says, hears, forbidden)
+        driver.epoch = admitted["epoch"]
+        return Trip(trip.name, driver, trip.customer, phones)
+
+    async def end(self, trip: Trip) -> None:
+        """End a trip; from the answer on, nothing that is posted may be accepted."""
+        await self.call("POST", f"/v1/trips/{trip.name}/end", {}, "end")
+        self._open.discard(trip.name)
+        for party in trip.parties:
+            party.says.has_ended = True
+
+    async def end_all(self) -> None:
+        """Leave nothing open behind."""
+        names = list(self._open)
+        self._open.clear()
+        for first in range(0, len(names), _ENDED_AT_ONCE):
+            some = names[first : first + _ENDED_AT_ONCE]
+            await self.platform.call("POST", "/v1/ended-trips", {"trip_ids": some})
+        self.platform.close()
+
+    def _person(self, trip: str, role: str, phone: str) -> dict[str, str]:
+        return {"party_id": f"{trip}-{role[0]}", "phone": f"+62{phone[1:]}", "alias": role.title()}
+
+
+def _forbidden(phones: dict[str, str]) -> tuple[bytes, ...]:
+    return tuple(phone[1:].encode() for phone in phones.values())
+
+
+async def each(
+    things: Iterable[_T],
+    do: Callable[[_T], Awaitable[object]],
+    at_once: int = _AT_ONCE,
+    told: Callable[[], None] = lambda: None,
+) -> None:
+    """Do something with each, so many at a time."""
+    left = iter(things)
+
+    async def some() -> None:
+        for thing in left:
+            await do(thing)
+            told()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(some())

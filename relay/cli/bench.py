@@ -1,0 +1,192 @@
+"""`relay bench`: what a relay carries, and whether it keeps its promises while it does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgspec
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from ..bench import compare as comparing
+from ..bench.crew import LoadFailed
+from ..bench.measure import Course
+from ..bench.result import Point, Result
+from ..bench.run import Opened, run
+from ..bench.table import table_of, verdict_of
+from ..bench.target import Running, Target, started
+from .confidential import secret
+from .options import AsJson, group
+from .output import MISUSED, REFUSED, err, fail, out, print_json
+
+app = group("Put a load on a relay: how fast it is, and whether it keeps its promises meanwhile.")
+
+_DEFAULT_LOADERS: Final = max(1, len(os.sched_getaffinity(0)) - 1)
+
+Gateway: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="the gateway of a relay that runs, ws://HOST:PORT/v1/channel; without it a relay is "
+        "started for the run",
+    ),
+]
+Api: TypeAlias = Annotated[str | None, typer.Option(metavar="URL", help="and its API")]
+KeyFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--api-key-file",
+        metavar="FILE",
+        help="file with its API key of scope platform; without it the key is taken from "
+        "RELAY_API_KEY",
+    ),
+]
+Workers: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=256, help="workers of the relay that is started")
+]
+Loaders: TypeAlias = Annotated[
+    int,
+    typer.Option(min=1, max=64, help="load processes; one less than the cores if not given"),
+]
+Seconds: TypeAlias = Annotated[int, typer.Option(min=1, help="how long is measured")]
+WarmUp: TypeAlias = Annotated[int, typer.Option(min=0, help="seconds of load before that")]
+Rounds: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="how often; each on a relay that was just started")
+]
+
+
+@app.command()
+def closed(
+    trips: Annotated[int, typer.Option(min=1, help="trips, of two parties each")] = 50,
+    in_flight: Annotated[
+        int, typer.Option(min=1, help="posts that each party keeps unanswered")
+    ] = 4,
+    seconds: Seconds = 10,
+    warm_up: WarmUp = 2,
+    rounds: Rounds = 1,
+    gateway: Gateway = None,
+    api: Api = None,
+    api_key_file: KeyFile = None,
+    workers: Workers = 1,
+    loaders: Loaders = _DEFAULT_LOADERS,
+    as_json: AsJson = False,
+) -> None:
+    """Closed loop: as many messages as the relay takes.
+
+    Each party posts the next message when one before it is answered.
+    """
+    where = _Where(gateway, api, api_key_file, workers)
+    course = Course(seconds, warm_up, loaders)
+    _conclude(
+        _run(where, "closed", {"trips": trips, "in_flight": in_flight}, course, rounds), as_json
+    )
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="A.json", help="what `--json` printed before")],
+    after: Annotated[Path, typer.Argument(metavar="B.json", help="and after a change")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs: each figure of B divided by that of A, with the range over rounds."""
+    first, second = _read(before), _read(after)
+    found = comparing.changes(first, second)
+    if as_json:
+        print_json([msgspec.to_builtins(change._asdict()) for change in found])
+        return
+    out.print(comparing.table_of(found))
+    for line in comparing.differences(first, second):
+        out.print(Text(line, "yellow"))
+
+
+def _read(file: Path) -> Result:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Result)
+    except OSError as error:
+        fail(f"{file} cannot be read ({error.strerror})", MISUSED)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        fail(f"{file} is not what `relay bench ... --json` prints", MISUSED)
+
+
+class _Where:
+    """Which relay is measured."""
+
+    def __init__(
+        self, gateway: str | None, api: str | None, key_file: Path | None, workers: int
+    ) -> None:
+        self.opened: Opened = partial(started, workers)
+        if gateway is None and api is None:
+            return
+        if gateway is None or api is None:
+            fail("--gateway and --api belong together: give both, or neither", MISUSED)
+        key = secret(
+            "API key", option="--api-key-file", file=key_file, variable="RELAY_API_KEY"
+        )  # fmt: skip
+        self._running = Running(gateway, api, key)
+        self.opened = self._as_it_is
+
+    @asynccontextmanager
+    async def _as_it_is(self) -> AsyncIterator[Target]:
+        yield self._running
+
+
+class _Shown:
+    """How the run goes, on standard error."""
+
+    def __init__(self) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[now]}"),
+            TimeElapsedColumn(), console=err, transient=True,
+        )  # fmt: skip
+        self._task = self.progress.add_task("", total=1.0, now="")
+        self._what = ""
+
+    def round(self, number: int, of: int, target: str) -> None:
+        self._what = target if of == 1 else f"{target}, round {number} of {of}"
+        self.progress.update(
+            self._task, description=f"{self._what}: starting", completed=0.0, now=""
+        )
+
+    def preparing(self, share: float) -> None:
+        self.progress.update(
+            self._task, description=f"{self._what}: opening trips", completed=share
+        )
+
+    def second(self, point: Point, share: float) -> None:
+        now = f"{point.delivered_per_s:,.0f}/s"
+        if point.p99_ms is not None:
+            now += f"  p99 {point.p99_ms:,.1f} ms"
+        self.progress.update(self._task, description=self._what, completed=share, now=now)
+
+
+def _run(
+    where: _Where, scenario: str, options: dict[str, Any], course: Course, rounds: int
+) -> Result:
+    shown = _Shown()
+    try:
+        with shown.progress:
+            return asyncio.run(
+                run({"relay": where.opened}, scenario, options, course, rounds, shown)
+            )
+    except LoadFailed as error:
+        fail(f"the load could not be put on: {error}")
+    except (OSError, TimeoutError, RuntimeError) as error:
+        fail(f"the run was broken off: {error}")
+
+
+def _conclude(found: Result, as_json: bool) -> None:
+    where = err if as_json else out
+    where.print(table_of(found))
+    for line in verdict_of(found):
+        where.print(line)
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+    if not found.ok:
+        raise typer.Exit(REFUSED)
