@@ -14,7 +14,9 @@ direction. It is told what both apps see. What breaks a promise is a violation:
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from .texts import Text, gives_away
@@ -63,8 +65,15 @@ class Stream:
     """The messages of one party to one peer. `name` is shown with a violation."""
 
     __slots__ = (
-        "_delivered_number", "_issued", "_last_pos", "_name", "_refused", "_violations",
-        "has_ended", "under_way",
+        "_delivered_number",
+        "_issued",
+        "_last_pos",
+        "_name",
+        "_refused",
+        "_settled",
+        "_violations",
+        "has_ended",
+        "under_way",
     )  # fmt: skip
 
     def __init__(self, name: str, violations: Violations, issued: int = 0) -> None:
@@ -78,6 +87,7 @@ class Stream:
         self.under_way: dict[str, Sent] = {}
         #: The end of the trip was answered; nothing posted from now on may be accepted.
         self.has_ended = False
+        self._settled: asyncio.Future[None] | None = None
 
     def post(self, text: Text, intended_s: float) -> str:
         """Note a message that is about to be posted; give its id."""
@@ -115,9 +125,10 @@ class Stream:
     def refused(self, name: str) -> None:
         """The sender was told, for good, that it is not stored."""
         self._refused.add(name)
-        sent = self.under_way.pop(name, None)
+        sent = self.under_way.get(name)
         if sent is not None and sent.delivered_pos:
             self._wrong("altered", name)
+        self._forget(name)
 
     def delivered(self, name: str, pos: str, text: str) -> Sent | None:
         """The peer's app got it; give it if this is the first time."""
@@ -146,7 +157,17 @@ class Stream:
     def undelivered(self, names: list[str]) -> None:
         """The sender was told at the close that these did not arrive."""
         for name in names:
-            self.under_way.pop(name, None)
+            self._forget(name)
+
+    def replayed(self, missed: Iterable[tuple[str, Sent]], at_s: float) -> Stream:
+        """The same stream as it has to come to an app that has missed these messages, and asks for
+        them at that moment."""
+        again = Stream(self._name, self._violations, self._issued)
+        for name, sent in missed:
+            owed = Sent(sent.text, sent.number, at_s, is_late=False)
+            owed.accepted_pos, owed.seen = sent.accepted_pos, sent.seen
+            again.under_way[name] = owed
+        return again
 
     def followed_by(self) -> Stream:
         """The stream of the same party to the next peer; it uses no id again."""
@@ -157,6 +178,16 @@ class Stream:
         """Messages that the sender knows to be stored and the peer does not have, or the other way
         round, or that nobody knows of yet."""
         return len(self.under_way)
+
+    async def nothing_owed(self, within_s: float) -> bool:
+        """Wait until nothing is under way; False if something still is after that time."""
+        if self.under_way:
+            self._settled = asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.wait_for(self._settled, within_s)
+            except TimeoutError:
+                return False
+        return True
 
     def unanswered(self) -> list[str]:
         """Those that may be stored or not, oldest first."""
@@ -178,7 +209,12 @@ class Stream:
             self._wrong("doubled", name)
         elif sent.delivered_text != sent.seen:
             self._wrong("altered", name)
-        del self.under_way[name]
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self.under_way.pop(name, None)
+        if not self.under_way and self._settled is not None and not self._settled.done():
+            self._settled.set_result(None)
 
     def _is_issued(self, name: str) -> bool:
         return name.isascii() and name.isdigit() and 0 < int(name) <= self._issued

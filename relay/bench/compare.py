@@ -1,4 +1,4 @@
-"""Two results side by side: what changed, and whether by more than the rounds differ by themselves."""
+"""Two results side by side: what changed, and whether by more than rounds differ anyway."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def table_of(found: list[Change]) -> Table:
     """Aligned: figure, both medians with their ranges, ratio with its range."""
     several = len({change.target for change in found}) > 1
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in ("A", "B", "B / A"):
         table.add_column(heading, justify="right")
         table.add_column("range", justify="right", style="dim")

@@ -14,6 +14,7 @@ class Shown(NamedTuple):
 
 
 _NAMED: Final = {
+    "posted_per_s": Shown("messages posted", "/s", None),
     "accepted_per_s": Shown("messages accepted", "/s", True),
     "delivered_per_s": Shown("messages delivered", "/s", True),
     "attached_per_s": Shown("connections attached", "/s", True),
@@ -22,6 +23,10 @@ _NAMED: Final = {
     "reassign_per_s": Shown("drivers reassigned", "/s", True),
     "relay_cpu_us_per_message": Shown("relay CPU a message", "µs", False),
     "store_cpu_us_per_message": Shown("store CPU a message", "µs", False),
+    "relay_cpu_us_per_attach": Shown("relay CPU an attach", "µs", False),
+    "store_cpu_us_per_attach": Shown("store CPU an attach", "µs", False),
+    "relay_cpu_us_per_trip": Shown("relay CPU a trip", "µs", False),
+    "store_cpu_us_per_trip": Shown("store CPU a trip", "µs", False),
     "relay_cpu_share": Shown("relay CPU", "cores", None),
     "store_cpu_share": Shown("store CPU", "cores", None),
     "relay_rss_mib": Shown("relay memory", "MiB", False),
@@ -32,6 +37,9 @@ _NAMED: Final = {
 }
 _TIMED: Final = {
     "delivery": "delivery",
+    "rough_delivery": "delivery, bad network",
+    "rough_accept": "acceptance, bad network",
+    "rough_attach": "attach, bad network",
     "accept": "acceptance",
     "attach": "attach and resume",
     "open": "open by HTTP",

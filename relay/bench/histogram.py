@@ -9,13 +9,14 @@ from typing import Final, Self
 #: Buckets in each doubling of a time, from 2^_LEAST to 2^_MOST seconds (a microsecond to 256 s).
 _HALVES: Final = 64
 _LEAST, _MOST = -20, 8
+_NO_TIME_S: Final = 2.0**_LEAST
 _OFFSET: Final = -(_LEAST * _HALVES) - _HALVES
 _BUCKETS: Final = (_MOST - _LEAST + 1) * _HALVES
 
 
 def bucket_of(took_s: float) -> int:
     """The bucket of a time."""
-    part, power = frexp(took_s)
+    part, power = frexp(took_s or _NO_TIME_S)
     bucket = power * _HALVES + int(part * 2 * _HALVES) + _OFFSET
     return 0 if bucket < 0 else bucket if bucket < _BUCKETS else _BUCKETS - 1
 
@@ -37,7 +38,7 @@ class Histogram:
             self._counts[bucket] = count
 
     def add(self, took_s: float) -> None:
-        part, power = frexp(took_s)
+        part, power = frexp(took_s or _NO_TIME_S)
         bucket = power * 64 + int(part * 128) + _OFFSET
         if 0 <= bucket < _BUCKETS:
             self._counts[bucket] += 1

@@ -20,6 +20,9 @@ from .wire import Plan
 _AHEAD: Final = 60_000
 #: How long what is under way may take at the end.
 SETTLE_S: Final = 15.0
+#: How long after the end of its trip was answered a party may still be attached. A second is what
+#: is promised; a load that fills the machine may see it later.
+_CUT_S: Final = 5.0
 
 
 class Load(ABC):
@@ -42,6 +45,10 @@ class Load(ABC):
     @property
     def texts_ahead(self) -> int:
         return _AHEAD
+
+    def take(self) -> tuple[dict[str, int], dict[str, dict[int, int]]]:
+        """What was counted and timed since it was taken last."""
+        return self.tally.take()
 
     def option(self, name: str) -> int:
         return int(self.plan.options[name])
@@ -79,19 +86,53 @@ class Load(ABC):
     async def everything_arrived(self, trips: Iterable[Trip]) -> None:
         """Wait until nothing is under way, and count what never arrived."""
         streams = [party.says for trip in trips for party in trip.parties]
-        await _until(lambda: not any(stream.owed for stream in streams), SETTLE_S)
+        await until(lambda: not any(stream.owed for stream in streams), SETTLE_S)
         for stream in streams:
             for name in stream.unanswered():
                 self.tally.counts["unanswered"] += 1
                 del stream.under_way[name]
             stream.close()
 
+    async def ended(self, trip: Trip) -> None:
+        """After the end of a trip was answered: nothing more is accepted, both are sent away, and
+        what was accepted has arrived or is told as undelivered."""
+        answered_s = time.monotonic()
+        for party in trip.parties:
+            if party.is_attached:
+                party.post(self.text())
+        for party in trip.parties:
+            await self.parted(party)
+        self.tally.times["cut"].add(time.monotonic() - answered_s)
+
+    async def parted(self, party: Party) -> None:
+        """A party that has no place in its channel any more is sent away, and told what of its
+        messages did not arrive."""
+        if not await party.gone(_CUT_S):
+            self.violations.add("uncut", party.name)
+            party.cut()
+        if party.closed is None:
+            await self._told_the_end(party)
+        party.says.close()
+
+    async def _told_the_end(self, party: Party) -> None:
+        """An app that was away asks after the end what became of its messages."""
+        try:
+            await party.connect(self.plan.gateway_url)
+            await party.gone(_CUT_S)
+        except (OSError, TimeoutError):
+            pass
+        if party.closed is None:
+            self.tally.counts["failed to hear the end"] += 1
+            party.says.under_way.clear()
+        party.cut()
+
     def hang_up(self, parties: Iterable[Party]) -> None:
         for party in parties:
             party.cut()
 
 
-async def _until(is_so: Callable[[], bool], within_s: float) -> bool:
+async def until(is_so: Callable[[], bool], within_s: float) -> bool:
+    """Wait until something is so; False if it is not within that time."""
     end_s = time.monotonic() + within_s
     while not is_so():
         if time.monotonic() > end_s:

@@ -61,7 +61,7 @@ async def _count_seconds(load: Load, began_s: float) -> None:
     while True:
         await asyncio.sleep(began_s + index + 1 - time.monotonic())
         now_s = time.monotonic()
-        _say(Second(index, now_s - since_s, *load.tally.take()))
+        _say(Second(index, now_s - since_s, *load.take()))
         since_s, index = now_s, index + 1
 
 
@@ -95,7 +95,7 @@ async def _main() -> None:
     load = SCENARIOS[plan.scenario](plan, _Telling())
     try:
         await load.prepare()
-        load.tally.take()
+        load.take()
         _say(Ready())
         go = await _told(reader)
         assert isinstance(go, Go)
@@ -139,7 +139,7 @@ async def _loaded(load: Load, reader: asyncio.StreamReader, began_s: float) -> N
     for task in watching:
         task.cancel()
     # What came after the last whole second is told as one that is outside of what is measured.
-    _say(Second(-1, 0.0, *load.tally.take()))
+    _say(Second(-1, 0.0, *load.take()))
     _say(Done(dict(load.violations.counts), load.violations.examples, share, lag_times))
 
 

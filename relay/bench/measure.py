@@ -18,7 +18,7 @@ from .watch import Usage, usage_of
 _QUANTILES: Final = (
     *(step / 100 for step in range(1, 99)), 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0
 )  # fmt: skip
-_WRONG: Final = ("refused ", "closed ", "unsure", "unanswered", "failed ")
+_WRONG: Final = ("refused ", "closed ", "unsure", "unanswered", "failed to ")
 #: What belongs to the end of a trip, or to a change of its driver.
 _AS_EXPECTED: Final = frozenset({
     "closed 4500", "closed 4502", "refused closed", "refused reassigned",
@@ -67,8 +67,28 @@ async def measure(
         )  # fmt: skip
         others_cores = round(others.cores(ours_s), 2)
         await crew.stop()
-    found = _round(crew, samples[: reached + 1], min(course.warm_up_s, reached - 1), reached)
+    first = max(0, min(course.warm_up_s, reached - 1))
+    found = _round(scenario, crew, samples, first, max(reached, 1))
     found.others_cores = others_cores
+    return found
+
+
+def _cost_of(scenario: str, counts: Counter[str]) -> tuple[str, int]:
+    """What the processor time is told for: a message stored, acknowledged and delivered, or what
+    else the scenario is about."""
+    if scenario == "storm":
+        return "attach", counts["attached"]
+    if scenario in ("churn", "day"):
+        return "trip", counts["end"]
+    return "message", min(counts["accepted"], counts["delivered"])
+
+
+def _held(crew: Crew, samples: list[dict[str, Usage]]) -> dict[str, float]:
+    connections = sum(second.counts["attached"] for second in crew.seconds.values())
+    found = {"connections": float(connections)}
+    if connections and "relay" in samples[0] and "relay" in samples[-1]:
+        grown = samples[-1]["relay"].rss_bytes - samples[0]["relay"].rss_bytes
+        found["kib_per_connection"] = round(grown / 1024 / connections, 2)
     return found
 
 
@@ -98,7 +118,9 @@ def _ms(took_s: float | None) -> float | None:
     return None if took_s is None else round(took_s * 1000, 3)
 
 
-def _round(crew: Crew, samples: list[dict[str, Usage]], first: int, last: int) -> Round:
+def _round(
+    scenario: str, crew: Crew, samples: list[dict[str, Usage]], first: int, last: int
+) -> Round:
     """The round's figures are of its seconds from `first` to before `last`."""
     measured = [crew.seconds[i] for i in range(first, last) if i in crew.seconds]
     counts = Counter[str]()
@@ -118,15 +140,18 @@ def _round(crew: Crew, samples: list[dict[str, Usage]], first: int, last: int) -
             took = histogram.quantile_s(share)
             if took is not None:
                 figures[f"{name}_{label}_ms"] = round(took * 1000, 3)
-    messages = min(counts["accepted"], counts["delivered"])
+    if scenario == "idle":
+        # The last look before what was held was let go, against the first before it was there.
+        figures |= _held(crew, samples)
     for name in ("relay", "store"):
         if name not in samples[first] or name not in samples[last]:
             continue
         before, after = samples[first][name], samples[last][name]
         used_s = after.cpu_s - before.cpu_s
         figures[f"{name}_cpu_share"] = round(used_s / (last - first), 3)
-        if messages:
-            figures[f"{name}_cpu_us_per_message"] = round(used_s / messages * 1e6, 2)
+        what, count = _cost_of(scenario, counts)
+        if count:
+            figures[f"{name}_cpu_us_per_{what}"] = round(used_s / count * 1e6, 2)
         figures[f"{name}_rss_mib"] = round(after.rss_bytes / 2**20, 1)
     delivery = times.get("delivery", Histogram())
     violations = sum((Counter(done.violations) for done in crew.done), Counter[str]())

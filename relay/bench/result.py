@@ -66,6 +66,14 @@ class Target(Struct):
     summary: dict[str, Spread] = field(default_factory=dict)
 
 
+class Step(Struct):
+    """One rate of a ramp, and why it was the last one; empty if it was within bounds."""
+
+    rate: int
+    figures: dict[str, float]
+    broke: str
+
+
 class Ratio(Struct):
     """The relay's figure divided by a peer's, round by round."""
 
@@ -84,6 +92,7 @@ class Result(Struct, kw_only=True):
     machine: dict[str, Any]
     targets: dict[str, Target]
     ratios: list[Ratio] = []
+    steps: list[Step] = []
     notes: list[str] = []
     ok: bool = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,9 +18,10 @@ from rich.text import Text
 from ..bench import compare as comparing
 from ..bench.crew import LoadFailed
 from ..bench.measure import Course
+from ..bench.ramp import ramp
 from ..bench.result import Point, Result
 from ..bench.run import Opened, run
-from ..bench.table import table_of, verdict_of
+from ..bench.table import steps_of, table_of, verdict_of
 from ..bench.target import Running, Target, started
 from .confidential import secret
 from .options import AsJson, group
@@ -28,6 +29,8 @@ from .output import MISUSED, REFUSED, err, fail, out, print_json
 
 app = group("Put a load on a relay: how fast it is, and whether it keeps its promises meanwhile.")
 
+#: For scenarios that end by themselves.
+_LONGEST_S: Final = 3600
 _DEFAULT_LOADERS: Final = max(1, len(os.sched_getaffinity(0)) - 1)
 
 Gateway: TypeAlias = Annotated[
@@ -89,6 +92,33 @@ def closed(
     )
 
 
+@app.command("ramp")
+def ramp_up(
+    start: Annotated[int, typer.Option("--from", min=1, help="messages a second at first")] = 500,
+    p99: Annotated[
+        float, typer.Option(min=0.1, metavar="MS", help="the most that delivery may take")
+    ] = 50.0,
+    trips: Annotated[int, typer.Option(min=1, help="trips, of two parties each")] = 200,
+    seconds: Annotated[int, typer.Option(min=1, help="how long each rate is measured")] = 5,
+    warm_up: WarmUp = 1,
+    gateway: Gateway = None,
+    api: Api = None,
+    api_key_file: KeyFile = None,
+    workers: Workers = 1,
+    loaders: Loaders = _DEFAULT_LOADERS,
+    as_json: AsJson = False,
+) -> None:
+    """Ramp to the knee: raise the rate until a bound breaks, and say where.
+
+    The bounds: the p99 of delivery, no errors, and that all that is sent comes through.
+    """
+    where = _Where(gateway, api, api_key_file, workers)
+    options = {"from": start, "p99_ms": p99, "trips": trips}
+    course = Course(seconds, warm_up, loaders)
+    shown = _Shown()
+    _conclude(_shown_running(shown, ramp(where.opened, options, course, shown)), as_json)
+
+
 @app.command()
 def compare(
     before: Annotated[Path, typer.Argument(metavar="A.json", help="what `--json` printed before")],
@@ -113,6 +143,118 @@ def _read(file: Path) -> Result:
         fail(f"{file} cannot be read ({error.strerror})", MISUSED)
     except (msgspec.DecodeError, UnicodeDecodeError):
         fail(f"{file} is not what `relay bench ... --json` prints", MISUSED)
+
+
+@app.command("open")
+def open_loop(
+    rate: Annotated[int, typer.Option(min=1, help="messages a second, of all parties")] = 1000,
+    trips: Annotated[int, typer.Option(min=1, help="trips, of two parties each")] = 200,
+    seconds: Seconds = 10,
+    warm_up: WarmUp = 2,
+    rounds: Rounds = 1,
+    gateway: Gateway = None,
+    api: Api = None,
+    api_key_file: KeyFile = None,
+    workers: Workers = 1,
+    loaders: Loaders = _DEFAULT_LOADERS,
+    as_json: AsJson = False,
+) -> None:
+    """Open loop: messages at a rate, whatever the relay does.
+
+    Latency counts from the moment a message was meant to be sent.
+    """
+    where = _Where(gateway, api, api_key_file, workers)
+    course = Course(seconds, warm_up, loaders)
+    _conclude(_run(where, "open", {"rate": rate, "trips": trips}, course, rounds), as_json)
+
+
+@app.command()
+def storm(
+    connections: Annotated[int, typer.Option(min=2, help="apps that come back")] = 1000,
+    at_once: Annotated[int, typer.Option(min=1, help="of which so many at a time")] = 64,
+    missed: Annotated[int, typer.Option(min=0, help="messages that each is given then")] = 1,
+    seconds: Seconds = 10,
+    warm_up: WarmUp = 2,
+    rounds: Rounds = 1,
+    gateway: Gateway = None,
+    api: Api = None,
+    api_key_file: KeyFile = None,
+    workers: Workers = 1,
+    loaders: Loaders = _DEFAULT_LOADERS,
+    as_json: AsJson = False,
+) -> None:
+    """Connect storm: apps that come back all at once and resume."""
+    where = _Where(gateway, api, api_key_file, workers)
+    course = Course(seconds, warm_up, loaders)
+    options = {"connections": connections, "at_once": at_once, "missed": missed}
+    _conclude(_run(where, "storm", options, course, rounds), as_json)
+
+
+@app.command()
+def churn(
+    at_once: Annotated[int, typer.Option(min=1, help="trips at a time")] = 32,
+    messages: Annotated[
+        int, typer.Option(min=0, help="messages of each party; 0: open and end by HTTP only")
+    ] = 2,
+    seconds: Seconds = 10,
+    warm_up: WarmUp = 2,
+    rounds: Rounds = 1,
+    gateway: Gateway = None,
+    api: Api = None,
+    api_key_file: KeyFile = None,
+    workers: Workers = 1,
+    loaders: Loaders = _DEFAULT_LOADERS,
+    as_json: AsJson = False,
+) -> None:
+    """Trip churn: trips that are opened, chatted in and ended.
+
+    After each end both parties try to post once more, which must not be accepted.
+    """
+    where = _Where(gateway, api, api_key_file, workers)
+    course = Course(seconds, warm_up, loaders)
+    options = {"at_once": at_once, "messages": messages}
+    _conclude(_run(where, "churn", options, course, rounds), as_json)
+
+
+@app.command()
+def idle(
+    connections: Annotated[
+        int, typer.Option(min=2, help="apps that attach and say nothing")
+    ] = 2000,
+    hold: Annotated[int, typer.Option(min=1, metavar="SECONDS", help="for how long")] = 5,
+    rounds: Rounds = 1,
+    gateway: Gateway = None,
+    api: Api = None,
+    api_key_file: KeyFile = None,
+    workers: Workers = 1,
+    loaders: Loaders = _DEFAULT_LOADERS,
+    as_json: AsJson = False,
+) -> None:
+    """Idle connections: the relay's memory for each app that is attached."""
+    where = _Where(gateway, api, api_key_file, workers)
+    options = {"connections": connections, "hold_s": hold}
+    _conclude(_run(where, "idle", options, Course(_LONGEST_S, 0, loaders), rounds), as_json)
+
+
+@app.command()
+def day(
+    rides: Annotated[int, typer.Option(min=1, help="rides of the day")] = 1000,
+    seconds: Annotated[int, typer.Option(min=1, help="how long the day lasts here")] = 60,
+    rounds: Rounds = 1,
+    gateway: Gateway = None,
+    api: Api = None,
+    api_key_file: KeyFile = None,
+    workers: Workers = 1,
+    loaders: Loaders = _DEFAULT_LOADERS,
+    as_json: AsJson = False,
+) -> None:
+    """A ride day: a city's rides with two peaks, tunnels, bad networks, other drivers, leaks.
+
+    Some try to give a number away, some report the other; what must hold is checked throughout.
+    """
+    where = _Where(gateway, api, api_key_file, workers)
+    options = {"rides": rides, "day_s": seconds}
+    _conclude(_run(where, "day", options, Course(_LONGEST_S, 0, loaders), rounds), as_json)
 
 
 class _Where:
@@ -149,7 +291,7 @@ class _Shown:
         self._what = ""
 
     def round(self, number: int, of: int, target: str) -> None:
-        self._what = target if of == 1 else f"{target}, round {number} of {of}"
+        self._what = target if of < 2 else f"{target}, round {number} of {of}"
         self.progress.update(
             self._task, description=f"{self._what}: starting", completed=0.0, now=""
         )
@@ -170,11 +312,15 @@ def _run(
     where: _Where, scenario: str, options: dict[str, Any], course: Course, rounds: int
 ) -> Result:
     shown = _Shown()
+    return _shown_running(
+        shown, run({"relay": where.opened}, scenario, options, course, rounds, shown)
+    )
+
+
+def _shown_running(shown: _Shown, running: Coroutine[Any, Any, Result]) -> Result:
     try:
         with shown.progress:
-            return asyncio.run(
-                run({"relay": where.opened}, scenario, options, course, rounds, shown)
-            )
+            return asyncio.run(running)
     except LoadFailed as error:
         fail(f"the load could not be put on: {error}")
     except (OSError, TimeoutError, RuntimeError) as error:
@@ -183,6 +329,9 @@ def _run(
 
 def _conclude(found: Result, as_json: bool) -> None:
     where = err if as_json else out
+    if found.steps:
+        where.print(steps_of(found))
+        where.print()
     where.print(table_of(found))
     for line in verdict_of(found):
         where.print(line)
