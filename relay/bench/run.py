@@ -39,7 +39,8 @@ async def run(
         for name, opened in targets.items():
             shown.round(number + 1, rounds, name)
             async with opened() as target:
-                found[name].append(await measure(target, scenario, options, course, shown))
+                what = scenario if name == "relay" else f"{scenario} on {name}"
+                found[name].append(await measure(target, what, options, course, shown))
     return concluded(found, scenario, options, course)
 
 

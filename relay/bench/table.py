@@ -33,7 +33,7 @@ def table_of(result: Result) -> Table:
             table.add_column("range", justify="right", style="dim")
     ratios = {(ratio.peer, ratio.figure): ratio.spread for ratio in result.ratios}
     figures = list(dict.fromkeys(n for one in result.targets.values() for n in one.summary))
-    for figure in filter(_is_told, figures):
+    for figure in filter(is_told, figures):
         cells = [shown(figure).label]
         for target in result.targets.values():
             cells += _cells(target.summary.get(figure), has_rounds)
@@ -44,7 +44,7 @@ def table_of(result: Result) -> Table:
     return table
 
 
-def _is_told(figure: str) -> bool:
+def is_told(figure: str) -> bool:
     """One in a thousand is told of deliveries alone; the rest is in the document."""
     return not figure.endswith("_p999_ms") or figure == "delivery_p999_ms"
 

@@ -12,12 +12,17 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from ..bench import compare as comparing
+from ..bench import peers as peers_of
 from ..bench.crew import LoadFailed
 from ..bench.measure import Course
+from ..bench.page import page_of
 from ..bench.ramp import ramp
 from ..bench.result import Point, Result
 from ..bench.run import Opened, run
@@ -29,6 +34,7 @@ from .output import MISUSED, REFUSED, err, fail, out, print_json
 
 app = group("Put a load on a relay: how fast it is, and whether it keeps its promises meanwhile.")
 
+_WIDEST: Final = 400
 #: For scenarios that end by themselves.
 _LONGEST_S: Final = 3600
 _DEFAULT_LOADERS: Final = max(1, len(os.sched_getaffinity(0)) - 1)
@@ -60,6 +66,10 @@ Loaders: TypeAlias = Annotated[
 ]
 Seconds: TypeAlias = Annotated[int, typer.Option(min=1, help="how long is measured")]
 WarmUp: TypeAlias = Annotated[int, typer.Option(min=0, help="seconds of load before that")]
+ReportFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="write a page with charts there (HTML)"),
+]
 Rounds: TypeAlias = Annotated[
     int, typer.Option(min=1, help="how often; each on a relay that was just started")
 ]
@@ -79,6 +89,14 @@ def closed(
     api_key_file: KeyFile = None,
     workers: Workers = 1,
     loaders: Loaders = _DEFAULT_LOADERS,
+    peers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="measure the peers in that folder too, in turn with the relay, and show ratios",
+        ),
+    ] = None,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Closed loop: as many messages as the relay takes.
@@ -87,9 +105,9 @@ def closed(
     """
     where = _Where(gateway, api, api_key_file, workers)
     course = Course(seconds, warm_up, loaders)
-    _conclude(
-        _run(where, "closed", {"trips": trips, "in_flight": in_flight}, course, rounds), as_json
-    )
+    options = {"trips": trips, "in_flight": in_flight}
+    others = {} if peers is None else _peers_in(peers, trips)
+    _conclude(_run(where, "closed", options, course, rounds, others), report, as_json)
 
 
 @app.command("ramp")
@@ -106,6 +124,14 @@ def ramp_up(
     api_key_file: KeyFile = None,
     workers: Workers = 1,
     loaders: Loaders = _DEFAULT_LOADERS,
+    peers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="measure the peers in that folder too, in turn with the relay, and show ratios",
+        ),
+    ] = None,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Ramp to the knee: raise the rate until a bound breaks, and say where.
@@ -116,7 +142,7 @@ def ramp_up(
     options = {"from": start, "p99_ms": p99, "trips": trips}
     course = Course(seconds, warm_up, loaders)
     shown = _Shown()
-    _conclude(_shown_running(shown, ramp(where.opened, options, course, shown)), as_json)
+    _conclude(_shown_running(shown, ramp(where.opened, options, course, shown)), report, as_json)
 
 
 @app.command()
@@ -131,7 +157,7 @@ def compare(
     if as_json:
         print_json([msgspec.to_builtins(change._asdict()) for change in found])
         return
-    out.print(comparing.table_of(found))
+    _print(out, comparing.table_of(found))
     for line in comparing.differences(first, second):
         out.print(Text(line, "yellow"))
 
@@ -157,6 +183,7 @@ def open_loop(
     api_key_file: KeyFile = None,
     workers: Workers = 1,
     loaders: Loaders = _DEFAULT_LOADERS,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Open loop: messages at a rate, whatever the relay does.
@@ -165,7 +192,7 @@ def open_loop(
     """
     where = _Where(gateway, api, api_key_file, workers)
     course = Course(seconds, warm_up, loaders)
-    _conclude(_run(where, "open", {"rate": rate, "trips": trips}, course, rounds), as_json)
+    _conclude(_run(where, "open", {"rate": rate, "trips": trips}, course, rounds), report, as_json)
 
 
 @app.command()
@@ -181,13 +208,14 @@ def storm(
     api_key_file: KeyFile = None,
     workers: Workers = 1,
     loaders: Loaders = _DEFAULT_LOADERS,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Connect storm: apps that come back all at once and resume."""
     where = _Where(gateway, api, api_key_file, workers)
     course = Course(seconds, warm_up, loaders)
     options = {"connections": connections, "at_once": at_once, "missed": missed}
-    _conclude(_run(where, "storm", options, course, rounds), as_json)
+    _conclude(_run(where, "storm", options, course, rounds), report, as_json)
 
 
 @app.command()
@@ -204,6 +232,7 @@ def churn(
     api_key_file: KeyFile = None,
     workers: Workers = 1,
     loaders: Loaders = _DEFAULT_LOADERS,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Trip churn: trips that are opened, chatted in and ended.
@@ -213,7 +242,7 @@ def churn(
     where = _Where(gateway, api, api_key_file, workers)
     course = Course(seconds, warm_up, loaders)
     options = {"at_once": at_once, "messages": messages}
-    _conclude(_run(where, "churn", options, course, rounds), as_json)
+    _conclude(_run(where, "churn", options, course, rounds), report, as_json)
 
 
 @app.command()
@@ -228,12 +257,13 @@ def idle(
     api_key_file: KeyFile = None,
     workers: Workers = 1,
     loaders: Loaders = _DEFAULT_LOADERS,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Idle connections: the relay's memory for each app that is attached."""
     where = _Where(gateway, api, api_key_file, workers)
     options = {"connections": connections, "hold_s": hold}
-    _conclude(_run(where, "idle", options, Course(_LONGEST_S, 0, loaders), rounds), as_json)
+    _conclude(_run(where, "idle", options, Course(_LONGEST_S, 0, loaders), rounds), report, as_json)
 
 
 @app.command()
@@ -246,6 +276,7 @@ def day(
     api_key_file: KeyFile = None,
     workers: Workers = 1,
     loaders: Loaders = _DEFAULT_LOADERS,
+    report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
     """A ride day: a city's rides with two peaks, tunnels, bad networks, other drivers, leaks.
@@ -254,7 +285,7 @@ def day(
     """
     where = _Where(gateway, api, api_key_file, workers)
     options = {"rides": rides, "day_s": seconds}
-    _conclude(_run(where, "day", options, Course(_LONGEST_S, 0, loaders), rounds), as_json)
+    _conclude(_run(where, "day", options, Course(_LONGEST_S, 0, loaders), rounds), report, as_json)
 
 
 class _Where:
@@ -308,13 +339,24 @@ class _Shown:
         self.progress.update(self._task, description=self._what, completed=share, now=now)
 
 
+def _peers_in(folder: Path, trips: int) -> dict[str, Opened]:
+    found = peers_of.found_in(folder)
+    if not found:
+        fail(
+            f"{folder} holds no peer that this machine can start; deploy/LOADTEST.md tells what "
+            "has to be there",
+            MISUSED,
+        )
+    return {peer.name: partial(peers_of.started, peer, folder, trips) for peer in found}
+
+
 def _run(
-    where: _Where, scenario: str, options: dict[str, Any], course: Course, rounds: int
-) -> Result:
+    where: _Where, scenario: str, options: dict[str, Any], course: Course, rounds: int,
+    others: dict[str, Opened] | None = None,
+) -> Result:  # fmt: skip
     shown = _Shown()
-    return _shown_running(
-        shown, run({"relay": where.opened}, scenario, options, course, rounds, shown)
-    )
+    targets = {"relay": where.opened} | (others or {})
+    return _shown_running(shown, run(targets, scenario, options, course, rounds, shown))
 
 
 def _shown_running(shown: _Shown, running: Coroutine[Any, Any, Result]) -> Result:
@@ -327,15 +369,28 @@ def _shown_running(shown: _Shown, running: Coroutine[Any, Any, Result]) -> Resul
         fail(f"the run was broken off: {error}")
 
 
-def _conclude(found: Result, as_json: bool) -> None:
+def _conclude(found: Result, report: Path | None, as_json: bool) -> None:
     where = err if as_json else out
     if found.steps:
-        where.print(steps_of(found))
+        _print(where, steps_of(found))
         where.print()
-    where.print(table_of(found))
+    _print(where, table_of(found))
     for line in verdict_of(found):
         where.print(line)
     if as_json:
         print_json(msgspec.to_builtins(found))
+    if report is not None:
+        try:
+            report.write_text(page_of(found))
+        except OSError as error:
+            fail(f"the report {report} cannot be written ({error.strerror})")
+        err.print(f"relay: the report is in {report}")
     if not found.ok:
         raise typer.Exit(REFUSED)
+
+
+def _print(where: Console, table: Table) -> None:
+    """A table as wide as it has to be: cells that are cut tell nothing."""
+    wide = where.options.update(max_width=_WIDEST)
+    where.width = max(where.width, Measurement.get(where, wide, table).maximum)
+    where.print(table)

@@ -10,6 +10,7 @@ from .closed import ClosedLoop
 from .day import RideDay
 from .idle import Idle
 from .open import OpenLoop
+from .peers import SocketIo, Starlette
 from .storm import Storm
 
 SCENARIOS: Final[dict[str, type[Load]]] = {
@@ -19,4 +20,6 @@ SCENARIOS: Final[dict[str, type[Load]]] = {
     "churn": Churn,
     "idle": Idle,
     "day": RideDay,
+    "closed on socketio": SocketIo,
+    "closed on starlette": Starlette,
 }
