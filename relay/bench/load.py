@@ -17,7 +17,7 @@ from .trips import Trip, Trips, each
 from .wire import Plan
 
 #: Texts that are made before the load begins.
-_AHEAD: Final = 60_000
+_AHEAD: Final = 20_000
 #: How long what is under way may take at the end.
 SETTLE_S: Final = 15.0
 #: How long after the end of its trip was answered a party may still be attached. A second is what

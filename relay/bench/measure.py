@@ -32,6 +32,14 @@ class Watching(Protocol):
     def second(self, point: Point, share: float) -> None: ...
 
 
+class Unwatched:
+    """Nobody looks."""
+
+    def preparing(self, share: float) -> None: ...
+    def second(self, point: Point, share: float) -> None: ...
+    def round(self, number: int, of: int, target: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """How long a load goes on. What happens before `warm_up_s` is over is not counted."""

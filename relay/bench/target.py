@@ -41,11 +41,12 @@ class Started(Target):
 
     name = "relay"
 
-    def __init__(self, relay: RelayProcess) -> None:
+    def __init__(self, relay: RelayProcess, store: list[int]) -> None:
+        """`store` are the ids of its store's processes."""
         self.where = {
             "gateway_url": relay.gateway_url, "api_url": relay.api_url, "key": relay.key,
         }  # fmt: skip
-        self._workers, self._store = relay.workers(), [relay.store_pid()]
+        self._workers, self._store = relay.workers(), store
 
     async def usage(self) -> dict[str, Usage]:
         return {"relay": usage_of(self._workers), "store": usage_of(self._store)}
@@ -82,4 +83,4 @@ async def started(workers: int = 1) -> AsyncIterator[Target]:
     """A relay on ports of its own choice, in a folder that goes with it."""
     with TemporaryDirectory(prefix="relay-bench-") as folder:
         async with RelayProcess(Path(folder), "--workers", str(workers), **RAISED) as relay:
-            yield Started(relay)
+            yield Started(relay, [relay.store_pid()])

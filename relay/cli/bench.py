@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from .. import logs
 from ..bench import compare as comparing
 from ..bench import peers as peers_of
 from ..bench.crew import LoadFailed
@@ -32,7 +34,7 @@ from .confidential import secret
 from .options import AsJson, group
 from .output import MISUSED, REFUSED, err, fail, out, print_json
 
-app = group("Put a load on a relay: how fast it is, and whether it keeps its promises meanwhile.")
+app = group("Put a load on a relay: how fast it is, and whether it stays correct.")
 
 _WIDEST: Final = 400
 #: For scenarios that end by themselves.
@@ -354,6 +356,7 @@ def _run(
     where: _Where, scenario: str, options: dict[str, Any], course: Course, rounds: int,
     others: dict[str, Opened] | None = None,
 ) -> Result:  # fmt: skip
+    logs.configure("warning")
     shown = _Shown()
     targets = {"relay": where.opened} | (others or {})
     return _shown_running(shown, run(targets, scenario, options, course, rounds, shown))
@@ -362,11 +365,21 @@ def _run(
 def _shown_running(shown: _Shown, running: Coroutine[Any, Any, Result]) -> Result:
     try:
         with shown.progress:
-            return asyncio.run(running)
+            return asyncio.run(_until_stopped(running))
+    except asyncio.CancelledError:
+        fail("the run was stopped; what it had started has ended")
     except LoadFailed as error:
         fail(f"the load could not be put on: {error}")
     except (OSError, TimeoutError, RuntimeError) as error:
         fail(f"the run was broken off: {error}")
+
+
+async def _until_stopped(running: Coroutine[Any, Any, Result]) -> Result:
+    """However the run is stopped, what it started ends with it."""
+    working = asyncio.ensure_future(running)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+    return await working
 
 
 def _conclude(found: Result, report: Path | None, as_json: bool) -> None:

@@ -24,6 +24,7 @@ GROUPS = {
     "audit": ("list", "verify", "export", "public-key"),
     "privacy": ("export", "erase", "restrict", "request", "requests"),
     "guard": ("scan", "eval", "explain"),
+    "bench": ("closed", "open", "storm", "churn", "idle", "day", "ramp", "compare"),
     "keyring": ("new", "rotate", "retire", "list"),
 }  # fmt: skip
 EVERY_COMMAND = [(name,) for name in COMMANDS] + [

@@ -1,0 +1,196 @@
+"""`relay bench` on a real relay: each scenario once, for about a second."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import pytest
+
+from relay.bench.result import Result
+from relay.bench.target import RAISED
+from relay.rig.process import RelayProcess
+from tests.bench.tampering import tampering
+from tests.cli.commands import Done, Quickly, relay_command
+from tests.console.staff import chromium
+
+PEER = Path(__file__).parent / "peer"
+
+
+@pytest.fixture(scope="module")
+async def loaded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RelayProcess]:
+    async with RelayProcess(tmp_path_factory.mktemp("relay"), **RAISED) as relay:
+        yield relay
+
+
+@pytest.fixture(scope="module")
+async def quickly() -> AsyncIterator[Quickly]:
+    one = await Quickly.start()
+    yield one
+    await one.stop()
+
+
+class Bench(Protocol):
+    async def __call__(self, *words: object, gateway: str = "") -> Done: ...
+
+
+@pytest.fixture
+def bench(loaded: RelayProcess, quickly: Quickly) -> Bench:
+    """Runs `relay bench` on the relay of these tests."""
+
+    async def run(*words: object, gateway: str = "") -> Done:
+        return await quickly(
+            "bench", *words, "--loaders", 1, "--json", "--gateway", gateway or loaded.gateway_url,
+            "--api", loaded.api_url, RELAY_API_KEY=loaded.key,
+        )  # fmt: skip
+
+    return run
+
+
+def result_of(done: Done) -> Result:
+    assert done.code == 0, done.err
+    return msgspec.json.decode(done.out, type=Result)
+
+
+def figures_of(done: Done) -> dict[str, float]:
+    """The figures of the only round, which went well."""
+    (found,) = result_of(done).targets["relay"].rounds
+    assert (found.violations, found.errors) == ({}, {})
+    assert found.load.processes == 1 and found.load.busiest_cpu_share > 0
+    return found.figures
+
+
+async def test_closed_loop(bench: Bench) -> None:
+    done = await bench("closed", "--trips", 4, "--in-flight", 2, "--seconds", 1, "--warm-up", 0,
+                       "--rounds", 2)  # fmt: skip
+    result = result_of(done)
+    assert len(result.targets["relay"].rounds) == 2
+    summary = result.targets["relay"].summary["delivered_per_s"]
+    assert summary.least <= summary.median <= summary.most
+    figures = result.targets["relay"].rounds[0].figures
+    assert figures["accepted_per_s"] > 0 and figures["delivered_per_s"] > 0
+    assert 0 < figures["delivery_p50_ms"] <= figures["delivery_p99_ms"]
+    # Of a relay that somebody else runs, by its metrics; of its store nothing is known.
+    assert figures["relay_cpu_us_per_message"] > 0 and figures["relay_rss_mib"] > 10
+    assert "store_rss_mib" not in figures
+    assert "correct: nothing lost" in done.err
+    assert json.loads(done.out)["targets"]["relay"]["summary"]["accepted_per_s"]["median"] > 0
+
+
+async def test_open_loop(bench: Bench) -> None:
+    figures = figures_of(
+        await bench("open", "--rate", 100, "--trips", 4, "--seconds", 2, "--warm-up", 0)
+    )
+    assert 60 < figures["posted_per_s"] < 150
+    assert figures["delivered_per_s"] > 0
+
+
+async def test_connect_storm(bench: Bench) -> None:
+    figures = figures_of(
+        await bench("storm", "--connections", 8, "--at-once", 4, "--missed", 3, "--seconds", 1,
+                    "--warm-up", 0)
+    )  # fmt: skip
+    assert figures["attached_per_s"] > 0 and figures["attach_p50_ms"] > 0
+    assert figures["delivered_per_s"] == pytest.approx(3 * figures["attached_per_s"], rel=0.5)
+
+
+async def test_trip_churn(bench: Bench) -> None:
+    figures = figures_of(await bench("churn", "--at-once", 4, "--seconds", 1, "--warm-up", 0))
+    for name in ("open_per_s", "end_per_s", "accepted_per_s", "open_p99_ms", "cut_p50_ms"):
+        assert figures[name] > 0, name
+
+
+async def test_idle_connections(bench: Bench) -> None:
+    figures = figures_of(await bench("idle", "--connections", 60, "--hold", 1))
+    assert figures["connections"] == 60
+    assert "kib_per_connection" in figures
+
+
+async def test_ride_day(bench: Bench) -> None:
+    result = result_of(await bench("day", "--rides", 25, "--seconds", 2))
+    (found,) = result.targets["relay"].rounds
+    assert (found.violations, found.errors) == ({}, {})
+    assert 20 <= sum(point.rates.get("end", 0) for point in found.points) <= 26
+
+
+async def test_ramp(bench: Bench) -> None:
+    done = await bench(
+        "ramp", "--from", 60, "--trips", 3, "--seconds", 1, "--warm-up", 0, "--p99", 0.1
+    )
+    result = result_of(done)
+    (step,) = result.steps
+    assert step.rate == 60 and step.broke
+    assert "no rate was within bounds" in done.err
+
+
+async def test_a_relay_that_does_wrong_fails_the_run(bench: Bench, loaded: RelayProcess) -> None:
+    async with tampering(loaded.gateway_url) as gateway:
+        done = await bench(
+            "closed", "--trips", 4, "--in-flight", 4, "--seconds", 1, "--warm-up", 0,
+            gateway=gateway,
+        )  # fmt: skip
+    assert done.code == 1
+    assert "FAILED" in done.err and "correct:" not in done.err
+    found: dict[str, Any] = json.loads(done.out)
+    assert found["ok"] is False
+    (only,) = found["targets"]["relay"]["rounds"]
+    assert set(only["violations"]) == {"doubled", "altered", "reordered"}
+    assert only["examples"]
+
+
+async def test_called_wrongly_or_without_a_relay(quickly: Quickly, tmp_path: Path) -> None:
+    done = await quickly("bench", "closed", "--gateway", "ws://127.0.0.1:1/v1/channel")
+    assert (done.code, done.out) == (2, "") and "--api" in done.err
+    address = ("--gateway", "ws://127.0.0.1:1/v1/channel", "--api", "http://127.0.0.1:1")
+    done = await quickly("bench", "closed", *address)
+    assert done.code == 2 and "RELAY_API_KEY" in done.err
+    done = await quickly("bench", "closed", *address, RELAY_API_KEY="k")
+    assert done.code == 1 and "the load could not be put on" in done.err
+    done = await quickly("bench", "closed", "--peers", tmp_path)
+    assert done.code == 2 and "no peer" in done.err
+
+
+async def test_a_relay_of_its_own_beside_a_peer_with_a_page(tmp_path: Path) -> None:
+    """The whole command as a process: starts what it measures, ends it, writes the page."""
+    page = tmp_path / "page.html"
+    done = await relay_command(
+        "bench", "closed", "--trips", 3, "--in-flight", 2, "--seconds", 1, "--warm-up", 0,
+        "--peers", PEER, "--report", page, "--json", TMPDIR=str(tmp_path),
+    )  # fmt: skip
+    result = result_of(done)
+    assert list(result.targets) == ["relay", "starlette"]
+    ours = result.targets["relay"].summary
+    assert ours["store_rss_mib"].median > 0 and ours["relay_cpu_us_per_message"].least > 0
+    assert {ratio.figure for ratio in result.ratios} >= {"delivered_per_s", "delivery_p99_ms"}
+    assert list(tmp_path.iterdir()) == [page]
+    async with chromium() as browser:
+        opened = await browser.new_page()
+        wrong: list[str] = []
+        asked: list[str] = []
+        opened.on("console", lambda message: wrong.append(message.text))
+        opened.on("request", lambda request: asked.append(request.url))
+        await opened.goto(page.as_uri())
+        assert await opened.locator("figure svg .line").count() > 5
+        assert "correct: nothing lost" in await opened.inner_text(".verdict")
+        assert await opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert (wrong, asked) == ([], [page.as_uri()])
+
+
+async def test_compare(quickly: Quickly, bench: Bench, tmp_path: Path) -> None:
+    done = await bench("churn", "--messages", 0, "--at-once", 2, "--seconds", 1, "--warm-up", 0)
+    file = tmp_path / "a.json"
+    file.write_text(done.out)
+    compared = await quickly("bench", "compare", file, file)
+    assert compared.code == 0
+    (line,) = (one for one in compared.out.splitlines() if one.startswith("trips opened"))
+    assert "1.00" in line
+    changes = (await quickly("bench", "compare", file, file, "--json")).json
+    assert {change["figure"] for change in changes} >= {"open_per_s", "end_p99_ms"}
+    done = await quickly("bench", "compare", file, tmp_path / "none.json")
+    assert done.code == 2
+    (tmp_path / "bad.json").write_text("7")
+    done = await quickly("bench", "compare", file, tmp_path / "bad.json")
+    assert done.code == 2 and "--json" in done.err
