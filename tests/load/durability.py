@@ -18,12 +18,12 @@ from tempfile import TemporaryDirectory
 import uvloop
 from redis.asyncio import Redis
 
+from relay.bench.measure import Course, Unwatched, measure
+from relay.bench.target import Started
 from relay.keyfile import KeyFile
+from relay.rig.process import RelayProcess
 from relay.rig.sentinel import Watched
 from relay.store.embedded import EmbeddedServer
-from tests.support.relay import RelayProcess
-
-from .closed_loop import Tally, measure
 
 CASES = (
     ("appendfsync everysec", "memory"),
@@ -47,7 +47,7 @@ async def store(kind: str, folder: Path) -> AsyncIterator[str]:
             yield watched.url
 
 
-async def main(seconds: float) -> None:
+async def main(seconds: int) -> None:
     print(f"{'store':22}{'durability':12}{'accepted/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'wrong':>7}")
     for kind, durability in CASES:
         with TemporaryDirectory() as name:
@@ -62,14 +62,18 @@ async def main(seconds: float) -> None:
                     channel_messages=10**8,
                 ) as relay,
             ):  # fmt: skip
-                Tally.accepted = Tally.delivered = Tally.attached = Tally.wrong = 0
-                found = await measure(relay, 20, 1, seconds)
+                found = await measure(
+                    Started(relay, []), "closed", {"trips": 20, "in_flight": 1},
+                    Course(seconds, 2, 1), Unwatched(),
+                )  # fmt: skip
+        shown = found.figures
         print(
-            f"{kind:22}{durability:12}{found['accepted_per_s']:>11}{found['p50_ms']:>9}"
-            f"{found['p99_ms']:>9}{found['wrong']:>7}",
+            f"{kind:22}{durability:12}{shown['accepted_per_s']:>11,.0f}"
+            f"{shown['delivery_p50_ms']:>9}{shown['delivery_p99_ms']:>9}"
+            f"{sum(found.violations.values()):>7}",
             flush=True,
         )
 
 
 if __name__ == "__main__":
-    uvloop.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0))
+    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
