@@ -18,6 +18,12 @@ from .watch import Usage, usage_of
 _QUANTILES: Final = (
     *(step / 100 for step in range(1, 99)), 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0
 )  # fmt: skip
+_LONGEST_S: Final = 3600
+#: In this order times are told.
+_TIMES: Final = (
+    "delivery", "accept", "attach", "open", "reassign", "end", "cut", "rough_delivery",
+    "rough_accept", "rough_attach",
+)  # fmt: skip
 _WRONG: Final = ("refused ", "closed ", "unsure", "unanswered", "failed to ")
 #: What belongs to the end of a trip, or to a change of its driver.
 _AS_EXPECTED: Final = frozenset({
@@ -42,11 +48,13 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How long a load goes on. What happens before `warm_up_s` is over is not counted."""
+    """How long a load goes on. What happens before `warm_up_s` is over is not counted. One that
+    `ends_itself` takes about so many seconds, and is not stopped then."""
 
     seconds: int
     warm_up_s: int
     processes: int
+    ends_itself: bool = False
 
 
 async def measure(
@@ -66,8 +74,10 @@ async def measure(
             samples.append(await target.usage() | {"load": usage_of(crew.pids)})
             reached = len(samples) - 1
             if reached > 1:
-                shown.second(_point(crew.seconds, samples, reached - 2), reached / most)
-            if reached >= most or await crew.finished(began_s + reached + 1 - time.monotonic()):
+                shown.second(_point(crew.seconds, samples, reached - 2), min(1.0, reached / most))
+            if reached >= (_LONGEST_S if course.ends_itself else most) or await crew.finished(
+                began_s + reached + 1 - time.monotonic()
+            ):
                 break
         samples.append(await target.usage() | {"load": usage_of(crew.pids)})
         ours_s = sum(
@@ -143,7 +153,7 @@ def _round(
     for name, count in counts.items():
         if count and not name.startswith(_WRONG):
             figures[f"{name}_per_s"] = round(count / took_s, 2)
-    for name, histogram in times.items():
+    for name, histogram in sorted(times.items(), key=lambda found: _TIMES.index(found[0])):
         for label, share in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999)):
             took = histogram.quantile_s(share)
             if took is not None:

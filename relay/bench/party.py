@@ -252,7 +252,8 @@ class _Line(WSListener):
                     tally.delivery.add(_now() - sent.intended_s)
                 transport.send(_BINARY, _encode(Got(said.pos, epoch=party.epoch)))
             elif said.sender == "you":
-                party.says.accepted(said.id, said.pos, said.text)
+                # Posted on an earlier connection, whose answer never came.
+                tally.accepted += party.says.accepted(said.id, said.pos, said.text) is not None
             return
         if kind is Accepted:
             sent = party.says.accepted(said.id, said.pos, said.text)

@@ -58,13 +58,12 @@ def concluded(
             f"other processes of this machine used up to {busy:.1f} cores meanwhile: compare only "
             "within this run"
         )
+    took = {"seconds": course.seconds, "warm_up_s": course.warm_up_s}
+    if course.ends_itself:
+        took = {}
     return Result(
         scenario=scenario,
-        options=options
-        | {
-            "seconds": course.seconds, "warm_up_s": course.warm_up_s,
-            "load_processes": course.processes,
-        },
+        options=options | took | {"load_processes": course.processes},
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=described(),
         targets=targets,

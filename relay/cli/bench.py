@@ -37,8 +37,6 @@ from .output import MISUSED, REFUSED, err, fail, out, print_json
 app = group("Put a load on a relay: how fast it is, and whether it stays correct.")
 
 _WIDEST: Final = 400
-#: For scenarios that end by themselves.
-_LONGEST_S: Final = 3600
 _DEFAULT_LOADERS: Final = max(1, len(os.sched_getaffinity(0)) - 1)
 
 Gateway: TypeAlias = Annotated[
@@ -265,7 +263,8 @@ def idle(
     """Idle connections: the relay's memory for each app that is attached."""
     where = _Where(gateway, api, api_key_file, workers)
     options = {"connections": connections, "hold_s": hold}
-    _conclude(_run(where, "idle", options, Course(_LONGEST_S, 0, loaders), rounds), report, as_json)
+    course = Course(hold, 0, loaders, ends_itself=True)
+    _conclude(_run(where, "idle", options, course, rounds), report, as_json)
 
 
 @app.command()
@@ -287,7 +286,8 @@ def day(
     """
     where = _Where(gateway, api, api_key_file, workers)
     options = {"rides": rides, "day_s": seconds}
-    _conclude(_run(where, "day", options, Course(_LONGEST_S, 0, loaders), rounds), report, as_json)
+    course = Course(seconds, 0, loaders, ends_itself=True)
+    _conclude(_run(where, "day", options, course, rounds), report, as_json)
 
 
 class _Where:
