@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from relay.chaos.traffic import Traffic
 from relay.keyfile import KeyFile
 from relay.rig.cluster import Cluster
 from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.slots import slot_of
-from tests.faults.traffic import Traffic
 from tests.support.errands import operators, trips
 from tests.support.relay import RelayProcess
 
@@ -70,15 +70,17 @@ async def test_a_primary_that_dies_loses_nothing_and_stops_no_other_trips(
     async with Traffic(nodes, 8, rng) as traffic:
         victim = rng.choice(cluster.primaries)
         spared = [
-            pair[0].trip
-            for pair in traffic.sides
-            if await cluster.owner(slot_of(keys.trip(pair[0].trip).encode())) != victim
+            trip
+            for trip in traffic.staying
+            if await cluster.owner(slot_of(keys.trip(trip.name).encode())) != victim
         ]
         cluster.signal(victim, how)
         spared_s = await traffic.served(spared)
         all_s = await traffic.served()
-        account = await traffic.account()
-    print(f"{account}, spared trips within {spared_s:.1f} s, all within {spared_s + all_s:.1f} s")
+        account = await traffic.end()
+    figures = account.figures()
+    print(f"{figures}, spared trips within {spared_s:.1f} s, all within {spared_s + all_s:.1f} s")
+    assert not account.violations()
     assert len(spared) in range(1, 8) and spared_s < 3
 
 
@@ -86,19 +88,18 @@ async def test_slots_that_move_under_load_stop_no_trip(
     cluster: Cluster, nodes: list[RelayProcess], rng: random.Random
 ) -> None:
     async with Traffic(nodes, 6, rng) as traffic:
-        for number, (driver, _) in enumerate(traffic.sides):
-            slot = slot_of(keys.trip(driver.trip).encode())
+        for number, trip in enumerate(traffic.staying):
+            slot = slot_of(keys.trip(trip.name).encode())
             source = await cluster.owner(slot)
             target = rng.choice([port for port in cluster.primaries if port != source])
             # Key by key, and as Valkey 9 does it.
             move = cluster.move if number % 2 else cluster.jump
             moving = asyncio.create_task(move(slot, source, target))
-            await traffic.served([driver.trip])
+            await traffic.served([trip])
             await moving
-        account = await traffic.account()
-    print(account)
-    ended = await nodes[1].end_trip(traffic.sides[0][0].trip)
-    assert ended["state"] == "closed"
+        account = await traffic.end()
+    print(account.figures())
+    assert not account.violations()
     await until(lambda: _is_ready(nodes[0]), "it is ready")
 
 

@@ -1,0 +1,143 @@
+"""Conversations that go on while something fails, and the account of them afterwards.
+
+Some trips stay for the whole run: by them one sees when the relay serves again. Others come and go,
+one after another: they are opened, reassigned and ended by the platform or by their deadline in the
+midst of whatever fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, Self
+
+from ..rig.platform import Platform
+from ..rig.waiting import until
+from .account import Account, Wrong
+from .trips import App, Backend, Fate, Trip
+
+_LASTS_S: Final = 1.0, 5.0
+_BETWEEN_S: Final = 0.05
+
+
+class Node(Protocol):
+    """A relay as platform and apps reach it."""
+
+    @property
+    def gateway_url(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+
+
+class Traffic:
+    """`stay` trips that stay, and `pass_by` at a time that come and go. Their parties sit at nodes
+    in turn, the two of a trip at different ones if there are two. Use as an asynchronous context
+    manager."""
+
+    def __init__(
+        self, nodes: Sequence[Node], stay: int, rng: random.Random, *, pass_by: int = 0
+    ) -> None:
+        self.account = Account()
+        self._nodes, self._rng = nodes, rng
+        self._backend = Backend(
+            self.account, [Platform(node.api_url, node.key) for node in nodes], rng
+        )
+        self._numbers = itertools.count(1)
+        self._pass_by = pass_by
+        self.staying = [self._trip() for _ in range(stay)]
+        self._passing: set[Trip] = set()
+        self._gone: list[Trip] = []
+        self._lanes: list[asyncio.Task[None]] = []
+        self._enough = False
+
+    def _trip(self) -> Trip:
+        number = next(self._numbers)
+        shift = number % len(self._nodes)
+        nodes = [*self._nodes[shift:], *self._nodes[:shift]]
+        urls = {"driver": nodes[0].gateway_url, "customer": nodes[-1].gateway_url}
+        rng = random.Random(self._rng.random())
+        return Trip(number, self.account, self._backend, urls, rng)
+
+    async def __aenter__(self) -> Self:
+        await asyncio.gather(*(trip.open() for trip in self.staying))
+        for _ in range(self._pass_by):
+            self._lanes.append(asyncio.create_task(self._lane()))
+        await self.served()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._lanes:
+            task.cancel()
+        await asyncio.gather(*self._lanes, return_exceptions=True)
+        for trip in (*self.staying, *self._passing):
+            await trip.leave()
+        self._backend.close()
+
+    async def _lane(self) -> None:
+        while not self._enough:
+            trip = self._trip()
+            self._passing.add(trip)
+            await trip.live(Fate.drawn(self._rng, _LASTS_S))
+            self._passing.discard(trip)
+            self._gone.append(trip)
+            await asyncio.sleep(_BETWEEN_S)
+
+    def _look(self) -> None:
+        for trip in self.staying:
+            trip.look()
+        for lane in self._lanes:
+            if lane.done() and not self._enough:
+                lane.result()
+
+    def _apps(self) -> list[App]:
+        return [app for trip in self.staying for app in trip.apps.values()]
+
+    async def served(self, trips: Sequence[Trip] = (), within_s: float = 30.0) -> float:
+        """Wait until each party (of these trips, or of all that stay) has had a post accepted that
+        was made from now on, and was shown one; give how long that took. Raises `TimeoutError`."""
+        began_s = asyncio.get_running_loop().time()
+        apps = [app for trip in trips for app in trip.apps.values()] or self._apps()
+
+        def are_served() -> bool:
+            self._look()
+            return all(min(app.served_s, app.heard_s) > began_s for app in apps)
+
+        await until(are_served, "everyone's posts are accepted and shown", within_s)
+        return asyncio.get_running_loop().time() - began_s
+
+    async def end(self, within_s: float = 30.0) -> Account:
+        """End the conversations, wait for what is still to come, and give the account. All that
+        stayed open is ended then, and nothing of what was ever ended may be open."""
+        self._enough = True
+        for app in self._apps():
+            app.is_quiet = True
+        await self._settle("the trips that come and go are over", self._lanes_are_over, within_s)
+        await self._settle("everything is accepted and shown", self._is_all_settled, within_s)
+        await asyncio.gather(*(trip.end() for trip in self.staying))
+        every = [*self.staying, *self._gone]
+        await self._settle("the apps hear that it is over", self._all_are_gone, within_s)
+        for trip in every:
+            await trip.check_closed()
+        return self.account
+
+    def _is_all_settled(self) -> bool:
+        self._look()
+        return not self.account.unsettled()
+
+    def _lanes_are_over(self) -> bool:
+        return all(lane.done() for lane in self._lanes)
+
+    def _all_are_gone(self) -> bool:
+        self._look()
+        return all(app.closed is not None for app in self._apps())
+
+    async def _settle(self, what: str, is_so: Callable[[], Any], within_s: float) -> None:
+        try:
+            await until(is_so, what, within_s)
+        except TimeoutError as error:
+            now_s = asyncio.get_running_loop().time()
+            self.account.saw(Wrong.STUCK, now_s, str(error))
