@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Protocol, Self
 
 from ..rig.platform import Platform
 from ..rig.waiting import until
 from .account import Account, Wrong
-from .trips import App, Backend, Fate, Trip
+from .trips import App, Backend, Fate, Manner, Trip
 
 _LASTS_S: Final = 1.0, 5.0
 _BETWEEN_S: Final = 0.05
+#: So many calls at a time.
+_AT_ONCE: Final = 8
 
 
 class Node(Protocol):
@@ -54,13 +57,14 @@ class Traffic:
         self._lanes: list[asyncio.Task[None]] = []
         self._enough = False
 
-    def _trip(self) -> Trip:
+    def _trip(self, manner: Manner = Manner.CHATTING) -> Trip:
         number = next(self._numbers)
-        shift = number % len(self._nodes)
+        # Who is talked to so much sits at the first node.
+        shift = 1 if manner is Manner.CHATTERBOX else number % len(self._nodes)
         nodes = [*self._nodes[shift:], *self._nodes[:shift]]
         urls = {"driver": nodes[0].gateway_url, "customer": nodes[-1].gateway_url}
         rng = random.Random(self._rng.random())
-        return Trip(number, self.account, self._backend, urls, rng)
+        return Trip(number, self.account, self._backend, urls, rng, manner)
 
     async def __aenter__(self) -> Self:
         await asyncio.gather(*(trip.open() for trip in self.staying))
@@ -108,6 +112,46 @@ class Traffic:
 
         await until(are_served, "everyone's posts are accepted and shown", within_s)
         return asyncio.get_running_loop().time() - began_s
+
+    @asynccontextmanager
+    async def also(self, trips: int, manner: Manner) -> AsyncIterator[list[Trip]]:
+        """More trips for a time, all of them attached."""
+        more = [self._trip(manner) for _ in range(trips)]
+        self._passing.update(more)
+        opening = asyncio.Semaphore(_AT_ONCE)
+
+        async def open_one(trip: Trip) -> None:
+            async with opening:
+                await trip.open()
+
+        await asyncio.gather(*(open_one(trip) for trip in more))
+        await until(
+            lambda: all(app.attached for trip in more for app in trip.apps.values()),
+            "all are attached", 60,
+        )  # fmt: skip
+        yield more
+        for trip in more:
+            trip.hush()
+        await until(
+            lambda: all(trip.is_settled for trip in more), "all of it is accepted and shown", 60
+        )
+        for trip in more:
+            await trip.end()
+            await trip.gone()
+            self._passing.discard(trip)
+            self._gone.append(trip)
+
+    @contextmanager
+    def network_held(self) -> Iterator[None]:
+        """While what is given to apps in time may be late."""
+        now_s = asyncio.get_running_loop().time
+        began_s, held = now_s(), self.account.held
+        held.append((began_s, float("inf")))
+        try:
+            yield
+        finally:
+            held.remove((began_s, float("inf")))
+            held.append((began_s, now_s()))
 
     async def end(self, within_s: float = 30.0) -> Account:
         """End the conversations, wait for what is still to come, and give the account. All that

@@ -7,10 +7,12 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from enum import StrEnum, auto
 from typing import Any, Final, NamedTuple
 
 from ..client import (
     Accepted,
+    Attached,
     Channel,
     ChannelClosed,
     Closed,
@@ -18,6 +20,7 @@ from ..client import (
     Message,
     Reassigned,
     Refused,
+    RelayError,
     connect,
 )
 from ..client import Post as Posted
@@ -37,6 +40,9 @@ _HAS_TO_HAPPEN_S: Final = 60.0
 _LATE_POSTS: Final = 2
 #: Of a very long talk with many figures the guard takes these out.
 _FIGURES_UP_TO: Final = 100
+#: Who waits for so many answers says no more until some come.
+_MOST_UNANSWERED: Final = 8
+_LONG: Final = " lalala" * 200
 
 
 class Backend:
@@ -89,12 +95,22 @@ class Fate(NamedTuple):
         return cls(reassigned_s, max(1.0, round(over_s)) if how == "expires" else over_s, how)
 
 
+class Manner(StrEnum):
+    """How the parties of a trip talk."""
+
+    CHATTING = auto()
+    QUIET = auto()
+    """Nobody says anything."""
+    CHATTERBOX = auto()
+    """The driver says as much as it can, in long texts, to a customer who says nothing."""
+
+
 class App:
     """One party's app: posts texts that can be told apart, and notes what it is given."""
 
     def __init__(
         self, account: Account, seat: Seat, words: str, url: str, token: str, rng: random.Random,
-        admit: Callable[[App], Any],
+        admit: Callable[[App], Any], manner: Manner,
     ) -> None:  # fmt: skip
         self.seat = seat
         self.epoch = 0
@@ -102,12 +118,16 @@ class App:
         self.served_s = self.heard_s = 0.0
         self.began_s = asyncio.get_running_loop().time()
         self.closed: Closed | None = None
-        self.is_quiet = False
+        self.is_quiet = manner is Manner.QUIET
+        #: How often it has attached.
+        self.attached = 0
         self._account, self._words, self._rng, self._admit = account, words, rng, admit
         self._url, self._token = url, token
         self._storage = MemoryStorage()
+        self._manner = manner
         self._channel: Channel | None = None
         self._mine: dict[str, Post] = {}
+        self._unanswered: set[str] = set()
 
     async def run(self) -> None:
         """Talk and listen until the channel is over for this party."""
@@ -138,9 +158,15 @@ class App:
         with suppress(ChannelClosed):
             await channel.wait_attached()
             while True:
-                if not self.is_quiet:
+                if not self.is_quiet and len(self._unanswered) < _MOST_UNANSWERED:
                     await self.post()
-                await asyncio.sleep(self._rng.uniform(*_PAUSE_S))
+                if self._manner is not Manner.CHATTERBOX:
+                    await asyncio.sleep(self._rng.uniform(*_PAUSE_S))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more has to become of what it posted."""
+        return all(post.is_settled for post in self._mine.values())
 
     async def post(self) -> None:
         """Post one text. Raises `ChannelClosed`."""
@@ -150,6 +176,8 @@ class App:
         self.epoch = channel.attached.epoch
         number = self._account.next_serial(self.seat)
         said = chat(number) if number < _FIGURES_UP_TO else numbered(number)
+        if self._manner is Manner.CHATTERBOX:
+            said += _LONG
         if channel.closed is not None:
             raise ChannelClosed(channel.closed)
         now_s = asyncio.get_running_loop().time()
@@ -160,6 +188,10 @@ class App:
             post.returned = True
             raise
         self._mine[delivery.id] = post
+        self._unanswered.add(delivery.id)
+        if self._manner is Manner.CHATTERBOX:
+            with suppress(RelayError):
+                await delivery.accepted()
 
     def _hear(self, event: Any) -> None:
         now_s = asyncio.get_running_loop().time()
@@ -170,6 +202,7 @@ class App:
                     self.heard_s = max(self.heard_s, post.posted_s)
             case Accepted():
                 post = self._mine[event.id]
+                self._unanswered.discard(event.id)
                 self._account.accepted(post, event.at_ms, now_s)
                 self.served_s = max(self.served_s, post.posted_s)
                 if event.text is not None:
@@ -178,14 +211,18 @@ class App:
             case Refused(code="closed" | "reassigned"):
                 self._mine[event.id].returned = True
             case Refused():
+                self._unanswered.discard(event.id)
                 self._mine[event.id].returned = True
                 words = f"a post was refused for good: {event.code}"
                 self._account.saw(Wrong.STUCK, now_s, words)
+            case Attached():
+                self.attached += 1
             case Reassigned() | Closed():
                 self._give_back(event.undelivered)
 
     def _give_back(self, posts: Sequence[Posted]) -> None:
         for post in posts:
+            self._unanswered.discard(post.id)
             self._mine[post.id].returned = True
 
 
@@ -194,12 +231,13 @@ class Trip:
 
     def __init__(
         self, number: int, account: Account, backend: Backend, urls: dict[str, str],
-        rng: random.Random, stays_s: float | None = None,
+        rng: random.Random, manner: Manner = Manner.CHATTING,
     ) -> None:  # fmt: skip
         self.name = f"talk-{numbered(number)}"
         self._word = numbered(number)
         self._account, self._backend, self._rng = account, backend, rng
         self._urls = urls
+        self._manner = manner
         self._epoch = 1
         self._opening: dict[str, Any] = {}
         self._running: dict[App, asyncio.Task[None]] = {}
@@ -293,6 +331,16 @@ class Trip:
         if answer.status in (200, 201):
             self._account.saw(Wrong.LATE, _now_s(), f"{self.name} could be opened again")
 
+    def hush(self) -> None:
+        """Let nobody say any more."""
+        for app in self.apps.values():
+            app.is_quiet = True
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more has to become of what was posted in it."""
+        return all(app.is_settled for app in self.apps.values())
+
     def look(self) -> None:
         """Raise what an app failed with."""
         for task in self._running.values():
@@ -309,7 +357,12 @@ class Trip:
 
     def _sit(self, seat: Seat, token: str) -> None:
         words = f"{self._word} {seat.role} {numbered(self._epoch)}"
-        app = App(self._account, seat, words, self._urls[seat.role], token, self._rng, self._admit)
+        manner = self._manner
+        if manner is Manner.CHATTERBOX and seat.role == "customer":
+            manner = Manner.QUIET
+        app = App(
+            self._account, seat, words, self._urls[seat.role], token, self._rng, self._admit, manner
+        )
         self.apps[seat.role] = app
         self._running[app] = asyncio.create_task(app.run())
 

@@ -106,6 +106,15 @@ class Cluster(Servers):
                 return False
         return True
 
+    async def has_failed_over(self, shard: int) -> bool:
+        """Whether a shard's replica takes writes now."""
+        found = await self.ask(self.replicas[shard], "INFO", "replication")
+        return isinstance(found, dict) and found.get("role") == "master"
+
+    def swap(self, shard: int) -> None:
+        """Call what took over the primary, and the other server its replica."""
+        self.primaries[shard], self.replicas[shard] = self.replicas[shard], self.primaries[shard]
+
     async def owner(self, slot: int) -> int:
         """The port of the primary that has a slot, as most of them see it."""
         for port in self.primaries:

@@ -109,6 +109,18 @@ class RelayProcess:
             self.process.send_signal(number)
         await until(lambda: self.process.poll() is not None, "the relay ends", 30)  # type: ignore[union-attr]
 
+    async def kill(self) -> None:
+        """Kill all of it at once: it, its workers and its embedded store."""
+        assert self.process is not None
+        for pid in self.everything():
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: self.process.poll() is not None, "the relay is gone")  # type: ignore[union-attr]
+
+    def everything(self) -> list[int]:
+        """Process ids of all that runs for it, its own first."""
+        assert self.process is not None
+        return [self.process.pid, *(pid for pid, _ in children(self.process.pid))]
+
     def workers(self) -> list[int]:
         """Process ids of the workers."""
         assert self.process is not None

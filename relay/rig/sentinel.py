@@ -65,6 +65,15 @@ class Watched(Servers):
                 return False
         return True
 
+    def swap(self) -> None:
+        """Call what took over the primary, and the other server its replica."""
+        self.primary, self.replica = self.replica, self.primary
+
+    def revive(self) -> None:
+        """Start the primary that died, as the replica of the one that took over."""
+        self.swap()
+        self._start(self.replica, "--replicaof", f"127.0.0.1 {self.primary}")
+
     async def has_failed_over(self) -> bool:
         """Whether the replica takes writes now."""
         found = await self.ask(self.replica, "INFO", "replication")

@@ -113,6 +113,17 @@ class Servers:
     def signal(self, port: int, number: signal.Signals) -> None:
         os.kill(self._running[port].pid, number)
 
+    def pid(self, port: int) -> int:
+        return self._running[port].pid
+
+    def has_ended(self, port: int) -> bool:
+        return self._running[port].poll() is not None
+
+    async def kill(self, port: int) -> None:
+        """Kill a server and see that it is gone."""
+        self._running[port].kill()
+        await until(lambda: self.has_ended(port), "the server is gone")
+
     async def ask(self, port: int, *words: str) -> Any:
         """One command; None if that server does not answer."""
         try:
