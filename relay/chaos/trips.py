@@ -150,6 +150,8 @@ class App:
                 # A failover may have forgotten that the trip was opened: it is opened again.
                 token = await self._admit(self)
             if token is None:
+                # What is left in the outbox is as good as given back.
+                self._give_back(channel.closed.kept)
                 self.closed = channel.closed
             else:
                 self._token = token

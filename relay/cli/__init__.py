@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("audit.app", "Read, check and export the audit log."),
     "keyring": ("keyring.app", "Make, rotate, retire and list the keys that seal data."),
     "bench": ("bench.app", "Put a load on a relay: how fast it is, and whether it stays correct."),
+    "chaos": ("chaos.chaos", "Let parts fail under traffic, and see that no promise is broken."),
     "doctor": ("doctor.doctor", "Check what this relay depends on, and say what to do."),
 }
 
