@@ -72,11 +72,6 @@ class Post:
     #: To whom it was shown, and when.
     shown: list[tuple[Seat, float]] = field(default_factory=list)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing more has to become of it."""
-        return self.returned or (self.accepted_s is not None and bool(self.shown))
-
 
 @dataclass(slots=True)
 class _Pairing:
@@ -97,7 +92,6 @@ class Figures:
     posted: int = 0
     accepted: int = 0
     delivered: int = 0
-    wrong: Counter[Wrong] = field(default_factory=Counter)
 
 
 class Account:
@@ -105,6 +99,7 @@ class Account:
 
     def __init__(self) -> None:
         self.posts: dict[str, Post] = {}
+        self._unsettled: dict[str, Post] = {}
         self._serials: Counter[Seat] = Counter()
         self._pairings: dict[tuple[str, int], _Pairing] = {}
         self._shown: defaultdict[Seat, list[str]] = defaultdict(list)
@@ -144,12 +139,23 @@ class Account:
             raise ValueError("a text is posted once")
         post = self.posts[text] = Post(text, seat, epoch, self._serials[seat], now_s)
         self._serials[seat] += 1
+        self._unsettled[text] = post
         return post
 
     def accepted(self, post: Post, at_ms: int, now_s: float) -> None:
         if post.accepted_s is None:
             post.accepted_s = now_s
         post.accepted_ms.append(at_ms)
+        self._look_at(post)
+
+    def returned(self, post: Post) -> None:
+        """Its sender is told that it does not arrive, or may not have."""
+        post.returned = True
+        self._look_at(post)
+
+    def _look_at(self, post: Post) -> None:
+        if post.returned or (post.accepted_s is not None and post.shown):
+            self._unsettled.pop(post.text, None)
 
     def shown(self, text: str, seat: Seat, now_s: float) -> Post | None:
         """An app was given a message of its peer's."""
@@ -159,6 +165,7 @@ class Account:
             return None
         post.shown.append((seat, now_s))
         self._shown[seat].append(text)
+        self._look_at(post)
         return post
 
     def saw(self, wrong: Wrong, now_s: float, text: str) -> None:
@@ -167,9 +174,9 @@ class Account:
 
     # --- what is to be said of it -----------------------------------------------------------------
 
-    def unsettled(self) -> list[Post]:
-        """Posts of which something more has to become."""
-        return [post for post in self.posts.values() if not post.is_settled]
+    def is_settled(self, trip: str = "") -> bool:
+        """Whether nothing more has to become of what was posted (in one trip)."""
+        return not any(not trip or post.seat.trip == trip for post in self._unsettled.values())
 
     def violations(self) -> list[Violation]:
         """All that is wrong, once everything has had the time to arrive; oldest first."""
@@ -179,14 +186,13 @@ class Account:
         return sorted(found, key=lambda one: one.at_s)
 
     def figures(self, from_s: float = float("-inf"), until_s: float = float("inf")) -> Figures:
-        """Of what was posted, and of what is wrong, in a span of time."""
+        """Of what was posted in a span of time."""
         found = Figures()
         for post in self.posts.values():
             if from_s <= post.posted_s < until_s:
                 found.posted += 1
                 found.accepted += post.accepted_s is not None
                 found.delivered += bool(post.shown)
-        found.wrong.update(one.wrong for one in self.violations() if from_s <= one.at_s < until_s)
         return found
 
     def _wrongs_of(self, post: Post) -> Iterator[Violation]:

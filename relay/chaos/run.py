@@ -138,5 +138,6 @@ def _played(
     for outcome, from_s, until_s in zip(outcomes, edges, edges[1:], strict=False):
         figures = account.figures(from_s, until_s)
         outcome.posted, outcome.accepted = figures.posted, figures.accepted
-        outcome.delivered, outcome.wrong = figures.delivered, figures.wrong
+        outcome.delivered = figures.delivered
+        outcome.wrong.update(one.wrong for one in violations if from_s <= one.at_s < until_s)
     return Played(arena, outcomes, violations, Timeline.of(account, began_s, ended_s))

@@ -77,7 +77,7 @@ class Traffic:
         for task in self._lanes:
             task.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
-        for trip in (*self.staying, *self._passing):
+        for trip in (*self.staying, *self._passing, *self._gone):
             await trip.leave()
         self._backend.close()
 
@@ -129,17 +129,17 @@ class Traffic:
             lambda: all(app.attached for trip in more for app in trip.apps.values()),
             "all are attached", 60,
         )  # fmt: skip
-        yield more
-        for trip in more:
-            trip.hush()
+        try:
+            yield more
+        finally:
+            for trip in more:
+                trip.hush()
         await until(
             lambda: all(trip.is_settled for trip in more), "all of it is accepted and shown", 60
         )
-        for trip in more:
-            await trip.end()
-            await trip.gone()
-            self._passing.discard(trip)
-            self._gone.append(trip)
+        await asyncio.gather(*(trip.end() for trip in more))
+        self._passing.difference_update(more)
+        self._gone += more
 
     @contextmanager
     def network_held(self) -> Iterator[None]:
@@ -161,8 +161,9 @@ class Traffic:
             app.is_quiet = True
         await self._settle("the trips that come and go are over", self._lanes_are_over, within_s)
         await self._settle("everything is accepted and shown", self._is_all_settled, within_s)
-        await asyncio.gather(*(trip.end() for trip in self.staying))
-        every = [*self.staying, *self._gone]
+        # Those that pass by are over, but where something went wrong.
+        await asyncio.gather(*(trip.end() for trip in (*self.staying, *self._passing)))
+        every = [*self.staying, *self._passing, *self._gone]
         await self._settle("the apps hear that it is over", self._all_are_gone, within_s)
         for trip in every:
             await trip.check_closed()
@@ -170,14 +171,15 @@ class Traffic:
 
     def _is_all_settled(self) -> bool:
         self._look()
-        return not self.account.unsettled()
+        return self.account.is_settled()
 
     def _lanes_are_over(self) -> bool:
         return all(lane.done() for lane in self._lanes)
 
     def _all_are_gone(self) -> bool:
         self._look()
-        return all(app.closed is not None for app in self._apps())
+        trips = (*self.staying, *self._gone)
+        return all(app.closed is not None for trip in trips for app in trip.apps.values())
 
     async def _settle(self, what: str, is_so: Callable[[], Any], within_s: float) -> None:
         try:

@@ -42,7 +42,8 @@ _LATE_POSTS: Final = 2
 _FIGURES_UP_TO: Final = 100
 #: Who waits for so many answers says no more until some come.
 _MOST_UNANSWERED: Final = 8
-_LONG: Final = " lalala" * 200
+#: As many bytes as a text may have.
+_LONG: Final = " ลา" * 270
 
 
 class Backend:
@@ -121,6 +122,8 @@ class App:
         self.is_quiet = manner is Manner.QUIET
         #: How often it has attached.
         self.attached = 0
+        #: How many of its posts are accepted.
+        self.accepted = 0
         self._account, self._words, self._rng, self._admit = account, words, rng, admit
         self._url, self._token = url, token
         self._storage = MemoryStorage()
@@ -162,13 +165,8 @@ class App:
             while True:
                 if not self.is_quiet and len(self._unanswered) < _MOST_UNANSWERED:
                     await self.post()
-                if self._manner is not Manner.CHATTERBOX:
-                    await asyncio.sleep(self._rng.uniform(*_PAUSE_S))
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing more has to become of what it posted."""
-        return all(post.is_settled for post in self._mine.values())
+                pause_s = self._rng.uniform(*_PAUSE_S)
+                await asyncio.sleep(0.001 if self._manner is Manner.CHATTERBOX else pause_s)
 
     async def post(self) -> None:
         """Post one text. Raises `ChannelClosed`."""
@@ -187,7 +185,7 @@ class App:
         try:
             delivery = await channel.post(post.text)
         except ChannelClosed:
-            post.returned = True
+            self._account.returned(post)
             raise
         self._mine[delivery.id] = post
         self._unanswered.add(delivery.id)
@@ -205,16 +203,17 @@ class App:
             case Accepted():
                 post = self._mine[event.id]
                 self._unanswered.discard(event.id)
+                self.accepted += 1
                 self._account.accepted(post, event.at_ms, now_s)
                 self.served_s = max(self.served_s, post.posted_s)
                 if event.text is not None:
                     words = f"the guard changed a text: {event.text}"
                     self._account.saw(Wrong.STRAYED, now_s, words)
             case Refused(code="closed" | "reassigned"):
-                self._mine[event.id].returned = True
+                self._account.returned(self._mine[event.id])
             case Refused():
                 self._unanswered.discard(event.id)
-                self._mine[event.id].returned = True
+                self._account.returned(self._mine[event.id])
                 words = f"a post was refused for good: {event.code}"
                 self._account.saw(Wrong.STUCK, now_s, words)
             case Attached():
@@ -225,7 +224,7 @@ class App:
     def _give_back(self, posts: Sequence[Posted]) -> None:
         for post in posts:
             self._unanswered.discard(post.id)
-            self._mine[post.id].returned = True
+            self._account.returned(self._mine[post.id])
 
 
 class Trip:
@@ -341,7 +340,7 @@ class Trip:
     @property
     def is_settled(self) -> bool:
         """Whether nothing more has to become of what was posted in it."""
-        return all(app.is_settled for app in self.apps.values())
+        return self._account.is_settled(self.name)
 
     def look(self) -> None:
         """Raise what an app failed with."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Self
 
 _READ_BYTES = 65536
-_RECEIVE_BYTES = 65536
+_RECEIVE_BYTES = 16384
 
 
 class Proxy:
@@ -109,7 +109,7 @@ class Proxy:
         try:
             await asyncio.get_running_loop().sock_connect(sock, self._target)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return await asyncio.open_connection(sock=sock)
+            return await asyncio.open_connection(sock=sock, limit=_RECEIVE_BYTES)
         except BaseException:
             sock.close()
             raise

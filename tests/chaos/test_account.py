@@ -32,11 +32,11 @@ def test_a_run_without_fault_has_no_violation(account: Account) -> None:
     for number in range(3):
         said(account, str(number), number)
         account.shown(str(number), CUSTOMER, number + 0.2)
-    said(account, "told not to arrive", 4).returned = True
-    said(account, "refused", 5, accepted=False).returned = True
+    account.returned(said(account, "told not to arrive", 4))
+    account.returned(said(account, "refused", 5, accepted=False))
     account.over("t", 1, answered_s=6, over_ms=6000)
     assert not wrongs(account)
-    assert not account.unsettled()
+    assert account.is_settled()
     figures = account.figures(1, 5)
     assert (figures.posted, figures.accepted, figures.delivered) == (3, 3, 2)
 
@@ -44,14 +44,13 @@ def test_a_run_without_fault_has_no_violation(account: Account) -> None:
 def test_what_was_accepted_and_not_shown_is_lost(account: Account) -> None:
     said(account, "a", 1)
     assert wrongs(account) == [Wrong.LOST]
-    assert account.figures(0, 2).wrong[Wrong.LOST] == 1
-    assert not account.figures(2, 3).wrong
+    assert not account.is_settled() and account.is_settled("u")
 
 
 def test_what_was_never_answered_is_stuck(account: Account) -> None:
     said(account, "a", 1, accepted=False)
     assert wrongs(account) == [Wrong.STUCK]
-    assert len(account.unsettled()) == 1
+    assert not account.is_settled("t")
 
 
 def test_what_is_shown_twice_is_doubled(account: Account) -> None:

@@ -12,5 +12,7 @@ from ..fault import Scene, fault
 async def clock_jump(scene: Scene) -> AsyncIterator[None]:
     clock = scene.rng.choice(scene.arena.clocks)
     clock.jump(scene.rng.choice((-86_400.0, -7200.0, -5.0, 5.0, 7200.0, 10 * 86_400.0)))
-    yield
-    clock.jump(0.0)
+    try:
+        yield
+    finally:
+        clock.jump(0.0)

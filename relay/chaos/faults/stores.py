@@ -30,8 +30,10 @@ async def embedded_freeze(scene: Scene) -> AsyncIterator[None]:
 async def store_kill(scene: Scene) -> AsyncIterator[None]:
     store = scene.arena.store
     await store.kill(store.port)
-    yield
-    await store.start()
+    try:
+        yield
+    finally:
+        await store.start()
 
 
 @fault("store-freeze", "the store hangs and wakes up again", InMemory, OnDisk, OnReplica)
@@ -52,8 +54,10 @@ async def replica_freeze(scene: Scene) -> AsyncIterator[None]:
 async def memory_full(scene: Scene) -> AsyncIterator[None]:
     store = scene.arena.store
     await store.ask(store.port, "CONFIG", "SET", "maxmemory", "1mb")
-    yield
-    await store.ask(store.port, "CONFIG", "SET", "maxmemory", "0")
+    try:
+        yield
+    finally:
+        await store.ask(store.port, "CONFIG", "SET", "maxmemory", "0")
 
 
 @fault("disk-full", "the append-only file cannot grow any more", InMemory, OnDiskAlways)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
+from ...rig.proxy import Proxy
 from ..arenas import InMemory
 from ..fault import Scene, fault
 
@@ -18,16 +20,25 @@ async def hints_cut(scene: Scene) -> AsyncIterator[None]:
 
 @fault("hints-deaf", "a node's subscription brings nothing, and no error", InMemory)
 async def hints_deaf(scene: Scene) -> AsyncIterator[None]:
-    network = scene.rng.choice(scene.arena.networks)
-    network.swallows = lambda _channel: True
-    yield
-    network.swallows = None
+    with _deaf([scene.rng.choice(scene.arena.networks)], lambda _channel: True):
+        yield
 
 
 @fault("hints-lossy", "half of the nodes' news is lost, and no proof of life", InMemory)
 async def hints_lossy(scene: Scene) -> AsyncIterator[None]:
-    for network in scene.arena.networks:
-        network.swallows = lambda channel: b"probe" not in channel and scene.rng.random() < 0.5
-    yield
-    for network in scene.arena.networks:
-        network.swallows = None
+    with _deaf(
+        scene.arena.networks,
+        lambda channel: b"probe" not in channel and scene.rng.random() < 0.5,
+    ):
+        yield
+
+
+@contextmanager
+def _deaf(networks: list[Proxy], swallows: Callable[[bytes], bool]) -> Iterator[None]:
+    for network in networks:
+        network.swallows = swallows
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.swallows = None
