@@ -104,6 +104,7 @@ class Account:
         self._pairings: dict[tuple[str, int], _Pairing] = {}
         self._shown: defaultdict[Seat, list[str]] = defaultdict(list)
         self._seen: list[Violation] = []
+        self._closed: dict[Seat, tuple[str, float]] = {}
         #: When the network to apps was held: what was given to it in time arrives late then.
         self.held: list[tuple[float, float]] = []
 
@@ -122,6 +123,12 @@ class Account:
             pairing.answered_s = pairing.over_s = answered_s
         if over_ms is not None:
             pairing.over_ms = min(over_ms, pairing.over_ms or over_ms)
+
+    def began_anew(self, trip: str, epoch: int) -> None:
+        """A failover forgot that a trip was opened, and it was opened again: with another end."""
+        pairing = self._pairings[trip, epoch]
+        if pairing.answered_s is None:
+            pairing.over_ms = pairing.over_s = None
 
     def ends(self, trip: str, epoch: int, *, deadline_ms: int, deadline_s: float) -> None:
         """A pairing will be over at a time of the store's clock, which is about `deadline_s`."""
@@ -168,6 +175,10 @@ class Account:
         self._look_at(post)
         return post
 
+    def closed(self, seat: Seat, reason: str, now_s: float) -> None:
+        """A party's app was told that it is over."""
+        self._closed[seat] = reason, now_s
+
     def saw(self, wrong: Wrong, now_s: float, text: str) -> None:
         """Note what is wrong whatever comes later."""
         self._seen.append(Violation(wrong, now_s, text))
@@ -207,10 +218,28 @@ class Account:
         if len(times_s) > 1:
             yield Violation(Wrong.DOUBLED, post.posted_s, f"{name} was shown {len(times_s)} times")
         if post.accepted_s is not None and not times_s and not post.returned:
-            yield Violation(Wrong.LOST, post.posted_s, f"{name} was accepted and not shown")
+            words = f"{name} was accepted and not shown ({self._story(post, peer)})"
+            yield Violation(Wrong.LOST, post.posted_s, words)
         if post.accepted_s is None and not post.returned:
-            yield Violation(Wrong.STUCK, post.posted_s, f"{name} was never answered")
+            words = f"{name} was never answered ({self._story(post, peer)})"
+            yield Violation(Wrong.STUCK, post.posted_s, words)
         yield from self._late(post, pairing, name)
+
+    def _story(self, post: Post, peer: Seat) -> str:
+        """When what else happened, in seconds after the post was made."""
+        told = [f"of epoch {post.epoch}"]
+        if post.accepted_s is not None:
+            told.append(f"accepted after {post.accepted_s - post.posted_s:.2f} s")
+        pairing = self._pairings[post.seat.trip, post.epoch]
+        if pairing.over_s is not None:
+            told.append(f"the end was due after {pairing.over_s - post.posted_s:.2f} s")
+        for who, seat in (("its sender", post.seat), ("the peer", peer)):
+            if seat in self._closed:
+                reason, at_s = self._closed[seat]
+                told.append(f"{who} was told `{reason}` after {at_s - post.posted_s:.2f} s")
+            else:
+                told.append(f"{who} was not told of an end")
+        return ", ".join(told)
 
     def _late(self, post: Post, pairing: _Pairing, name: str) -> Iterator[Violation]:
         after_s = pairing.answered_s

@@ -91,7 +91,7 @@ class Traffic:
             await asyncio.sleep(_BETWEEN_S)
 
     def _look(self) -> None:
-        for trip in self.staying:
+        for trip in (*self.staying, *self._passing, *self._gone):
             trip.look()
         for lane in self._lanes:
             if lane.done() and not self._enough:

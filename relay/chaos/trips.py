@@ -36,6 +36,7 @@ _IMPATIENCE: Final = 0.1
 _CALL_TIMEOUT_S: Final = 4.0
 _AGAIN_S: Final = 0.2
 _HAS_TO_HAPPEN_S: Final = 60.0
+_STAYS_S: Final = 3600.0
 #: So many are posted at the very moment in which the platform hears that a trip is over.
 _LATE_POSTS: Final = 2
 #: Of a very long talk with many figures the guard takes these out.
@@ -219,6 +220,8 @@ class App:
             case Attached():
                 self.attached += 1
             case Reassigned() | Closed():
+                if isinstance(event, Closed):
+                    self._account.closed(self.seat, event.reason, now_s)
                 self._give_back(event.undelivered)
 
     def _give_back(self, posts: Sequence[Posted]) -> None:
@@ -248,7 +251,7 @@ class Trip:
 
     # --- its life ---------------------------------------------------------------------------------
 
-    async def open(self, max_duration_s: float = 3600) -> None:
+    async def open(self, max_duration_s: float = _STAYS_S) -> None:
         """Open it and let both parties talk."""
         seats = {role: Seat(self.name, role, f"{role}-{self._word}-1") for role in _PHONES}
         self._account.paired(1, **seats)
@@ -263,7 +266,7 @@ class Trip:
         if answer.status in (409, 0):
             self.is_over = True  # its time was over before the answer came through
             return
-        if max_duration_s < 3600:
+        if max_duration_s < _STAYS_S:
             self._expect_end(answer.body["deadline"], at_least_s=asked_s)
         for role, seat in seats.items():
             self._sit(seat, answer.body[role]["token"])
@@ -271,7 +274,7 @@ class Trip:
     async def live(self, fate: Fate) -> None:
         """Play it to its end."""
         began_s = _now_s()
-        await self.open(fate.over_after_s if fate.how == "expires" else 3600)
+        await self.open(fate.over_after_s if fate.how == "expires" else _STAYS_S)
         if self.is_over:
             return
         if fate.reassigned_after_s is not None:
@@ -384,6 +387,9 @@ class Trip:
             return token
         if answer.status == 404 and self._epoch == 1:
             answer = await self._backend.call("POST", "/v1/trips", self._opening, 200, 201, 409)
+            if answer.status == 201 and self._opening["max_duration_s"] < _STAYS_S:
+                self._account.began_anew(self.name, 1)
+                self._expect_end(answer.body["deadline"])
             if answer.status in (200, 201):
                 found: str = answer.body[app.seat.role]["token"]
                 return found

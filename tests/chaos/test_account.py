@@ -123,3 +123,17 @@ def test_what_is_shown_long_after_the_end_is_late(account: Account) -> None:
 def test_what_was_seen_on_the_way_is_told(account: Account) -> None:
     account.saw(Wrong.LATE, 3, "t is open again")
     assert account.violations() == [(Wrong.LATE, 3, "t is open again")]
+
+
+def test_a_trip_that_was_opened_again_has_another_end(account: Account) -> None:
+    account.ends("t", 1, deadline_ms=900, deadline_s=0.9)
+    account.began_anew("t", 1)
+    account.ends("t", 1, deadline_ms=1900, deadline_s=1.9)
+    said(account, "a", 1.0)
+    account.shown("a", CUSTOMER, 1.1)
+    assert not wrongs(account)
+    account.over("t", 1, answered_s=1.05, over_ms=1050)
+    account.began_anew("t", 1)
+    said(account, "b", 1.1)
+    account.shown("b", CUSTOMER, 1.2)
+    assert wrongs(account) == [Wrong.LATE]

@@ -55,7 +55,9 @@ async def test_every_fault_is_survived(
     played = await asyncio.gather(*(run.play(phase) for phase in half(number)))
     for one in played:
         show(_line(one))
-    assert not [violation for one in played for violation in one.violations], f"SEED={SEED}"
+        for violation in one.violations:
+            print(f"{one.arena}: {violation.wrong}: {violation.text}")
+    assert not any(one.violations for one in played), f"SEED={SEED}"
 
 
 def _line(played: Played) -> str:
