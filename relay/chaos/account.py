@@ -206,6 +206,15 @@ class Account:
                 found.delivered += bool(post.shown)
         return found
 
+    def delays_s(self, *times_s: tuple[float, float]) -> list[float]:
+        """How long each message took to be shown that was posted in one of these spans of time, the
+        shortest first."""
+        return sorted(
+            post.shown[0][1] - post.posted_s
+            for post in self.posts.values()
+            if post.shown and any(begin <= post.posted_s < end for begin, end in times_s)
+        )
+
     def _wrongs_of(self, post: Post) -> Iterator[Violation]:
         pairing = self._pairings[post.seat.trip, post.epoch]
         peer = pairing.parties[post.seat.faces]

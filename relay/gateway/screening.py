@@ -107,8 +107,8 @@ class Screening:
 
     def judge(self, post: Pending, body: Body) -> Verdict:
         """What the guard says of a post. Raises `TooLong`, or `GuardFailed` whatever goes wrong."""
-        # A pause of the garbage collector or of the machine is no fault of the text. What seems slow
-        # is judged again, by a clock that knows better and costs more.
+        # A pause of the garbage collector or of the machine is no fault of the text: what
+        # seems slow is judged again, by a clock that knows better and costs more.
         for clock_s in (time.perf_counter, time.thread_time):
             began_s = clock_s()
             try:

@@ -145,10 +145,6 @@ class Single(Servers):
     def url(self) -> str:
         return self.url_of("redis", f"127.0.0.1:{self.port}")
 
-    @property
-    def pid(self) -> int:
-        return self._running[self.port].pid
-
     async def __aenter__(self) -> Self:
         self._start(self.port)
         await until(lambda: self.ask(self.port, "PING"), "the server answers")

@@ -141,7 +141,7 @@ async def test_with_the_disk_full_an_end_is_stored_as_soon_as_there_is_room(tmp_
             driver = await Party.attach(one.gateway_url, tokens["driver"])
             customer = await Party.attach(other.gateway_url, tokens["customer"])
             await driver.accepted(numbered(1))
-            with full_disk(store.folder / str(store.port), store.pid):
+            with full_disk(store.folder / str(store.port), store.pid(store.port)):
 
                 async def is_refused() -> bool:
                     await driver.post(numbered(2))

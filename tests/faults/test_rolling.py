@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from relay.chaos.traffic import Traffic
 from tests.deploy.topology import Node, Topology
-from tests.faults.traffic import Traffic
 
 #: What deploy/OPERATIONS.md states: of what is posted while a node drains 99 % is there within this
 #: and four times what 99 % take otherwise, for the steps of a reconnection take as long as a message.
@@ -63,13 +63,12 @@ async def test_all_nodes_are_renewed_under_load_and_nothing_is_lost(
             await node.start()
             await topology.both_serve()
         took_s = loop.time() - began_s
-        account = await traffic.account()
-        delays_s = traffic.delays_s(drains_s)
-        before_s = traffic.delays_s([steady_s])
-    assert account["lost"] == account["doubled"] == 0
+        account = await traffic.end()
+    delays_s, before_s = account.delays_s(*drains_s), account.delays_s(steady_s)
+    assert account.violations() == []
     p99_s, p99_before_s = (one[len(one) * 99 // 100] for one in (delays_s, before_s))
     show(
-        f"both nodes renewed in {took_s:.0f} s: {account}; of {len(delays_s)} posted while one "
+        f"both nodes renewed in {took_s:.0f} s: {account.figures()}; of {len(delays_s)} posted while one "
         f"drained p50 {delays_s[len(delays_s) // 2] * 1000:.0f} ms, p99 {p99_s * 1000:.0f} ms, the "
         f"last {delays_s[-1] * 1000:.0f} ms; p99 before {p99_before_s * 1000:.0f} ms"
     )

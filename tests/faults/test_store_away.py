@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from redis.exceptions import RedisError
 
+from relay.chaos.traffic import Traffic
 from relay.rig.process import frozen
 from relay.rig.waiting import until
 from tests.conftest import ROOMY
-from tests.faults.traffic import Traffic
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
 from tests.support.texts import chat
@@ -115,19 +115,19 @@ async def _under_load(
         await fault(relay)
         over_s = loop.time()
         recovered_s = await traffic.served()
-        account = await traffic.account()
+        account = await traffic.end()
         await until(lambda: prober.took_s(over_s, "accepted"), "the prober is served, too")
         tasks[0].cancel()
         await until(lambda: len(prober.answered) == len(prober.posted_s), "all are answered")
         tasks[1].cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             assert isinstance(outcome, asyncio.CancelledError), outcome
-    assert account["lost"] == account["doubled"] == 0
+    assert account.violations() == []
     assert prober.party.close_code is None, "the socket did not stay"
     refused_s = prober.took_s(began_s, "store_away")
     late_s = [prober.answered[name][0] - at_s for name, at_s in prober.posted_s.items()]
     show(
-        f"the store{fault.__name__.replace('_', ' ')} for {over_s - began_s:.1f} s: {account}; "
+        f"the store{fault.__name__.replace('_', ' ')} for {over_s - began_s:.1f} s: {account.figures()}; "
         f"{len(refused_s)} probes refused after {statistics.median(refused_s) * 1000:.0f} ms (median), "
         f"the slowest answered after {max(late_s):.2f} s; served again {recovered_s:.2f} s later"
     )
