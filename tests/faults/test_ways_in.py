@@ -61,6 +61,10 @@ async def is_ready(relay: RelayProcess) -> bool:
 
 
 async def talks(relay: RelayProcess, trip: str) -> None:
+    async def is_opened() -> bool:
+        return (await relay.open(trip)).status_code in (200, 201)
+
+    await until(is_opened, "a trip is opened")
     tokens = await relay.open_trip(trip)
     driver = await Party.attach(relay.gateway_url, tokens["driver"])
     customer = await Party.attach(relay.gateway_url, tokens["customer"])
@@ -142,7 +146,8 @@ def least_privileged(folder: Path) -> str:
         named
         and " v=7.0." in subprocess.run([named, "--version"], capture_output=True).stdout.decode()
     ):
-        rules = rules.replace(" +waitaof", "")  # which came with Redis 7.2
+        for newer in (" +waitaof", " +client|setinfo"):
+            rules = rules.replace(newer, "")
     every = statements(rules)
     users = folder / "users.acl"
     users.write_text("".join(f"{one}\n" for one in every if one.startswith("user relay ")))

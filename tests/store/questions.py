@@ -77,5 +77,5 @@ class Questions:
                     await asyncio.sleep(self._rng.uniform(0, 0.003))
                     await disturb()
         print(dict(self.told))
-        for how in ("answered", "given up", "unanswered"):
-            assert self.told[how] > questions / 50, f"too few were {how}: {self.told}"
+        for how, least in (("answered", 100), ("given up", 100), ("unanswered", 10)):
+            assert self.told[how] > least, f"too few were {how}: {self.told}"
