@@ -16,6 +16,7 @@ from typing import Any
 from picows import WSFrame, WSMsgType, WSTransport, ws_create_server
 
 from relay.core.bucket import Bucket
+from relay.core.codes import CloseCode
 from relay.core.frames import Ping, Pong
 from relay.core.session import Session, Side
 from relay.core.websocket import BINARY, SHORT_HEADS, TEXT, Assembler
@@ -74,6 +75,9 @@ class _Echo(Connection):
         pass
 
     def has_room(self, connection: Connection) -> None:
+        pass
+
+    def closes(self, code: CloseCode) -> None:
         pass
 
     def dropped(self, connection: Connection) -> None:
