@@ -4,7 +4,8 @@ A `Stream` is what one party says to another while they sit opposite each other:
 direction. It is told what both apps see. What breaks a promise is a violation:
 
 - `lost`: accepted, and neither delivered nor named as undelivered when the channel closed
-- `doubled`: stored or delivered twice, or accepted at one position and delivered at another
+- `doubled`: stored or delivered twice, or accepted at one position and delivered at another; but
+  not if it was posted again, for then an app drops what it has
 - `reordered`: delivered before an earlier one, in the log's order or in the sender's
 - `late`: accepted although it was posted after the end of the trip had been answered
 - `leaked`: a number came out, in a message or anywhere else in a frame
@@ -66,10 +67,12 @@ class Stream:
 
     __slots__ = (
         "_delivered_number",
+        "_given_up",
         "_issued",
         "_last_pos",
         "_name",
         "_refused",
+        "_repeated",
         "_settled",
         "_violations",
         "has_ended",
@@ -83,6 +86,8 @@ class Stream:
         self._last_pos = ""
         self._delivered_number = 0
         self._refused: set[str] = set()
+        self._repeated: set[str] = set()
+        self._given_up: set[str] = set()
         #: By id, in the order in which they were posted.
         self.under_way: dict[str, Sent] = {}
         #: The end of the trip was answered; nothing posted from now on may be accepted.
@@ -100,6 +105,7 @@ class Stream:
         """Note that a message is posted again; give its text."""
         sent = self.under_way[name]
         sent.is_repeated = True
+        self._repeated.add(name)
         return sent.text
 
     def accepted(self, name: str, pos: str, seen: str | None) -> Sent | None:
@@ -113,7 +119,7 @@ class Stream:
             sent.seen = seen
         if sent.accepted_pos:
             if sent.accepted_pos != pos:
-                self._wrong("doubled", name)
+                self._came_twice(name)
             return None
         sent.accepted_pos = pos
         if sent.is_late:
@@ -133,11 +139,11 @@ class Stream:
     def delivered(self, name: str, pos: str, text: str) -> Sent | None:
         """The peer's app got it; give it if this is the first time."""
         sent = self.under_way.get(name)
-        if sent is None:
-            self._wrong("doubled" if self._is_issued(name) else "altered", name)
+        if sent is None and not self._is_issued(name):
+            self._wrong("altered", name)
             return None
-        if sent.delivered_pos:
-            self._wrong("doubled", name)
+        if sent is None or sent.delivered_pos:
+            self._came_twice(name)
             return None
         if pos <= self._last_pos:
             self._wrong("reordered", name)
@@ -156,6 +162,7 @@ class Stream:
 
     def undelivered(self, names: list[str]) -> None:
         """The sender was told at the close that these did not arrive."""
+        self._given_up.update(names)
         for name in names:
             self._forget(name)
 
@@ -206,10 +213,16 @@ class Stream:
 
     def _done(self, name: str, sent: Sent) -> None:
         if sent.accepted_pos != sent.delivered_pos:
-            self._wrong("doubled", name)
+            self._came_twice(name)
         elif sent.delivered_text != sent.seen:
             self._wrong("altered", name)
         self._forget(name)
+
+    def _came_twice(self, name: str) -> None:
+        # A post that was on its way when the connection broke may be stored beside its repetition;
+        # and what nobody had confirmed at the close may have been on the last yard to the peer.
+        if name not in self._repeated and name not in self._given_up:
+            self._wrong("doubled", name)
 
     def _forget(self, name: str) -> None:
         self.under_way.pop(name, None)

@@ -13,7 +13,7 @@ from .checking import Violations
 from .party import Party
 from .tally import Tally
 from .texts import Text, texts
-from .trips import Trip, Trips, each
+from .trips import CallFailed, Trip, Trips, each
 from .wire import Plan
 
 #: Texts that are made before the load begins.
@@ -76,12 +76,20 @@ class Load(ABC):
         async def one(_: int) -> None:
             trip = await self.trips.open()
             for party in trip.parties:
-                await party.connect(self.plan.gateway_url)
+                await self.attach(party)
             opened.append(trip)
             self.told(len(opened) / count)
 
         await each(range(count), one)
         return opened
+
+    async def attach(self, party: Party) -> None:
+        """Attach a party that the load cannot do without. Raises `CallFailed`."""
+        if not await party.connect(self.plan.gateway_url):
+            raise CallFailed(
+                f"the gateway sent an app away with close code {party.close_code}; deploy/"
+                "LOADTEST.md names the limits that a load needs raised"
+            )
 
     async def everything_arrived(self, trips: Iterable[Trip]) -> None:
         """Wait until nothing is under way, and count what never arrived."""
@@ -103,6 +111,9 @@ class Load(ABC):
         for party in trip.parties:
             await self.parted(party)
         self.tally.times["cut"].add(time.monotonic() - answered_s)
+        # Not before both are gone: what one posted may still be on its way to the other.
+        for party in trip.parties:
+            party.says.close()
 
     async def parted(self, party: Party) -> None:
         """A party that has no place in its channel any more is sent away, and told what of its
@@ -112,7 +123,6 @@ class Load(ABC):
             party.cut()
         if party.closed is None:
             await self._told_the_end(party)
-        party.says.close()
 
     async def _told_the_end(self, party: Party) -> None:
         """An app that was away asks after the end what became of its messages."""

@@ -182,8 +182,7 @@ def _round(
             if (took := delivery.quantile_s(share)) is not None
         ],
         load=LoadItself(
-            processes=len(crew.done),
-            busiest_cpu_share=round(max(done.cpu_share for done in crew.done), 3),
+            cpu_shares=[round(done.cpu_share, 3) for done in crew.done],
             lag_p99_ms=round(
                 max(Histogram(done.lag_times).quantile_s(0.99) or 0.0 for done in crew.done) * 1e3,
                 2,

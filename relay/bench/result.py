@@ -28,11 +28,10 @@ class Point(Struct, omit_defaults=True):
 
 
 class LoadItself(Struct):
-    """How near its own limit the load was: of the busiest process the share of a core it used, and
-    the delay of its event loop that 1 % of looks exceeded."""
+    """How near its own limit the load was: the share of a core that each process used, and how late
+    the latest event loop was in 99 % of looks at most."""
 
-    processes: int
-    busiest_cpu_share: float
+    cpu_shares: list[float]
     lag_p99_ms: float
 
 

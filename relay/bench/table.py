@@ -95,9 +95,9 @@ def verdict_of(result: Result) -> Iterator[Text]:
 
 
 def _load_line(name: str, rounds: list[Round]) -> Text:
-    share = max(one.load.busiest_cpu_share for one in rounds)
+    share = max(max(one.load.cpu_shares) for one in rounds)
     lag_ms = max(one.load.lag_p99_ms for one in rounds)
-    processes = rounds[0].load.processes
+    processes = len(rounds[0].load.cpu_shares)
     text = (
         f"load on {name}: {processes} process{'' if processes == 1 else 'es'}, the busiest used "
         f"{share:.0%} of a core, its event loop was late by {lag_ms:.1f} ms (p99)"

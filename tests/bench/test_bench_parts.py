@@ -145,6 +145,15 @@ def test_told_as_undelivered_is_not_lost(stream: Stream, violations: Violations)
     assert not violations.counts
 
 
+def test_what_nobody_confirmed_may_have_come_all_the_same(
+    stream: Stream, violations: Violations
+) -> None:
+    name = post(stream)
+    stream.undelivered([name])
+    stream.delivered(name, position(1), "halo")
+    assert not violations.counts
+
+
 def test_without_an_answer_nothing_was_promised(stream: Stream, violations: Violations) -> None:
     post(stream)
     stream.close()
@@ -171,9 +180,25 @@ def test_doubled_in_the_log(stream: Stream, violations: Violations) -> None:
 def test_accepted_at_two_places(stream: Stream, violations: Violations) -> None:
     name = post(stream)
     stream.accepted(name, position(1), None)
-    stream.repeat(name)
     stream.accepted(name, position(2), None)
     assert violations.counts == {"doubled": 1}
+
+
+def test_an_app_drops_what_it_has_of_a_post_that_was_repeated(
+    stream: Stream, violations: Violations
+) -> None:
+    name = post(stream)
+    stream.repeat(name)
+    stream.delivered(name, position(1), "halo")
+    stream.accepted(name, position(2), None)
+    stream.delivered(name, position(2), "halo")
+    assert not violations.counts
+    # But another text under the same id is not what it has.
+    other = post(stream)
+    stream.repeat(other)
+    stream.accepted(other, position(3), None)
+    stream.delivered(other, position(3), "hallo")
+    assert violations.counts == {"altered": 1}
 
 
 def test_reordered_in_the_log(stream: Stream, violations: Violations) -> None:
@@ -254,7 +279,7 @@ def test_a_replay_has_to_bring_what_was_missed(stream: Stream, violations: Viola
 
 
 def a_round(**figures: float) -> Round:
-    return Round(figures, [], [], LoadItself(1, 0.2, 1.0), {}, [], {})
+    return Round(figures, [], [], LoadItself([0.2], 1.0), {}, [], {})
 
 
 def a_result(*rounds: Round, **options: int) -> Result:

@@ -19,7 +19,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from relay.bench.measure import Course, Unwatched, measure
-from relay.bench.target import Started
+from relay.bench.target import RAISED, Started
 from relay.keyfile import KeyFile
 from relay.rig.process import RelayProcess
 from relay.rig.sentinel import Watched
@@ -58,8 +58,7 @@ async def main(seconds: int) -> None:
                 store(kind, folder / "store") as url,
                 RelayProcess(
                     folder / "relay", redis=url, keyring_file=str(folder / "ring.json"),
-                    durability=durability, posts_per_s=1e5, frames_per_s=1e5, in_flight=64,
-                    channel_messages=10**8,
+                    durability=durability, **RAISED,
                 ) as relay,
             ):  # fmt: skip
                 found = await measure(

@@ -37,7 +37,7 @@ class Churn(Load):
 
     async def _chat(self, trip: Trip) -> None:
         for party in trip.parties:
-            await party.connect(self.plan.gateway_url)
+            await self.attach(party)
         for _ in range(self.option("messages")):
             for party in trip.parties:
                 party.post(self.text())

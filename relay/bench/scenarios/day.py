@@ -157,6 +157,7 @@ class RideDay(Load):
         if not await until(lambda: trip.customer.then is None, SETTLE_S):
             self.tally.counts["failed to hear of the new driver"] += 1
         trip.customer.before.close()
+        old.says.close()
         after.driver.tally = trip.driver.tally
         await self._attach(after.driver)
         return after

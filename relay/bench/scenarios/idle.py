@@ -40,7 +40,7 @@ class Idle(Load):
 
     async def run(self) -> None:
         parties = [party for trip in self._trips for party in trip.parties]
-        await each(parties, lambda party: party.connect(self.plan.gateway_url), _AT_ONCE)
+        await each(parties, self.attach, _AT_ONCE)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stop.wait(), self.option("hold_s"))
         for party in parties:
