@@ -7,6 +7,8 @@ run side by side, each with the scripts it shipped with.
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -23,9 +25,41 @@ MAX_TIMELINE: Final = 300
 MAX_EVENTS: Final = 10_000
 
 
-def _moves() -> str:
+#: Stands in the comment of a definition that most runs of a script do not come to.
+_SELDOM: Final = "(seldom)"
+
+
+def _with_needed(prelude: Sequence[str], script: str) -> str:
+    """A script after what it needs of the prelude, whose definitions use only those before them.
+
+    The store runs all of a script's text each time, and to define what it does not come to would
+    take most of the time of one that does little. So what is needed seldom is defined when it is.
+    """
+    needed: list[str] = []
+    code = re.sub("--.*", "", script)
+    for index in range(len(prelude) - 1, -1, -1):
+        block = "\n".join(line for line in prelude[index].split("\n") if line[:2] != "--")
+        names = re.findall(r"^local (?:function )?(\w+)", block, re.MULTILINE)
+        if not block or (names and not any(re.search(rf"\b{name}\b", code) for name in names)):
+            continue
+        if _SELDOM in prelude[index]:
+            (name,) = names
+            inner = _with_needed([one for one in prelude[:index] if "\nlocal" in f"\n{one}"], block)
+            needed.append(f"local function {name}(...)\n{inner}\nreturn {name}(...)\nend")
+        else:
+            needed.append(block)
+            code += block
+    return "\n".join([*reversed(needed), script])
+
+
+def _moves(text: str) -> str:
+    """Of `core.lifecycle.TABLE` what a script with this text looks up."""
+    if "MOVES" not in text:
+        return ""
     rows = (
-        f"['{state}'] = {{ " + ", ".join(f"['{c}'] = '{o}'" for c, o in row.items()) + " }"
+        f"['{state}'] = {{ "
+        + ", ".join(f"['{c}'] = '{o}'" for c, o in row.items() if f"'{c}'" in text)
+        + " }"
         for state, row in TABLE.items()
     )
     return "local MOVES = { " + ", ".join(rows) + " }\n"
@@ -39,14 +73,14 @@ class Script:
     def __init__(self, name: str, *, firm: bool = False) -> None:
         folder = files(__name__)
         head = (
-            f"{_moves()}local TOMBSTONE_MS, CASE_RECORD_MS, EVENTS_MS, MAX_LINE, MAX_EVENTS = "
+            "local TOMBSTONE_MS, CASE_RECORD_MS, EVENTS_MS, MAX_LINE, MAX_EVENTS = "
             f"{TOMBSTONE_S * 1000}, {CASE_RECORD_S * 1000}, {EVENTS_S * 1000}, {MAX_TIMELINE}, "
             f"{MAX_EVENTS}\n"
         )
         self.name, self.firm = name, firm
-        self.text = (
-            head + (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
-        )
+        prelude = re.split(r"\n\n(?=\S)", (folder / "prelude.lua").read_text())
+        text = _with_needed(prelude, (folder / f"{name}.lua").read_text())
+        self.text = head + _moves(text) + text
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -25,7 +25,8 @@ local now = now_ms()
 local state = state_of(trip, now)
 local _, refusal = step(state, 'post')
 if refusal then return { refusal } end
-if get(trip, 'epoch') ~= epoch then return { 'epoch' } end
+local current, bars = get(trip, 'epoch', 'bars')
+if current ~= epoch then return { 'epoch' } end
 local log = log_key(trip, epoch)
 if again then
   for _, entry in ipairs(redis.call('XRANGE', log, '-', '+')) do
@@ -35,7 +36,7 @@ if again then
     end
   end
 end
-local stopped = barred(trip, from, log_ms(log, now))
+local stopped = bars and bars ~= '[]' and barred(trip, from, log_ms(log, now))
 if stopped == 'all' then return { 'barred' } end
 if stopped and not quick then return { 'muted' } end
 if after then

@@ -1,5 +1,5 @@
 -- What every script begins with. KEYS[1] is `{pN}:trip:<trip>` (or `{pN}:due` for the sweep); all
--- other keys are derived from its hash tag, so they are in the same slot. MOVES is core.lifecycle.
+-- other keys are derived from its hash tag, so they are in the same slot. MOVES is core.lifecycle. A definition that begins with (seldom) is made only when a script comes to it.
 --
 -- The trip's record:
 --   state, reason (as the parties are told), detail (as the platform gave it), epoch,
@@ -62,7 +62,7 @@ end
 
 local function emit(event) emit_text(cjson.encode(event)) end
 
--- What the platform did not fetch for weeks is not kept for it any longer.
+-- (seldom) What the platform did not fetch for weeks is not kept for it any longer.
 local function events_due(now)
   redis.call('XTRIM', TAG .. ':events', 'MINID', int(now - EVENTS_MS))
   local oldest = redis.call('XRANGE', TAG .. ':events', '-', '+', 'COUNT', 1)[1]
@@ -178,7 +178,7 @@ local function seat_fields(trip, role)
   return found
 end
 
--- Before an epoch ends: what was told to who is shut out, and how things stood for that party.
+-- (seldom) Before an epoch ends: what was told to who is shut out, and how things stood for that party.
 local function keep_shut(trip, epoch, role, now)
   local since = shut_since(trip, role, now)
   if since then
@@ -188,7 +188,7 @@ local function keep_shut(trip, epoch, role, now)
   return since
 end
 
--- What a party was told that was shut out for good, of the seats it had: {since, which of them it was, fields as
+-- (seldom) What a party was told that was shut out for good, of the seats it had: {since, which of them it was, fields as
 -- they were then}, without fields if it still has that seat; nil if it has a channel, or had when it left.
 local function told_shut(trip, sat, now)
   local current, closed = get(trip, 'epoch', 'closed')
@@ -236,7 +236,7 @@ local function new_ms(log, now)
   return ms
 end
 
--- Stops what a party writes ('text') or the party altogether ('all'), who then sees a closed channel.
+-- (seldom) Stops what a party writes ('text') or the party altogether ('all'), who then sees a closed channel.
 -- `source` is on whose account: the same one again changes only the end.
 local function bar(trip, role, kind, until_ms, now, source)
   local bars, known = bars_of(trip), nil
@@ -286,7 +286,7 @@ local function kept_ms(trip, closed, now)
   return math.max(closed + retention_ms, held_until(trip)) - now
 end
 
--- A case's evidence is destroyed when its time is over, and its record some time after that.
+-- (seldom) A case's evidence is destroyed when its time is over, and its record some time after that.
 local function case_due(case, now)
   local key = TAG .. ':case:' .. case
   local evidence_until, record_until, trip = unpack(redis.call('HMGET', key, 'evidence_until', 'record_until', 'trip'))
@@ -323,7 +323,7 @@ local function retire_log(trip, epoch, now)
   return int(messages)
 end
 
--- The one way a channel closes. It frees before it writes, so it works in a store that is full.
+-- (seldom) The one way a channel closes. It frees before it writes, so it works in a store that is full.
 local function close(trip, reason, detail, now)
   local epoch, window_s, d_got, c_got = get(trip, 'epoch', 'report_window_s', 'd.got', 'c.got')
   local keep_ms, window_ms = kept_ms(trip, now, now), tonumber(window_s) * 1000
