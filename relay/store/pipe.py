@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 Callback = Callable[[Any], None]
 
 _CONNECT_TIMEOUT_S: Final = 2.0
+#: How often a connection is looked at that nobody complains of.
+_LOOK_S: Final = 0.5
 _FIRST_RETRY_S: Final = 0.05
 _LAST_RETRY_S: Final = 1.0
 #: Commands that may wait for an answer before no more posts are taken: a part of a second's work.
@@ -262,6 +264,7 @@ class ServerPipe(Pipe):
         self._reply_timeout_s = reply_timeout_s
         self._on_connected = on_connected
         self._line: Line | None = None
+        self._where = endpoint
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -294,9 +297,10 @@ class ServerPipe(Pipe):
             self._line.abort()
 
     async def _dial(self) -> Line:
+        self._where = await self._primary()
         after_answers = lambda: self.after_answers()  # noqa: E731, PLW0108 - it may change
         line = await connect(
-            self._endpoint,
+            self._where,
             lambda: Line(self._lost.set, self._durability, after_answers),
             _CONNECT_TIMEOUT_S,
         )
@@ -318,13 +322,30 @@ class ServerPipe(Pipe):
             raise
         return line
 
+    async def _primary(self) -> Endpoint:
+        """The server to write to now. Raises `OSError` if no sentinel knows one."""
+        sentinels = self._endpoint.sentinels
+        if not sentinels:
+            return self._endpoint
+        return await self._endpoint.located(_CONNECT_TIMEOUT_S / len(sentinels))
+
+    async def _is_superseded(self) -> bool:
+        """Whether the sentinels name another primary than the one we write to. That one may have
+        hung for a moment only; it answers until they tell it, and forgets all that it took."""
+        if not self._endpoint.sentinels:
+            return False
+        try:
+            return await self._primary() != self._where
+        except OSError:
+            return False
+
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
         retry_s = _FIRST_RETRY_S
         while True:
             if self._line is not None:
                 try:
-                    async with asyncio.timeout(self._reply_timeout_s / 4):
+                    async with asyncio.timeout(min(_LOOK_S, self._reply_timeout_s / 4)):
                         await self._lost.wait()
                     self._lost.clear()
                 except TimeoutError:
@@ -332,6 +353,10 @@ class ServerPipe(Pipe):
                     self._line.stalled = silent_s > self._reply_timeout_s / 2
                     if silent_s > self._reply_timeout_s:
                         log.warning("store_silent", owed_s=self._reply_timeout_s)
+                        self._line.abort()
+                        await self._lost.wait()
+                    elif await self._is_superseded():
+                        log.warning("store_superseded", endpoint=str(self._endpoint))
                         self._line.abort()
                         await self._lost.wait()
                 if self._line.lost:

@@ -69,6 +69,34 @@ async def test_a_dead_primary_is_replaced_and_what_was_said_is_still_there(
     await back.hear("message", text=numbered(2))
 
 
+async def test_a_primary_that_was_replaced_while_it_hung_is_written_to_no_more(
+    tmp_path: Path, watched: Watched
+) -> None:
+    """It hung for too short a time for the relay to give it up, and takes what it is told until the
+    sentinels have spoken to it, which is some ten seconds later."""
+    ring = tmp_path / "ring.json"
+    KeyFile(ring).create(time.time_ns() // 1_000_000, 3_600_000)
+    folder = tmp_path / "relay"
+    folder.mkdir()
+    patient = ROOMY | {"store_timeout_s": 30}
+    async with RelayProcess(folder, redis=watched.url, keyring_file=str(ring), **patient) as relay:
+        await relay.open_trip("t1")
+        await until(watched.has_all, "the replica has the trip")
+        watched.signal(watched.primary, signal.SIGSTOP)
+        await until(watched.has_failed_over, "the replica is the primary", 30)
+        watched.signal(watched.primary, signal.SIGCONT)
+
+        async def has_moved() -> bool:
+            old = str(await watched.ask(watched.primary, "CLIENT", "LIST"))
+            new = str(await watched.ask(watched.replica, "CLIENT", "LIST"))
+            return new.count("relay-") >= 3 and "-api" not in old
+
+        # It answers until then, or there were nothing to be seen here.
+        role = await watched.ask(watched.primary, "INFO", "replication")
+        assert role["role"] == "master"
+        await until(has_moved, "the relay writes to the new primary", 5)
+
+
 async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_it(
     relay: RelayProcess, watched: Watched
 ) -> None:
