@@ -39,6 +39,8 @@ class Arena(ABC):
 
     #: What it is called where people read it.
     name: str
+    #: Whether another server may take the store's place.
+    is_replicated = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -152,6 +154,7 @@ class UnderSentinel(Arena):
     """Two relays on a primary with a replica and three sentinels."""
 
     name = "Sentinel"
+    is_replicated = True
     store: Watched
 
     async def _build(self) -> None:
@@ -167,6 +170,7 @@ class OnCluster(Arena):
     """Two relays on three primaries with a replica each."""
 
     name = "Cluster of 3 + 3"
+    is_replicated = True
     store: Cluster
 
     async def _build(self) -> None:

@@ -101,7 +101,11 @@ class Run:
                 rng = random.Random(phase.seed)
                 began_s = loop.time()
                 async with Traffic(
-                    arena.places, self._trips, rng, pass_by=self._pass_by
+                    arena.places,
+                    self._trips,
+                    rng,
+                    pass_by=self._pass_by,
+                    replicated=arena.is_replicated,
                 ) as traffic:
                     outcomes = []
                     for step in phase.steps:

@@ -38,16 +38,25 @@ class Node(Protocol):
 
 class Traffic:
     """`stay` trips that stay, and `pass_by` at a time that come and go. Their parties sit at nodes
-    in turn, the two of a trip at different ones if there are two. Use as an asynchronous context
-    manager."""
+    in turn, the two of a trip at different ones if there are two. `replicated` is whether another
+    server may take the store's place. Use as an asynchronous context manager."""
 
     def __init__(
-        self, nodes: Sequence[Node], stay: int, rng: random.Random, *, pass_by: int = 0
+        self,
+        nodes: Sequence[Node],
+        stay: int,
+        rng: random.Random,
+        *,
+        pass_by: int = 0,
+        replicated: bool = False,
     ) -> None:
         self.account = Account()
         self._nodes, self._rng = nodes, rng
         self._backend = Backend(
-            self.account, [Platform(node.api_url, node.key) for node in nodes], rng
+            self.account,
+            [Platform(node.api_url, node.key) for node in nodes],
+            rng,
+            replicated=replicated,
         )
         self._numbers = itertools.count(1)
         self._pass_by = pass_by

@@ -37,6 +37,8 @@ _CALL_TIMEOUT_S: Final = 4.0
 _AGAIN_S: Final = 0.2
 _HAS_TO_HAPPEN_S: Final = 60.0
 _STAYS_S: Final = 3600.0
+#: How soon the nodes notice that a primary has been replaced, and say again what is final.
+_SAID_AGAIN_S: Final = 3.0
 #: So many are posted at the very moment in which the platform hears that a trip is over.
 _LATE_POSTS: Final = 2
 #: Of a very long talk with many figures the guard takes these out.
@@ -50,7 +52,10 @@ _LONG: Final = " ลา" * 270
 class Backend:
     """The platform's backend: calls any node, and again until it is answered."""
 
-    def __init__(self, account: Account, nodes: Sequence[Platform], rng: random.Random) -> None:
+    def __init__(
+        self, account: Account, nodes: Sequence[Platform], rng: random.Random, *, replicated: bool
+    ) -> None:
+        self._replicated = replicated
         self._account = account
         self._nodes = nodes
         self._rng = rng
@@ -76,6 +81,11 @@ class Backend:
                 self._account.saw(Wrong.STUCK, loop.time(), words)
                 return Answer(0, None)
             await asyncio.sleep(_AGAIN_S)
+
+    def slack_s(self, answer: Answer) -> float:
+        """For how long a failover may hold up what was answered: an answer of `local`, where there
+        are replicas, says that the nodes may have to say it again to a new primary."""
+        return _SAID_AGAIN_S if self._replicated and answer.body["kept"] == "local" else 0.0
 
     def close(self) -> None:
         for node in self._nodes:
@@ -298,7 +308,8 @@ class Trip:
         )  # fmt: skip
         if answer.status != 200:
             return  # its time was over before
-        self._account.over(self.name, epoch, answered_s=_now_s(), over_ms=None)
+        slack_s = self._backend.slack_s(answer)
+        self._account.over(self.name, epoch, answered_s=_now_s() + slack_s, over_ms=None)
         self._epoch = epoch + 1
         await self._post_late(old, self.apps["customer"])
         self._sit(seat, answer.body["token"])
@@ -314,9 +325,11 @@ class Trip:
         if answer.body["state"] == "grace":
             self._expect_end(answer.body["deadline"])
             return
+        slack_s = self._backend.slack_s(answer)
         self._account.over(
-            self.name, self._epoch, answered_s=_now_s(), over_ms=answer.body["closed_at"]
-        )
+            self.name, self._epoch, answered_s=_now_s() + slack_s,
+            over_ms=answer.body["closed_at"] + int(slack_s * 1000),
+        )  # fmt: skip
         await self._post_late(*self.apps.values())
 
     async def gone(self) -> None:
