@@ -8,7 +8,6 @@ import random
 import resource
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,7 @@ class Phone(asyncio.Protocol):
         self._attempt = 0
         self.transport: Any = None
         self.is_attached = False
+        self._changed = asyncio.Event()
         self._read = bytearray()
 
     def connection_made(self, transport: Any) -> None:
@@ -53,33 +53,45 @@ class Phone(asyncio.Protocol):
             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
         )
+
+    def _attach(self) -> None:
         self._attempt += 1
         attach = {
             "op": "attach", "token": self._token, "device": "phone", "attempt": self._attempt,
             "kinds": ["text"],
         }  # fmt: skip
-        body = json.dumps(attach).encode()
+        body = json.dumps(attach, separators=(",", ":")).encode()
+        assert len(body) < 126
         # A mask of zeros leaves the text as it is.
-        transport.write(b"\x81\xfe" + len(body).to_bytes(2, "big") + bytes(4) + body)
+        self.transport.write(bytes((0x81, 0x80 | len(body), 0, 0, 0, 0)) + body)
 
     def data_received(self, data: bytes) -> None:
         if not self.is_attached:
+            was_open = b"\r\n\r\n" in self._read
             self._read += data
+            if not was_open and b"\r\n\r\n" in self._read:
+                self._attach()
             self.is_attached = b'"op":"attached"' in self._read
+            if self.is_attached:
+                self._changed.set()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_attached = False
         self.transport = None
+        self._changed.set()
 
     async def come(self) -> None:
         """Attach; try again where that is refused."""
         host, _, port = self._host.partition(":")
         loop = asyncio.get_running_loop()
         while not self.is_attached:
-            if self.transport is None:
-                with suppress(OSError):
-                    await loop.create_connection(lambda: self, host, int(port))
-            await asyncio.sleep(random.uniform(0.1, 0.5))
+            self._changed.clear()
+            try:
+                await loop.create_connection(lambda: self, host, int(port))
+            except OSError:
+                await asyncio.sleep(random.uniform(0.1, 0.5))
+            else:
+                await self._changed.wait()
 
     def drop(self) -> None:
         if self.transport is not None:
