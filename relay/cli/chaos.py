@@ -50,7 +50,7 @@ def chaos(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let parts of relays and stores fail under traffic, and see that no promise is broken.
+    """Let parts fail under traffic, and see that no promise is broken.
 
     Starts stores and relays of its own on this machine, in every topology, lets parties talk while
     trips are opened, reassigned and ended, and lets one part after the other fail. It knows every
