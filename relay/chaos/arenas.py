@@ -120,7 +120,9 @@ class OnSingle(Arena):
         folder.mkdir()
         replicated = self.durability.startswith("replica")
         self.store = await self._stack.enter_async_context(
-            Single(folder, fsync=self.fsync, replicated=replicated)
+            Single(
+                folder, "--appendonly", "yes", "--appendfsync", self.fsync, replicated=replicated
+            )
         )
         ring = self._new_ring()
         for number in range(2):

@@ -9,7 +9,7 @@ import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -132,20 +132,3 @@ class Servers:
                 return await redis.execute_command(*words)
         except (RedisError, OSError):
             return None
-
-
-class Single(Servers):
-    """One server."""
-
-    def __init__(self, folder: Path, *settings: str, **options: Any) -> None:
-        super().__init__(folder, *settings, **options)
-        (self.port,) = free_ports(1)
-
-    @property
-    def url(self) -> str:
-        return self.url_of("redis", f"127.0.0.1:{self.port}")
-
-    async def __aenter__(self) -> Self:
-        self._start(self.port)
-        await until(lambda: self.ask(self.port, "PING"), "the server answers")
-        return self

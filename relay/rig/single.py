@@ -1,28 +1,33 @@
-"""One store that keeps its data in an append-only file, with a replica or without."""
+"""One store, with a replica or without."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Self
 
 from .servers import Servers, free_ports
 from .waiting import until
 
 
 class Single(Servers):
-    """Use as an asynchronous context manager. `fsync` is when the file is synced, as the server's
-    `appendfsync` has it."""
+    """Use as an asynchronous context manager. `settings` may give it an append-only file."""
 
-    def __init__(self, folder: Path, *, fsync: str = "everysec", replicated: bool = False) -> None:
-        super().__init__(folder)
+    def __init__(
+        self, folder: Path, *settings: str, replicated: bool = False, **options: Any
+    ) -> None:
+        super().__init__(folder, *settings, **options)
         self.port, self.replica = free_ports(2)
-        self._fsync = fsync
         self._is_replicated = replicated
+
+    @property
+    def url(self) -> str:
+        return self.url_of("redis", self.address)
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> Single:
+    async def __aenter__(self) -> Self:
         await self.start()
         if self._is_replicated:
             self._start(self.replica, "--replicaof", f"127.0.0.1 {self.port}")
@@ -30,8 +35,8 @@ class Single(Servers):
         return self
 
     async def start(self) -> None:
-        """Start it, with all that its file holds."""
-        self._start(self.port, "--appendonly", "yes", "--appendfsync", self._fsync)
+        """Start it, with all that its file holds if it has one."""
+        self._start(self.port)
         await until(self.answers, "the store answers", 20)
 
     async def answers(self) -> bool:

@@ -13,11 +13,11 @@ from typing import Any
 import httpx2
 
 from relay.keyfile import KeyFile
-from relay.rig.servers import Single
+from relay.rig.single import Single
+from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import numbered
 
 ROOMY = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64, "store_timeout_s": 1}
 STORE_AWAY, CLOSED = 4003, 4500

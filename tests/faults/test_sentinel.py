@@ -13,10 +13,10 @@ import pytest
 
 from relay.keyfile import KeyFile
 from relay.rig.sentinel import Watched
+from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import numbered
 
 ROOMY = {"posts_per_s": 1000, "frames_per_s": 1000, "in_flight": 64, "store_timeout_s": 1}
 

@@ -16,11 +16,11 @@ from redis.exceptions import RedisError
 
 from relay.chaos.traffic import Traffic
 from relay.rig.process import frozen
+from relay.rig.texts import chat
 from relay.rig.waiting import until
 from tests.conftest import ROOMY
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import chat
 
 #: What OPERATIONS.md states, as parts of `store_timeout_s`: no post waits for longer, whatever the
 #: store does, and from when on none waits for a store that hangs.

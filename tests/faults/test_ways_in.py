@@ -18,7 +18,9 @@ import pytest
 from relay.keyfile import KeyFile
 from relay.rig.cluster import Cluster
 from relay.rig.sentinel import Watched
-from relay.rig.servers import Servers, Single
+from relay.rig.servers import Servers
+from relay.rig.single import Single
+from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.slots import slot_of
@@ -28,7 +30,6 @@ from tests.support.certificate import certified
 from tests.support.errands import operators, trips
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import numbered
 
 PASSWORD = "a password"
 

@@ -12,6 +12,7 @@ import pytest
 
 from relay.core.bars import Bars
 from relay.core.ids import Role
+from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.log_writer import LogWriter
@@ -20,7 +21,6 @@ from relay.store.records import time_ms
 from relay.store.store import Store
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import numbered
 
 HOUR_MS = 3_600_000
 

@@ -18,11 +18,11 @@ from websockets.exceptions import ConnectionClosed
 
 import relay as relay_package
 from relay.client import Message, PeerGot, connect
+from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from relay.store import keys
 from tests.support.party import JSON, Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import numbered
 
 
 class Past:

@@ -12,11 +12,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from relay.rig.texts import chat, numbered
 from relay.rig.waiting import until
 from relay.store import keys
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import chat, numbered
 
 BOTH = pytest.mark.parametrize("protocol", [MSGPACK, JSON])
 

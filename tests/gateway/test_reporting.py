@@ -21,6 +21,7 @@ from relay.core.casework import URGENCY, Category, Proof
 from relay.core.ids import Role
 from relay.keyfile import KeyFile
 from relay.ops.evidence_document import EvidenceDocument
+from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.oversight import Oversight
@@ -29,7 +30,6 @@ from relay.vault.evidence import open_evidence
 from tests.support.leaks import Scanner
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import CUSTOMER_PHONE, DRIVER_PHONE, RelayProcess
-from tests.support.texts import numbered
 
 BOTH = pytest.mark.parametrize("protocol", [MSGPACK, JSON])
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from relay.rig.texts import chat
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import chat
 
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 0x1, 0x2, 0x0, 0x8, 0x9, 0xA
 ATTACH = json.dumps({"op": "attach", "token": "nobody"}).encode()

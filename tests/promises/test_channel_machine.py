@@ -30,11 +30,11 @@ from hypothesis.stateful import (
 )
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from relay.rig.texts import chat
 from relay.rig.waiting import until
 from relay.store import keys
 from tests.support.party import JSON, MSGPACK, Party
 from tests.support.relay import RelayProcess, opening
-from tests.support.texts import chat
 
 BUDGET_S = 14.0
 ROLES = ("driver", "customer")

@@ -14,10 +14,10 @@ import pytest
 
 from relay.client import Closed, Message, connect
 from relay.rig.proxy import Proxy
+from relay.rig.texts import chat, numbered
 from relay.rig.waiting import until
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import chat, numbered
 
 TRIPS = 6
 POSTS = 120

@@ -7,10 +7,10 @@ import os
 import signal
 from typing import Any
 
+from relay.rig.texts import chat
 from relay.rig.waiting import until
 from tests.support.party import Party
 from tests.support.relay import RelayProcess
-from tests.support.texts import chat
 
 
 async def settle(party: Party, texts: dict[str, str]) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from redis.asyncio.connection import (
 )
 
 from relay.rig.proxy import Proxy
-from relay.rig.servers import Single
+from relay.rig.single import Single
 from relay.rig.waiting import until
 from relay.store import keys
 from relay.store.durability import Durability
