@@ -94,7 +94,7 @@ class Run:
         self._trips, self._pass_by, self._tell = trips, pass_by, tell
 
     async def play(self, phase: Phase, until_s: float = float("inf")) -> Played:
-        """Play a phase; begin no fault after `until_s` of the loop's time."""
+        """Play a phase; begin none but its first fault after `until_s` of the loop's time."""
         loop = asyncio.get_running_loop()
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             async with phase.arena(Path(folder)) as arena:
@@ -109,7 +109,7 @@ class Run:
                 ) as traffic:
                     outcomes = []
                     for step in phase.steps:
-                        if loop.time() > until_s:
+                        if outcomes and loop.time() > until_s:
                             break
                         self._tell(f"{arena.name}: {step.fault.name}, {step.fault.text}")
                         outcomes.append(await self._strike(step, arena, traffic))
