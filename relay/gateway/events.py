@@ -7,7 +7,7 @@ which asks the store itself. Each step may be done twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -50,11 +50,21 @@ class Doubt(NamedTuple):
 # --- what became of a channel ---------------------------------------------------------------------
 
 
-def close_channel(node: Node, channel: Channel, reason: str, undelivered: Undelivered) -> None:
-    """Tell both parties that it is over and cut them off."""
+def close_channel(
+    node: Node,
+    channel: Channel,
+    reason: str,
+    undelivered: Undelivered,
+    peer_got: Mapping[Role, str],
+) -> None:
+    """Tell both parties that it is over and cut them off. `peer_got` is how far the peer of each
+    was, as far as the store knows."""
     node.channels.pop(channel.trip, None)
     for role, connection in tuple(channel.connections.items()):
-        connection.send(Closed(reason, _never_arrived(channel, role, undelivered)))
+        got = peer_got.get(role)
+        if got is not None:
+            got = max(got, channel.got.get(role.peer, ""))
+        connection.send(Closed(reason, _never_arrived(channel, role, undelivered), got))
         node.close(connection, CloseCode.CHANNEL_CLOSED)
         node.buckets.pop((channel.trip, role), None)
     channel.connections.clear()
@@ -169,7 +179,8 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
         return
     if glance.state is None or glance.state == "closed":
         reason = glance.reason or CloseReason.EXPIRED
-        close_channel(node, channel, reason, glance.undelivered)
+        peer_got = {role: glance.got[role.peer] for role in Role} if glance.state else {}
+        close_channel(node, channel, reason, glance.undelivered, peer_got)
         return
     if glance.epoch != epoch:
         stays = None
@@ -246,7 +257,9 @@ def take_control(node: Node, payload: bytes) -> None:
     if op in ("closed", "reassigned", "bars"):
         undelivered: Undelivered = {ROLE_OF[role]: pairs(news[role]) for role in "dc"}
     if op == "closed":
-        close_channel(node, channel, news["reason"], undelivered)
+        # Another version of the relay, running beside this one, does not tell.
+        peer_got = {ROLE_OF[role]: got for role, got in news.get("peer_got", {}).items()}
+        close_channel(node, channel, news["reason"], undelivered, peer_got)
     elif op == "reassigned" and news["epoch"] == channel.epoch + 1:
         stays = channel.connections.get(ROLE_OF[news["role"]].peer)
         reassign_channel(node, channel, news["epoch"], stays, news["alias"], undelivered)
