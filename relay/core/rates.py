@@ -35,10 +35,12 @@ class Rates:
         self._new[key] = paid_s
         return 0.0
 
-    def charge(self, key: Hashable, tokens: float, now_s: float) -> None:
-        """Take so many tokens, or as many as there are."""
+    def charge(self, key: Hashable, tokens: float, now_s: float) -> float:
+        """Take so many tokens, or as many as there are; give the seconds until all that was taken
+        will have been earned."""
         paid_s = self._paid_s(key, now_s) + tokens / self._per_s
-        self._new[key] = min(paid_s, now_s + self._fill_s)
+        paid_s = self._new[key] = min(paid_s, now_s + self._fill_s)
+        return paid_s - now_s
 
     def _paid_s(self, key: Hashable, now_s: float) -> float:
         if now_s >= self._turn_s:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple, TypeAlias
 
@@ -51,11 +51,16 @@ class Admission:
         self._by_address = Rates(
             limits.address_connections_per_s, 4 * limits.address_connections_per_s
         )
+        #: Those of an address that were sent away, each told to come after the one before.
+        self._turns = Rates(
+            limits.address_connections_per_s, _LONGEST_WAIT_S * limits.address_connections_per_s
+        )
         self._by_token = Rates(limits.attaches_per_minute / 60, limits.attaches_per_minute)
         #: Up to when those that were sent away were told to come.
         self._promised_s = now_s
         #: Sockets that nobody has attached on.
         self.strangers = 0
+        self._strangers_at: Counter[str] = Counter()
         self.inside = 0
         self._at: Counter[str] = Counter()
         #: How many were turned away, by why.
@@ -66,7 +71,11 @@ class Admission:
         of its X-Forwarded-For. Empty if none tells it apart."""
         here, is_told = _parsed(peer), False
         hops = [hop for line in forwarded for hop in line.split(",")]
-        while here is not None and hops and any(here in one for one in self._trusted):
+        while here is not None and any(here in one for one in self._trusted):
+            if not hops:
+                if not is_told:
+                    return ""  # a proxy that does not tell
+                break
             here, is_told = _parsed(hops.pop()), True
         if here is None or not (is_told or here.is_global):
             return ""
@@ -74,13 +83,28 @@ class Admission:
             here = IPv6Address(int(here) >> 128 - _IPV6_PREFIX << 128 - _IPV6_PREFIX)
         return str(here)
 
-    def takes_socket(self) -> bool:
-        """Note a socket; False if there are so many strangers that it must not even be heard."""
+    def takes_socket(self, peer: Callable[[], str]) -> str | None:
+        """Note a socket; give what `is_known` is to be told, or None if there are so many strangers
+        that this one must not even be heard."""
         self.strangers += 1
-        if self.strangers <= 2 * self._limits.strangers:
-            return True
-        self.turned_away["sockets"] += 1
-        return False
+        limits = self._limits
+        if self.strangers <= limits.strangers // 2:
+            return ""
+        # It is filling up. One address alone must not fill it: it would shut out all others.
+        address = self.address(peer(), ())
+        if self.strangers > 2 * limits.strangers or (
+            address and self._strangers_at[address] >= limits.address_strangers
+        ):
+            self.turned_away["sockets"] += 1
+            return None
+        if address:
+            self._strangers_at[address] += 1
+        return address
+
+    def is_known(self, address: str) -> None:
+        """Note that somebody has attached on a socket, or that it is gone."""
+        self.strangers -= 1
+        _take_one(self._strangers_at, address)
 
     def comes(self, address: str, now_s: float) -> TurnedAway | None:
         """Note a connection, or say why it is not to be."""
@@ -91,10 +115,11 @@ class Admission:
             return self._away("address", _FULL_WAIT_S)
         if self.strangers > limits.strangers:
             return self._away("strangers", self._next_turn_s(now_s))
+        # First the address: one that comes again and again must not use up what is for all.
+        if address and self._by_address.take(address, now_s):
+            return self._away("address", self._turns.charge(address, 1.0, now_s))
         if self._arrivals.take(now_s):
             return self._away("rate", self._next_turn_s(now_s))
-        if address and (wait_s := self._by_address.take(address, now_s)):
-            return self._away("address", wait_s)
         self.inside += 1
         if address:
             self._at[address] += 1
@@ -125,10 +150,14 @@ class Admission:
     def leaves(self, address: str) -> None:
         """Note that a connection is gone that was let in."""
         self.inside -= 1
-        if address:
-            self._at[address] -= 1
-            if not self._at[address]:
-                del self._at[address]
+        _take_one(self._at, address)
+
+
+def _take_one(counts: Counter[str], address: str) -> None:
+    if address:
+        counts[address] -= 1
+        if not counts[address]:
+            del counts[address]
 
 
 def networks(text: str) -> Networks:

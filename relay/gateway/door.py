@@ -29,7 +29,7 @@ _READ_BUFFER_BYTES: Final = 2048
 class Door(WSProtocol):  # type: ignore[misc]
     """One socket. `address` is the one that it counts under, if it was let in."""
 
-    __slots__ = ("_admission", "_is_stranger", "address", "is_inside")
+    __slots__ = ("_admission", "_is_stranger", "_stranger_at", "address", "is_inside")
 
     def __init__(
         self, admission: Admission, answer: Callable[[WSUpgradeRequest, Door], Answer]
@@ -41,14 +41,18 @@ class Door(WSProtocol):  # type: ignore[misc]
         )  # fmt: skip
         self._admission = admission
         self._is_stranger = False
+        self._stranger_at = ""
         self.is_inside = False
         self.address = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._is_stranger = True
-        if not self._admission.takes_socket():
+        found = self._admission.takes_socket(lambda: self.peer)
+        if found is None:
             transport.abort()
+        else:
+            self._stranger_at = found
 
     def connection_lost(self, error: Exception | None) -> None:
         self.attached()
@@ -67,7 +71,7 @@ class Door(WSProtocol):  # type: ignore[misc]
         """Note that this is no stranger any more."""
         if self._is_stranger:
             self._is_stranger = False
-            self._admission.strangers -= 1
+            self._admission.is_known(self._stranger_at)
 
 
 class SentAway(WSListener):

@@ -48,6 +48,11 @@ class Limits:
         return max(16, int(self.connections_per_s * ATTACH_TIMEOUT_S))
 
     @property
+    def address_strangers(self) -> int:
+        """Those of one address, once half of all there may be are here."""
+        return max(16, int(self.address_connections_per_s * ATTACH_TIMEOUT_S))
+
+    @property
     def posts_burst(self) -> float:
         return max(1.0, self.posts_per_s * 4)
 

@@ -37,6 +37,12 @@ from tests.support.relay import RelayProcess
         ("10.0.0.0/8", "10.0.0.1", ["unknown"], ""),
         ("10.0.0.0/8", "::ffff:10.0.0.1", ["8.8.8.8"], "8.8.8.8"),
         ("10.0.0.0/8", "10.0.0.1", [], ""),
+        (
+            "9.9.9.0/24",
+            "9.9.9.9",
+            [],
+            "",
+        ),  # a proxy that is trusted and does not tell: it is all apps
         ("0.0.0.0/0, ::/0", "fe80::1%eth0", ["2a00:1450:1:2:3::4"], "2a00:1450:1:2::"),
         ("", "2a00:1450:1:2:9::9", [], "2a00:1450:1:2::"),  # all of one owner's are one
     ],
@@ -66,11 +72,47 @@ def test_nothing_stays_of_those_who_have_left() -> None:
     for number in range(1000):
         now_s = number * 0.1
         address = f"9.9.{number // 250}.{number % 250}"
-        assert admission.takes_socket() and admission.comes(address, now_s) is None
+        assert admission.takes_socket(lambda: "") == "" and admission.comes(address, now_s) is None
         admission.leaves(address)
-        admission.strangers -= 1
+        admission.is_known("")
     assert admission.inside == admission.strangers == len(admission._at) == 0
     assert len(admission._by_address) < 200
+
+
+def test_one_address_that_comes_again_and_again_takes_no_room_from_others() -> None:
+    admission = Admission(Limits(), 0.0)
+    for number in range(2000):
+        now_s = number / 2000
+        if admission.comes("9.9.9.9", now_s) is None:
+            admission.leaves("9.9.9.9")
+        if number % 40 == 0:
+            assert admission.comes(f"8.8.8.{number // 40}", now_s) is None
+
+
+def test_who_shares_an_address_comes_one_after_the_other_too() -> None:
+    """The SDK obeys, so that all of them would come again at once, and again."""
+    admission = Admission(Limits(address_connections_per_s=50), 0.0)
+    outcomes = [admission.comes("9.9.9.9", 0.0) for _ in range(400)]
+    waits_ms = [refusal.retry_after_ms for refusal in outcomes if refusal is not None]
+    assert len(waits_ms) == 200
+    for second in range(1, 4):
+        assert 30 * second <= sum(wait_ms <= second * 1000 for wait_ms in waits_ms) <= 50 * second
+
+
+def test_one_address_that_says_nothing_does_not_fill_what_is_for_strangers() -> None:
+    limits = Limits()
+    admission = Admission(limits, 0.0)
+    taken = [admission.takes_socket(lambda: "9.9.9.9") for _ in range(20_000)]
+    heard = [at for at in taken if at is not None]
+    # Those that are not heard are gone at once.
+    for _ in range(len(taken) - len(heard)):
+        admission.is_known("")
+    assert admission.strangers == len(heard) < limits.strangers
+    assert admission.takes_socket(lambda: "8.8.8.8") == "8.8.8.8"
+    assert admission.comes("8.8.8.8", 0.0) is None
+    for at in [*heard, "8.8.8.8"]:
+        admission.is_known(at)
+    assert admission.strangers == len(admission._strangers_at) == 0
 
 
 # --- on real sockets --------------------------------------------------------------------------------
