@@ -224,27 +224,26 @@ class Resource:
             )
         client = scope.get("client")
         address = address_of(client[0]) if client else ""
-        if not call.scopes:
-            return await self._run(call, scope, receive, None, address)
-        with self._admission.answering():
-            header = _headers(scope).authorization
-            if not self._keys.has_seen(header):
-                self._admission.shows_unknown_key(address)
-            caller = await self._keys.check(
-                header, call.scopes, survives_outage=call.survives_outage
-            )
-            self._admission.calls(caller.key_id, is_platform=caller.scope is KeyScope.PLATFORM)
-            return await self._run(call, scope, receive, caller, address)
-
-    async def _run(
-        self, call: Call, scope: Scope, receive: Receive, caller: Caller | None, address: str
-    ) -> Answer:
         headers = _headers(scope)
+        caller = None
+        if call.scopes:
+            with self._admission.answering():
+                if not self._keys.has_seen(headers.authorization):
+                    self._admission.shows_unknown_key(address)
+                caller = await self._keys.check(
+                    headers.authorization, call.scopes, survives_outage=call.survives_outage
+                )
+            self._admission.calls(caller.key_id, is_platform=caller.scope is KeyScope.PLATFORM)
         body = None
         if call.body is not None:
+            # Not yet answering: whoever sends it a byte at a time would take the others' places.
             body = call.decode_body(await _read(call, headers, receive))
         query = call.decode_query(scope["query_string"])
-        return await call.run(Asked(scope["path_params"], query, body, caller, address))
+        asked = Asked(scope["path_params"], query, body, caller, address)
+        if caller is None:
+            return await call.run(asked)
+        with self._admission.answering():
+            return await call.run(asked)
 
     async def _lines(self, structs: AsyncIterator[Struct]) -> AsyncIterator[bytes]:
         """Each struct as a line; what goes wrong after the first is a problem as the last line."""

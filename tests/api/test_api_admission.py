@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -97,3 +99,26 @@ async def test_calls_do_not_pile_up_before_a_store_that_hangs(tmp_path: Path) ->
             return (await relay.call("GET", "/v1/trips/t1")).status_code == 200
 
         await until(is_served, "it is served again")
+
+
+async def test_bodies_that_do_not_end_take_nobodys_place(tmp_path: Path) -> None:
+    async with RelayProcess(tmp_path) as relay, AsyncExitStack() as stack:
+        assert (await relay.open("t1")).status_code == 201
+        parts = urlsplit(relay.api_url)
+        head = (
+            f"POST /v1/trips/t1/end HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            f"Authorization: Bearer {relay.key}\r\nContent-Type: application/json\r\n"
+            "Content-Length: 14\r\nExpect: 100-continue\r\n\r\n"
+        ).encode()
+        for _ in range(256 + 10):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            stack.callback(writer.close)
+            writer.write(head)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 100"), "the body is awaited"
+        assert (await relay.call("GET", "/v1/trips/t1")).json()["state"] == "open"
+        writer.write(b'{"grace_s": 0}')
+
+        async def has_ended() -> bool:
+            return bool((await relay.call("GET", "/v1/trips/t1")).json()["state"] == "closed")
+
+        await until(has_ended, "the one whose body ends is answered")
