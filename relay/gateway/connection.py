@@ -7,6 +7,8 @@ handshake and the bound on unread output are this module's.
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -37,6 +39,7 @@ from ..core.frames import (
 from ..core.ids import Role
 from ..core.session import RemoteProtocolError, Session, Side, State
 from ..core.websocket import BINARY, SHORT_HEADS, TEXT, Assembler, FrameError, head_of
+from .lease import LEASE_S
 from .limits import CLOSE_TIMEOUT_S, MAX_UNREAD_BYTES
 
 if TYPE_CHECKING:
@@ -92,9 +95,9 @@ class Connection(WSListener):
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
         "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode", "_transport", "_unsent",
-        "_unsent_bytes", "acknowledged", "answers", "catching_up", "channel", "door", "frames",
-        "head", "heard_s", "id", "known_n", "line", "locale", "n", "opened_s", "pinged_s",
-        "replayed", "reporter", "reporting", "resume_from", "role", "session",
+        "_unsent_bytes", "_unsent_since_s", "acknowledged", "answers", "catching_up", "channel",
+        "door", "frames", "head", "heard_s", "id", "known_n", "line", "locale", "n", "opened_s",
+        "pinged_s", "replayed", "reporter", "reporting", "resume_from", "role", "session",
     )  # fmt: skip
 
     def __init__(
@@ -124,6 +127,7 @@ class Connection(WSListener):
         #: Heads and bodies of frames that wait for the end of this tick.
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
+        self._unsent_since_s = 0.0
         self._choked = False
         self._closing = False
         self._complaints = 0
@@ -277,6 +281,7 @@ class Connection(WSListener):
         data = self._encode(frame)
         size = len(data)
         if not self._unsent:
+            self._unsent_since_s = time.monotonic()
             self._gate.flush_soon(self)
         self._unsent.append(self._heads[size] if size < 126 else head_of(self._opcode, size))
         self._unsent.append(data)
@@ -284,20 +289,32 @@ class Connection(WSListener):
         if self._unsent_bytes > _FLUSH_AT_BYTES:
             self.flush()  # whoever sends a lot sees at once whether the app takes it
 
-    def flush(self) -> None:
-        """Write what was sent. Cuts off an app that does not read."""
+    def flush(self) -> bool:
+        """Write what was sent. Cuts off an app that does not read.
+
+        False if it was given up: this process was frozen since, and the channel may have closed
+        meanwhile. The app comes back and is told how things stand.
+        """
         transport = self._transport
         if not self._unsent or transport is None:
-            return
+            return True
         written = b"".join(self._unsent)
         self._unsent.clear()
         self._unsent_bytes = 0
+        if time.monotonic() - self._unsent_since_s > LEASE_S:
+            log.warning("overslept")
+            code, retry_after_ms = _overslept()
+            self.close(code, retry_after_ms=retry_after_ms)
+            return False
+        if transport.is_close_frame_sent:
+            return True  # by picows, over a frame that is none: nothing may follow
         transport.underlying_transport.write(written)
         if (
             self._choked
             and transport.underlying_transport.get_write_buffer_size() > MAX_UNREAD_BYTES
         ):
             self.close(CloseCode.SLOW_READER)
+        return True
 
     def settle(self) -> None:
         """Send the answers that are known, in the order of the posts."""
@@ -354,7 +371,8 @@ class Connection(WSListener):
         if self._closing or transport is None:
             return
         self._closing = True
-        self.flush()
+        if not self.flush():
+            code, retry_after_ms = _overslept()
         self._gate.closes(code)
         # picows names a few codes and sends any.
         transport.send_close(code, close_reason(code, retry_after_ms))  # type: ignore[arg-type]
@@ -364,6 +382,11 @@ class Connection(WSListener):
         """End the connection now."""
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
+
+
+def _overslept() -> tuple[CloseCode, int]:
+    # All apps of a node that was frozen; they are not to come back at once.
+    return CloseCode.STORE_AWAY, random.randint(500, 1500)
 
 
 class _Known:

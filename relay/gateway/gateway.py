@@ -307,7 +307,12 @@ class Gateway:
     def _flush(self) -> None:
         unflushed, self._unflushed = self._unflushed, []
         for connection in unflushed:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception:
+                # The others would have to wait until something else makes them write.
+                log.exception("flush_failed")
+                connection.abort()
 
     def closes(self, code: CloseCode) -> None:
         self.node.counts.closed[code.name.lower()] += 1

@@ -39,7 +39,7 @@ class _AsItCame:
         return self.message
 
 
-class _Echo(Connection):
+class Echo(Connection):
     """One connection; it is its own gate."""
 
     __slots__ = ("_codec",)
@@ -85,11 +85,11 @@ class _Echo(Connection):
 
 
 @asynccontextmanager
-async def echo() -> AsyncIterator[str]:
+async def echo(kind: type[Echo] = Echo) -> AsyncIterator[str]:
     """Serve it; give its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     server: asyncio.Server = await ws_create_server(
-        lambda _: _Echo(),
+        lambda _: kind(),
         sock=listener,
         max_frame_size=_MAX_BYTES,
         enable_auto_pong=False,
