@@ -69,6 +69,8 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
         if isinstance(seated, Attachment):
             await _free_seat(node, token.trip, seated.role, connection)
         return
+    if token.trip in node.unstored:  # an end that came meanwhile, and cut off who was seated
+        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
     if connection.closed:
         await _free_seat(node, token.trip, seated.role, connection)
         return

@@ -66,7 +66,10 @@ class Unstored:
                 return
 
     async def _say(self, node: Node, trip: str) -> bool:
-        _, reason, detail = self._waiting[trip]
+        waiting = self._waiting.get(trip)
+        if waiting is None:
+            return True  # another node has said it meanwhile
+        _, reason, detail = waiting
         try:
             await node.store.end_again(trip, reason=reason, detail=detail)
         except StoreError:
