@@ -60,6 +60,7 @@ class Sink:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.underlying_transport = self
+        self.is_close_frame_sent = False
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
