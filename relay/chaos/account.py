@@ -32,7 +32,7 @@ class Wrong(StrEnum):
     STRAYED = "strayed"
     """Shown to somebody else than the peer, or with another text."""
     STUCK = "stuck"
-    """Never accepted in an open channel, or the relay did not serve again in time."""
+    """Never answered and not given back to its sender, or the relay did not serve again in time."""
 
 
 class Violation(NamedTuple):
