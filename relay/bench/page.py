@@ -37,14 +37,15 @@ p { margin: 4px 0; } .soft { color: var(--soft); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; background: var(--card); }
 th, td { padding: 4px 12px; text-align: right; border-bottom: 1px solid var(--rule);
   white-space: nowrap; }
-th { font-weight: 600; } th:first-child, td:first-child { text-align: left; }
+th { font-weight: 600; } th:first-child, td:first-child, .unit { text-align: left; }
+.unit { padding-left: 0; }
 td small { color: var(--soft); }
 .charts { display: grid; gap: 16px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: 8px;
-  padding: 12px 14px; }
+  padding: 12px 14px; overflow-x: auto; }
 figcaption { font-weight: 600; } figcaption small { color: var(--soft); font-weight: 400; }
-svg { width: 100%; height: auto; display: block; }
+svg { width: 100%; min-width: 440px; height: auto; display: block; }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 .x, .axis { text-anchor: middle; } .y { text-anchor: end; }
 .grid path { stroke: var(--rule); }
@@ -64,7 +65,7 @@ svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 
 def page_of(result: Result) -> str:
     """The whole page."""
-    options = " · ".join(f"{_words(name)} {v}" for name, v in result.options.items())
+    options = " · ".join(_option(name, value) for name, value in result.options.items())
     machine = " · ".join(
         {"cores": f"{value} cores", "python": f"Python {value}"}.get(name, str(value))
         for name, value in result.machine.items()
@@ -82,12 +83,11 @@ def page_of(result: Result) -> str:
     )
 
 
-def _words(option: str) -> str:
-    """`warm_up_s` as a person reads it."""
-    words = option.split("_")
-    if words[-1] in ("s", "ms"):
-        words[-1] = f"({words[-1]})"
-    return " ".join(words)
+def _option(name: str, value: object) -> str:
+    """`warm_up_s` and 2 as a person reads it: warm up 2 s."""
+    words = name.split("_")
+    unit = f" {words.pop()}" if words[-1] in ("s", "ms") else ""
+    return f"{' '.join(words)} {value}{unit}"
 
 
 def _verdict(result: Result) -> Iterator[str]:
@@ -105,10 +105,14 @@ def _figures(result: Result) -> str:
     for name in filter(is_told, names):
         cells = [escape(shown(name).label)]
         cells += [_cell(one.summary.get(name)) for one in result.targets.values()]
-        cells.append(f"<small>{escape(shown(name).unit)}</small>")
-        cells += [_cell(ratios.get((peer, name))) for peer in peers]
-        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+        units = f'<td class="unit"><small>{escape(shown(name).unit)}</small></td>'
+        compared = [_cell(ratios.get((peer, name))) for peer in peers]
+        rows.append(f"{_data(cells)}{units}{_data(compared)}")
     return f'<div class="wide"><table>{"".join(f"<tr>{row}</tr>" for row in rows)}</table></div>'
+
+
+def _data(cells: list[str]) -> str:
+    return "".join(f"<td>{cell}</td>" for cell in cells)
 
 
 def _cell(found: Spread | None) -> str:
@@ -145,9 +149,14 @@ def _steps(result: Result) -> str:
 
 
 def _which(result: Result) -> str:
-    if all(len(target.rounds) == 1 for target in result.targets.values()):
-        return ""
-    return '<p class="soft">Each target by its median round.</p>'
+    """What has to be known of the charts' lines."""
+    told = []
+    if warm_up_s := result.options.get("warm_up_s"):
+        first = "The first second is" if warm_up_s == 1 else f"The first {warm_up_s} seconds are"
+        told.append(f"{first} the warm-up, which no figure counts.")
+    if any(len(target.rounds) > 1 for target in result.targets.values()):
+        told.append("Each target by its median round.")
+    return f'<p class="soft">{" ".join(told)}</p>' if told else ""
 
 
 def _median_round(rounds: list[Round]) -> Round:

@@ -1,4 +1,7 @@
-"""Line charts as inline SVG. Colours come from the page's style, for light and for dark."""
+"""Line charts as inline SVG. Colours come from the page's style, for light and for dark.
+
+Dashed lines are drawn over the others: where two are the same, both are seen.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,7 @@ def chart(
     if bound:
         _, y = at(lines[0].points[0][0], bound)
         parts.append(f'<path class="bound" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}"/>')
-    for index, one in enumerate(lines):
+    for index, one in sorted(enumerate(lines), key=lambda indexed: indexed[1].is_dashed):
         places = [at(x, y) for x, y in one.points]
         colour = one.style(index)
         path = "L".join(f"{x} {y}" for x, y in places)

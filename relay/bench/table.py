@@ -83,7 +83,9 @@ def verdict_of(result: Result) -> Iterator[Text]:
                 yield Text(f"  {example}", "red")
         elif name == "relay":
             yield Text(
-                "correct: nothing lost, doubled, reordered, late, altered or leaked", "green"
+                "correct: nothing lost, doubled, reordered, late, altered or leaked, and nobody "
+                "left attached",
+                "green",
             )
         errors = {code: n for one in target.rounds for code, n in one.errors.items()}
         if errors:
