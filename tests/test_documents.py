@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -92,6 +93,14 @@ def test_ci_runs_exactly_the_readmes_test_command() -> None:
 def test_the_readme_links_what_exists() -> None:
     for path in re.findall(r"`((?:relay|deploy|tests)/[\w./]+)`", (ROOT / "README.md").read_text()):
         assert (ROOT / path).exists(), path
+
+
+def test_the_scripts_that_documents_name_can_be_started() -> None:
+    pages = [ROOT / "README.md", *ROOT.glob("deploy/*.md")]
+    named = {one for page in pages for one in re.findall(r"python -m ([\w.]+)", page.read_text())}
+    assert "tests.load.capacity" in named
+    for one in named:
+        assert hasattr(importlib.import_module(one), "main"), one
 
 
 def test_nothing_names_the_host_of_a_package_index() -> None:
