@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import shlex
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from relay.guard.notices import NOTICES
 from relay.guard.policy import DEFAULT_POLICY, Action, FindingClass
 from relay.guard.window import CONTACT_MASK, MASK
 from relay.settings import Settings
+from tests.support.relay import RelayProcess
 
 ROOT = Path(__file__).parents[1]
 PROTOCOL = (ROOT / "relay/PROTOCOL.md").read_text()
@@ -93,6 +96,23 @@ def test_ci_runs_exactly_the_readmes_test_command() -> None:
 def test_the_readme_links_what_exists() -> None:
     for path in re.findall(r"`((?:relay|deploy|tests)/[\w./]+)`", (ROOT / "README.md").read_text()):
         assert (ROOT / path).exists(), path
+
+
+async def test_the_readmes_calls_open_a_trip_and_end_it(relay: RelayProcess) -> None:
+    readme = (ROOT / "README.md").read_text()
+    readme = readme.replace("'$(date +%s000)'", str(time.time_ns() // 1_000_000))
+    readme = readme.replace("$RELAY_API_KEY", relay.key).replace("\\\n", "")
+    answers = []
+    for command in re.findall(r"^curl .*?(?=^```)", readme, re.MULTILINE | re.DOTALL):
+        _, _, url, *options = shlex.split(command)
+        given = list(zip(options[::2], options[1::2], strict=True))
+        headers = dict(text.split(": ", 1) for name, text in given if name == "-H")
+        (body,) = (text for name, text in given if name == "-d")
+        url = url.replace("http://127.0.0.1:8701", relay.api_url)
+        answers.append(await relay.http.post(url, content=body, headers=headers))
+    opened, ended = answers
+    assert opened.status_code == 201 and opened.json()["driver"]["token"]
+    assert ended.status_code == 200 and ended.json()["state"] == "closed"
 
 
 def test_the_scripts_that_documents_name_can_be_started() -> None:
