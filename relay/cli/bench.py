@@ -124,13 +124,6 @@ def ramp_up(
     api_key_file: KeyFile = None,
     workers: Workers = 1,
     loaders: Loaders = _DEFAULT_LOADERS,
-    peers: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="measure the peers in that folder too, in turn with the relay, and show ratios",
-        ),
-    ] = None,
     report: ReportFile = None,
     as_json: AsJson = False,
 ) -> None:
