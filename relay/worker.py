@@ -34,6 +34,7 @@ from . import logs
 from .api.app import build
 from .console.routes import routes as console_pages
 from .gateway.gateway import Gateway
+from .gateway.limits import Limits
 from .keyfile import KeyFile, KeyFileError, LiveRing
 from .metrics import Snapshot, as_text, joined, snapshot_of
 from .ops.chores import Chores, keep_doing
@@ -73,19 +74,23 @@ def _log_without_values(_loop: asyncio.AbstractEventLoop, context: dict[str, Any
     log.error("loop_exception", error=type(error).__name__, at=at)
 
 
-def _with_files_for(connections: int) -> int:
-    """Allow this process the files for so many connections; give how many it may have at most.
+def _with_files_for(limits: Limits) -> int:
+    """Allow this process the files for all connections; give how many there may be at most.
 
-    With none left the system would go on to take connections that nobody here can answer.
+    With none left the system would go on to take connections that nobody here can answer, and the
+    store could not be reached either.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _OTHER_FILES
+    wanted = limits.connections + 2 * limits.strangers + _OTHER_FILES
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft < wanted:
-        log.info("few_open_files", connections=max(16, soft - _OTHER_FILES))
-    return max(16, min(connections, soft - _OTHER_FILES))
+    if soft >= wanted:
+        return limits.connections
+    # Of strangers' sockets there may be twice as many as of all that were let in.
+    connections = max(16, min(limits.connections, (soft - _OTHER_FILES) // 3))
+    log.info("few_open_files", connections=connections)
+    return connections
 
 
 class Worker:
@@ -127,7 +132,7 @@ class Worker:
         await pipe.start()
         await check_schema(pipe)
         limits = settings.limits
-        limits = replace(limits, connections=_with_files_for(limits.connections))
+        limits = replace(limits, connections=_with_files_for(limits))
         gateway = self._gateway = Gateway(identity, Store(pipe), access, ring, limits)
         await gateway.start(bound(settings.gateway, "gateway", shared=True))
         # A connection of its own: a call must not wait behind all the posts that are on their way.

@@ -166,8 +166,12 @@ def networks(text: str) -> Networks:
 
 
 def _parsed(text: str) -> _Address | None:
+    text = text.strip().partition("%")[0]
+    if text.startswith("[") or text.count(":") == 1:
+        # Some proxies name the port, too.
+        text = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
     try:
-        found = ip_address(text.strip().partition("%")[0])
+        found = ip_address(text)
     except ValueError:
         return None
     return getattr(found, "ipv4_mapped", None) or found

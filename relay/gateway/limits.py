@@ -44,8 +44,10 @@ class Limits:
 
     @property
     def strangers(self) -> int:
-        """Connections on which nobody has attached yet. As many as come in the time they have."""
-        return max(16, int(self.connections_per_s * ATTACH_TIMEOUT_S))
+        """Connections on which nobody has attached yet: as many as come in the time they have, and
+        hardly more than there may be of all. Of sockets there may be twice as many."""
+        come = int(self.connections_per_s * ATTACH_TIMEOUT_S)
+        return max(16, min(come, max(64, self.connections)))
 
     @property
     def address_strangers(self) -> int:
