@@ -3,7 +3,7 @@
     python -m tests.load.soak CYCLES [AT_ONCE]
 
 A cycle opens a trip by HTTP, connects and attaches both parties, has each post and the other confirm,
-ends the trip and sees both sockets closed. Now and then all is at rest, the day for which a closed
+ends the trip and sees both sockets closed. Now and then all is at rest, the week for which a closed
 trip's record is kept is made to pass, and what the relay and its store hold is looked at: memory,
 file descriptors, tasks, connections, channels, subscriptions and keys. The last line says whether it
 is what it was (`soak: kept nothing`), and the exit code with it.
