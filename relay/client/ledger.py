@@ -293,12 +293,12 @@ class Ledger:
         reason, undelivered = field(frame, "reason", str), strings(frame, "undelivered")
         gone = reason == CloseReason.REASSIGNED
         code = CloseCode.REASSIGNED if gone else CloseCode.CHANNEL_CLOSED
-        events = self._end_log(undelivered, optional(frame, "peer_got", str))
+        events = self._end_log(undelivered)
         return [*events, self.close(reason, code, undelivered)]
 
-    def _end_log(self, undelivered: list[str], peer_got: str | None = None) -> list[Event]:
+    def _end_log(self, undelivered: list[str]) -> list[Event]:
         self.changed = True
-        items = self.outbox.delivered_but(set(undelivered), peer_got)
+        items = self.outbox.delivered_but(set(undelivered))
         pos = max((item.pos or "" for item in items), default="")
         return [self._confirmed(pos, items)] if items else []
 

@@ -150,20 +150,13 @@ class Outbox:
         """Send nothing before the next `attached` or `take_all`; the relay owes an explanation."""
         self._paused_s = now_s
 
-    def delivered_but(self, undelivered: set[str], peer_got: str | None = None) -> list[SavedPost]:
+    def delivered_but(self, undelivered: set[str]) -> list[SavedPost]:
         """Remove and return what reached the peer, when the relay ends a log: oldest first.
 
-        The relay lists what did not, and may say how far the peer was. Receipts are cumulative, so
-        what lies beyond that, or follows a listed one in the log, did not reach the peer either: it
-        is missing in the list because the store lost it.
+        The relay lists what did not. Receipts are cumulative, so what follows a listed one in the
+        log did not reach the peer either: it is missing in the list because the store lost it.
         """
         accepted = self._accepted
-        if peer_got is not None:
-            return self._take(
-                entry
-                for post_id, entry in accepted.items()
-                if post_id not in undelivered and (entry.pos or "") <= peer_got
-            )
         end = min((accepted[i].pos or "" for i in undelivered & accepted.keys()), default=None)
         return self._take(
             entry

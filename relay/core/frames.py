@@ -235,7 +235,6 @@ class Reassigned(Frame, tag="reassigned"):
 class Closed(Frame, tag="closed"):
     reason: str
     undelivered: list[str]
-    peer_got: str | None = None
 
 
 class Error(Frame, tag="error"):

@@ -87,7 +87,7 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
 
 def _turn_away(node: Node, connection: Connection, found: NotAttached) -> None:
     if found.why in _ENDS:
-        connection.send(Closed(found.reason, list(found.undelivered), found.peer_got))
+        connection.send(Closed(found.reason, list(found.undelivered)))
         node.close(connection, _ENDS[found.why])
     else:
         if found.why == "token":

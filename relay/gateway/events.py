@@ -7,7 +7,7 @@ which asks the store itself. Each step may be done twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -50,21 +50,11 @@ class Doubt(NamedTuple):
 # --- what became of a channel ---------------------------------------------------------------------
 
 
-def close_channel(
-    node: Node,
-    channel: Channel,
-    reason: str,
-    undelivered: Undelivered,
-    peer_got: Mapping[Role, str],
-) -> None:
-    """Tell both parties that it is over and cut them off. `peer_got` is how far the peer of each
-    was, as far as the store knows."""
+def close_channel(node: Node, channel: Channel, reason: str, undelivered: Undelivered) -> None:
+    """Tell both parties that it is over and cut them off."""
     node.channels.pop(channel.trip, None)
     for role, connection in tuple(channel.connections.items()):
-        got = peer_got.get(role)
-        if got is not None:
-            got = max(got, channel.got.get(role.peer, ""))
-        connection.send(Closed(reason, _never_arrived(channel, role, undelivered), got))
+        connection.send(Closed(reason, _never_arrived(channel, role, undelivered)))
         node.close(connection, CloseCode.CHANNEL_CLOSED)
         node.buckets.pop((channel.trip, role), None)
     channel.connections.clear()
@@ -179,8 +169,7 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
         return
     if glance.state is None or glance.state == "closed":
         reason = glance.reason or CloseReason.EXPIRED
-        peer_got = {role: glance.got[role.peer] for role in Role} if glance.state else {}
-        close_channel(node, channel, reason, glance.undelivered, peer_got)
+        close_channel(node, channel, reason, glance.undelivered)
         return
     if glance.epoch != epoch:
         stays = None
@@ -257,9 +246,7 @@ def take_control(node: Node, payload: bytes) -> None:
     if op in ("closed", "reassigned", "bars"):
         undelivered: Undelivered = {ROLE_OF[role]: pairs(news[role]) for role in "dc"}
     if op == "closed":
-        # Another version of the relay, running beside this one, does not tell.
-        peer_got = {ROLE_OF[role]: got for role, got in news.get("peer_got", {}).items()}
-        close_channel(node, channel, news["reason"], undelivered, peer_got)
+        close_channel(node, channel, news["reason"], undelivered)
     elif op == "reassigned" and news["epoch"] == channel.epoch + 1:
         stays = channel.connections.get(ROLE_OF[news["role"]].peer)
         reassign_channel(node, channel, news["epoch"], stays, news["alias"], undelivered)

@@ -104,8 +104,6 @@ class NotAttached:
     role: Role | None = None
     reason: str = ""
     undelivered: tuple[str, ...] = ()
-    #: How far the peer's device was, where that is known.
-    peer_got: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,8 +270,7 @@ class Store:
         outcome = r[0].decode()
         if outcome in ("is_closed", "gone"):
             lost = tuple(post_id for post_id, _ in pairs(r[3]))
-            peer_got = r[4].decode() if len(r) > 4 else None
-            return NotAttached(outcome, ROLE_OF[r[1].decode()], r[2].decode(), lost, peer_got)
+            return NotAttached(outcome, ROLE_OF[r[1].decode()], r[2].decode(), lost)
         if outcome != "attached":
             return NotAttached(outcome)
         return Attachment(

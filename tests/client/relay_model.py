@@ -247,5 +247,4 @@ class RelayModel:
         return self._earlier[role] + log
 
     def _closed_frame(self, role: str, reason: str) -> Frame:
-        frame = {"op": "closed", "reason": reason, "undelivered": self.undelivered(role)}
-        return frame if reason == "reassigned" else frame | {"peer_got": self.got[PEER_OF[role]]}
+        return {"op": "closed", "reason": reason, "undelivered": self.undelivered(role)}

@@ -485,7 +485,7 @@ OPS = [
 FIELDS = [
     "id", "pos", "at", "tag", "code", "message", "retry_after_ms", "on", "online", "state",
     "deadline", "epoch", "alias", "undelivered", "reason", "from", "kind", "text", "lat", "lon",
-    "key", "notices", "findings", "peer_got",
+    "key", "notices", "findings",
 ]  # fmt: skip
 
 

@@ -100,32 +100,6 @@ async def test_the_receipt_of_a_lost_place_confirms_nothing_that_came_since(
     assert await record(relay, "stale", "c.seen") == ""
 
 
-@pytest.mark.parametrize("is_attached", [True, False])
-async def test_what_was_lost_before_the_end_is_not_taken_for_delivered(
-    relay: RelayProcess, is_attached: bool
-) -> None:
-    """Nobody can list it, but it lies beyond what the peer has confirmed."""
-    trip = f"lost-{is_attached}".lower()
-    tokens = await relay.open_trip(trip)
-    driver = await Party.attach(relay.gateway_url, tokens["driver"])
-    customer = await Party.attach(relay.gateway_url, tokens["customer"])
-    kept = await driver.accepted("kept")
-    await settled(customer, driver, kept["pos"])
-    await customer.drop()
-    await driver.accepted("lost")
-    if not is_attached:
-        await driver.drop()
-    async with relay.redis() as redis:
-        ((last, _),) = await redis.xrevrange(keys.log(trip, 1), count=1)
-        assert await redis.xdel(keys.log(trip, 1), last) == 1
-    await relay.end_trip(trip)
-    if not is_attached:
-        driver = await Party.connect(relay.gateway_url)
-        await driver.say("attach", token=tokens["driver"])
-    closed = await driver.hear("closed")
-    assert (closed["undelivered"], closed["peer_got"]) == ([], kept["pos"])
-
-
 #: As for a node with many channels, whose look at all of them takes its time.
 LOOKS_SLOWLY = """
 import asyncio

@@ -3,8 +3,7 @@
 --       pending id, ...
 -- Returns {refusal, ...}:
 --   token | expired | older, or
---   {is_closed, role, reason, undelivered JSON, how far the peer was or '' (not for one who was shut out)},
---   or {gone, role, reason, undelivered JSON} for a party that was replaced, or
+--   {is_closed, role, reason, undelivered JSON}, or {gone, ...} for a party that was replaced, or
 --   {attached, role, epoch, state, deadline, messages_key, n, head, own alias, peer alias,
 --    peer seat or '', peer got or '', peer seen or '', own got or '', replaced seat or '',
 --    ms since the party's last attach or -1, position after which to replay, lost ids,
@@ -25,8 +24,8 @@ local peer = PEER[role]
 local _, refusal = step(state, 'attach')
 if refusal then
   local reason, lost, closed = get(trip, 'reason', role .. '.undelivered', 'closed')
-  if shut_since(trip, role, tonumber(closed)) then return { 'is_closed', role, 'closed', lost or '[]' } end
-  return { 'is_closed', role, reason, lost or '[]', (get(trip, peer .. '.got')) or '' }
+  if shut_since(trip, role, tonumber(closed)) then reason = 'closed' end
+  return { 'is_closed', role, reason, lost or '[]' }
 end
 if shut_out(trip, role, now) then
   -- To this party it is closed, in the words of any channel that an operator closed.

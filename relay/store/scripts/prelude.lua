@@ -331,15 +331,9 @@ local function close(trip, reason, detail, now)
     d = undelivered(trip, epoch, 'd', c_got or nil),
     c = undelivered(trip, epoch, 'c', d_got or nil),
   }
-  -- How far the peer of each was: what a party knows to be accepted beyond that has not arrived, though the
-  -- log may have lost it.
-  local peer_got = { d = c_got or '', c = d_got or '' }
   for _, role in ipairs(ROLES) do
     -- Who was shut out before has been told then, and hears the same ever after.
-    if shut_since(trip, role, now) then
-      lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]')
-      peer_got[role] = nil
-    end
+    if shut_since(trip, role, now) then lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]') end
   end
   local key = trip_key(trip)
   redis.call('HDEL', key, 'd.phone', 'c.phone', 'd.seat', 'c.seat', 'allow')
@@ -357,7 +351,7 @@ local function close(trip, reason, detail, now)
     'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c))
   note(trip, now, 'closed', '', reason)
   tell({ op = 'closed', trip = trip, reason = reason, detail = detail,
-    d = list(lost.d), c = list(lost.c), peer_got = peer_got })
+    d = list(lost.d), c = list(lost.c) })
 end
 
 -- The trip has ended, and its channel closes at `deadline`. Frees first, so that it works in a store that
