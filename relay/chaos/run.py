@@ -107,7 +107,7 @@ class Run:
                     pass_by=self._pass_by,
                     replicated=arena.is_replicated,
                 ) as traffic:
-                    outcomes = []
+                    outcomes: list[Outcome] = []
                     for step in phase.steps:
                         if outcomes and loop.time() > until_s:
                             break

@@ -35,6 +35,7 @@ from ..core.frames import (
     NotReported,
     Refused,
     UnknownOp,
+    Unsure,
 )
 from ..core.ids import Role
 from ..core.session import RemoteProtocolError, Session, Side, State
@@ -327,7 +328,11 @@ class Connection(WSListener):
         self, post_id: str, code: RefusedCode, message: str, retry_after_ms: int = 0
     ) -> None:
         """Refuse a post that never left this node, when its turn to be answered comes."""
-        self.answers.append(_Known(Refused(post_id, code, message, retry_after_ms)))
+        self.answer_at_once(Refused(post_id, code, message, retry_after_ms))
+
+    def answer_at_once(self, answer: Refused | Unsure) -> None:
+        """Answer a post that never left this node, when its turn to be answered comes."""
+        self.answers.append(_Known(answer))
         self.settle()
         if len(self.answers) > _MAX_REFUSALS and sum(
             isinstance(answer, _Known) for answer in self.answers

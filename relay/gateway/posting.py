@@ -90,6 +90,11 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
     is_full = max(connection.n, connection.known_n) > node.limits.channel_messages
     if refusal is None and is_full and not frame.again:
         refusal = RefusedCode.CHANNEL_FULL
+    if refusal is not None and retry_ms and frame.again:
+        # This try stored nothing, but an earlier one may have.
+        node.counts.unsure += 1
+        connection.answer_at_once(Unsure(frame.id, retry_ms))
+        return
     if refusal is not None:
         node.counts.refused[refusal] += 1
         connection.refuse_at_once(frame.id, refusal, _EXPLAINED[refusal], retry_ms)
