@@ -62,6 +62,8 @@ _MAX_COMPLAINTS: Final = 200
 _FLUSH_AT_BYTES: Final = 16 * 1024
 #: Nor is one that posts on while this many refusals wait behind answers of the store.
 _MAX_REFUSALS: Final = 1000
+#: Refused for these, an app is not to blame: its connection stays, and its rate bounds it.
+_NO_FAULT_OF_APPS: Final = frozenset({RefusedCode.STORE_AWAY, RefusedCode.KEY_AWAY})
 
 
 class Answer(Protocol):
@@ -95,10 +97,11 @@ class Connection(WSListener):
 
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
-        "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode", "_transport", "_unsent",
-        "_unsent_bytes", "_unsent_since_s", "acknowledged", "answers", "catching_up", "channel",
-        "door", "frames", "head", "heard_s", "id", "known_n", "line", "locale", "n", "opened_s",
-        "pinged_s", "replayed", "reporter", "reporting", "resume_from", "role", "session",
+        "_flood", "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode",
+        "_transport", "_unsent", "_unsent_bytes", "_unsent_since_s", "acknowledged",
+        "answers", "catching_up", "channel", "door", "frames", "head", "heard_s", "id",
+        "known_n", "line", "locale", "n", "opened_s", "pinged_s", "replayed", "reporter",
+        "reporting", "resume_from", "role", "session",
     )  # fmt: skip
 
     def __init__(
@@ -132,6 +135,8 @@ class Connection(WSListener):
         self._choked = False
         self._closing = False
         self._complaints = 0
+        #: Refusals that wait behind answers of the store.
+        self._flood = 0
         self.id = identity
         self.session = Session(Side.RELAY)
         self.channel: Channel | None = None
@@ -321,23 +326,28 @@ class Connection(WSListener):
         """Send the answers that are known, in the order of the posts."""
         answers = self.answers
         while answers and (frame := answers[0].frame) is not None:
-            answers.popleft()
+            if type(answers.popleft()) is _Flood:
+                self._flood -= 1
             self.send(frame)
 
     def refuse_at_once(
         self, post_id: str, code: RefusedCode, message: str, retry_after_ms: int = 0
     ) -> None:
         """Refuse a post that never left this node, when its turn to be answered comes."""
-        self.answer_at_once(Refused(post_id, code, message, retry_after_ms))
+        refused = Refused(post_id, code, message, retry_after_ms)
+        if code in _NO_FAULT_OF_APPS:
+            self.answer_at_once(refused)
+            return
+        self._flood += 1
+        self.answers.append(_Flood(refused))
+        self.settle()
+        if self._flood > _MAX_REFUSALS:
+            self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
 
     def answer_at_once(self, answer: Refused | Unsure) -> None:
         """Answer a post that never left this node, when its turn to be answered comes."""
         self.answers.append(_Known(answer))
         self.settle()
-        if len(self.answers) > _MAX_REFUSALS and sum(
-            isinstance(answer, _Known) for answer in self.answers
-        ) > _MAX_REFUSALS:  # fmt: skip
-            self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
 
     def not_reported(
         self, report_id: str, code: NotReportedCode, message: str, retry_after_ms: int = 0
@@ -399,3 +409,9 @@ class _Known:
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
+
+
+class _Flood(_Known):
+    """A refusal of what an app should not have posted."""
+
+    __slots__ = ()
