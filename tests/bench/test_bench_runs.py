@@ -137,7 +137,8 @@ async def test_a_relay_that_does_wrong_fails_the_run(bench: Bench, loaded: Relay
     found: dict[str, Any] = json.loads(done.out)
     assert found["ok"] is False
     (only,) = found["targets"]["relay"]["rounds"]
-    assert set(only["violations"]) == {"doubled", "altered", "reordered"}
+    # What the gateway holds back when the load ends is lost.
+    assert set(only["violations"]) - {"lost"} == {"doubled", "altered", "reordered"}
     assert only["examples"]
 
 
