@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from .histogram import Histogram
 from .wire import (
+    MAX_LINE_BYTES,
     Done,
     Failed,
     Finished,
@@ -31,7 +32,6 @@ from .wire import (
 #: From the start signal to the start, so that every process has heard it.
 _START_S: Final = 0.3
 _END_S: Final = 60.0
-_MAX_LINE_BYTES: Final = 1 << 24
 
 
 class LoadFailed(Exception):
@@ -78,7 +78,7 @@ class Crew:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "relay.bench.loader",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                limit=_MAX_LINE_BYTES, start_new_session=True, env=dict(os.environ),
+                limit=MAX_LINE_BYTES, start_new_session=True, env=dict(os.environ),
             )  # fmt: skip
             self._processes.append(process)
             self._readers.append(asyncio.create_task(self._listen(process)))

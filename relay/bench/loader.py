@@ -20,6 +20,7 @@ from .load import Load
 from .scenarios import SCENARIOS
 from .trips import CallFailed
 from .wire import (
+    MAX_LINE_BYTES,
     Done,
     Failed,
     Finished,
@@ -36,7 +37,6 @@ from .wire import (
 
 _LAG_EVERY_S: Final = 0.01
 _TOLD_EVERY_S: Final = 0.2
-_MAX_LINE_BYTES: Final = 1 << 24
 
 
 def _say(line: Line) -> None:
@@ -73,7 +73,7 @@ async def _watch_lag(lag: Histogram) -> None:
 
 
 async def _commands() -> asyncio.StreamReader:
-    reader = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
+    reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     return reader

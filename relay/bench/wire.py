@@ -6,10 +6,13 @@ standard output. Only the plan holds a secret, the API key, which so stands on n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+
+#: The longest line that either of them takes.
+MAX_LINE_BYTES: Final = 1 << 24
 
 
 class Line(Struct, tag_field="is"):

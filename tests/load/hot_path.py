@@ -33,7 +33,6 @@ from relay.gateway.limits import Limits
 from relay.guard.guard import Guard
 from relay.guard.policy import Policy
 from relay.keyfile import LiveRing
-from relay.store.access import Access
 from relay.store.durability import MEMORY
 from relay.store.pipe import Line, Pipe
 from relay.store.records import position
@@ -116,14 +115,23 @@ class OnePipe(Pipe):
         self.line.send(packed, callback or (lambda _: None), skip, firm)
 
 
+class Nowhere:
+    """A store that has nothing to listen to."""
+
+    def subscriber(self, **_: Any) -> None: ...
+
+
 class Bench:
     def __init__(self, texts: list[str]) -> None:
         ring = KeyRing().extended(int(time.time() * 1000), 86_400_000, os.urandom)
         self.pipe = OnePipe()
         limits = Limits(posts_per_s=1e6, frames_per_s=1e6, channel_messages=10**9, in_flight=64)
-        access = Access.of("unix:///nowhere") if hasattr(Access, "of") else _access()
         self.gateway = Gateway(
-            "bench", Store(self.pipe), access, LiveRing(ring, "a benchmark"), limits
+            "bench",
+            Store(self.pipe),
+            Nowhere(),
+            LiveRing(ring, "a benchmark"),
+            limits,  # type: ignore[arg-type]
         )
         node = self.gateway.node
         node.set_clock(node.loop.time(), time.time() * 1000)
@@ -136,7 +144,7 @@ class Bench:
             lease = node.lease(f"trip-{number}")
             channel = Channel(
                 f"trip-{number}", 1, "open", self.ms + 10**9, DataKey(os.urandom(32)),
-                ring.current_id if hasattr(ring, "current_id") else "", lease,
+                "", lease,
             )  # fmt: skip
             screening = channel.screening
             guard = Guard("ID", ("6281234567890", "6285711122233"), (), Policy())
@@ -232,14 +240,6 @@ class Bench:
                 )
         self.pipe.sink.written.clear()
         return b"".join(out)
-
-
-def _access() -> Access:
-    class Nobody:
-        def subscriber(self, **_: Any) -> Any:
-            return None
-
-    return Nobody()  # type: ignore[return-value]
 
 
 async def main(kind: str, rounds: int) -> None:

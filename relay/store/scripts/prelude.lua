@@ -1,5 +1,6 @@
 -- What every script begins with. KEYS[1] is `{pN}:trip:<trip>` (or `{pN}:due` for the sweep); all
--- other keys are derived from its hash tag, so they are in the same slot. MOVES is core.lifecycle. A definition that begins with (seldom) is made only when a script comes to it.
+-- other keys are derived from its hash tag, so they are in the same slot. MOVES is core.lifecycle.
+-- A definition that begins with (seldom) is made only when a script comes to it.
 --
 -- The trip's record:
 --   state, reason (as the parties are told), detail (as the platform gave it), epoch,
