@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..core.codes import CloseCode
 from ..core.session import RemoteProtocolError, Session, Side, State
 from .events import Closed, Event
 from .frames import Frame
-from .ledger import READERS, Ledger
+from .ledger import FINAL_CODES, READERS, Ledger
 from .state import SavedState
 
 #: The relay answers `attach` or closes; a connection on which it does neither is given up.
@@ -113,7 +112,7 @@ class Conversation:
     def stop(self, reason: str, code: int | None) -> Closed:
         """End for good without a `closed` frame."""
         ledger = self.ledger
-        if code is not None and code in (CloseCode.CHANNEL_CLOSED, CloseCode.REASSIGNED):
+        if code in FINAL_CODES:
             return ledger.close(reason, code, [])
         ledger.closed = Closed(reason, code, kept=tuple(ledger.outbox.posts()))
         return ledger.closed

@@ -1,8 +1,8 @@
 """Which messages are new, and how far this device has come. Pure.
 
 A message comes again when the relay replays what follows an old position, replays everything
-because its store lost that position, or when the sender posts again what the store lost. So each
-is known by its key (sender and id), not by its position.
+because its store lost that position or a whole reassignment, or when the sender posts again what
+the store lost. So each is known by its key (epoch, sender and id), not by its position.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .frames import Frame
 MAX_KNOWN: Final = 4096
 
 
-def key_of(sender: str, message_id: str) -> str:
-    """What identifies a message within an epoch."""
-    return f"{sender}/{message_id}"
+def key_of(epoch: int, sender: str, message_id: str) -> str:
+    """What identifies a message within a trip: another party may use the same ids."""
+    return f"{epoch}/{sender}/{message_id}"
 
 
 @dataclass(slots=True)
@@ -72,10 +72,13 @@ class Inbox:
         self._known = OrderedDict.fromkeys(self._known)
         self._begin()
 
-    def restart(self) -> None:
-        """Forget everything: the log starts anew."""
+    def restart(self, epoch: int) -> None:
+        """Begin another pairing's log: the next one's, or again an earlier one's, because a store
+        that failed over has forgotten the reassignment. Of that one the messages are known."""
         self.after = self.seen = None
-        self._known.clear()
+        self._known = OrderedDict.fromkeys(
+            key for key in self._known if int(key.partition("/")[0]) <= epoch
+        )
         self._line.clear()
         self._waiting.clear()
         self._begin()

@@ -29,6 +29,9 @@ from .outbox import Outbox
 from .reports import Reports
 from .state import Refusal, SavedPost, SavedState
 
+#: With these the channel is over for this party; after any other it may live on.
+FINAL_CODES: Final = (CloseCode.CHANNEL_CLOSED, CloseCode.REASSIGNED)
+
 
 class WrongTrip(Exception):
     """The storage belongs to another trip than the token."""
@@ -83,7 +86,7 @@ class Ledger:
         """All that the next run needs."""
         posts = {item.post.id: item for item in self._returned.values()}
         posts.update({item.post.id: item for item in self.outbox.saved()})
-        if self.closed is not None and not self.closed.kept and not posts:
+        if self.closed is not None and self.closed.code in FINAL_CODES and not posts:
             return SavedState(device=self._device, attempt=self.attempt)
         return SavedState(
             device=self._device,
@@ -150,7 +153,7 @@ class Ledger:
 
     def seen(self, message: Message) -> None:
         """Note that the person has read everything up to `message`."""
-        key = key_of(message.sender, message.id)
+        key = key_of(message.epoch, message.sender, message.id)
         if message.epoch == self.epoch and self.inbox.saw(key, message.pos):
             self.changed = True
 
@@ -165,7 +168,7 @@ class Ledger:
         other = self.epoch is not None and self.epoch != told.epoch
         self._trip, self.epoch = told.trip, told.epoch
         if other:
-            self._begin_log()
+            self._begin_log(told.epoch)
         self.changed = True
         events: list[Event] = [told]
         back = self.outbox.attached(told.epoch, lost, limits)
@@ -176,8 +179,8 @@ class Ledger:
         self._peer_seen.begin(seen)
         return [*events, *self._refuse_too_long()]
 
-    def _begin_log(self) -> None:
-        self.inbox.restart()
+    def _begin_log(self, epoch: int) -> None:
+        self.inbox.restart(epoch)
         self._peer_got, self._peer_seen = _Reach(), _Reach()
 
     def _return(self, items: Iterable[SavedPost]) -> tuple[Post, ...]:
@@ -201,7 +204,8 @@ class Ledger:
             text = None if post is None else post.altered(message)
             told = Accepted(message.id, message.pos, message.at_ms, message.tag, text)
             events = self._stored(told)
-        if self.inbox.arrived(key_of(message.sender, message.id), message.pos):
+        key = key_of(message.epoch, message.sender, message.id)
+        if self.inbox.arrived(key, message.pos):
             return [message]
         self.changed = True
         return events
@@ -214,7 +218,8 @@ class Ledger:
         if is_news is None:
             return []
         self.changed = True
-        self.inbox.remember(key_of("you", told.id))
+        assert self.epoch is not None  # the session lets no answer through before `attached`
+        self.inbox.remember(key_of(self.epoch, "you", told.id))
         # The receipt may have come while the answer was lost.
         return [*([told] if is_news else []), *self._reached()]
 
@@ -285,7 +290,7 @@ class Ledger:
         events = self._end_log(undelivered)
         back = self._return(self.outbox.take_all())
         self.epoch = epoch
-        self._begin_log()
+        self._begin_log(epoch)
         self.outbox.is_replayed = True  # nothing of the new log was missed
         return [*events, Reassigned(epoch, alias, back)]
 

@@ -9,8 +9,8 @@ from .errors import StorageError
 from .events import Finding, Post
 from .frames import pack, unpack
 
-#: 1 knew neither quick replies nor findings.
-_VERSION: Final = 2
+#: 1 knew neither quick replies nor findings; up to 2 the keys of messages were those of one epoch.
+_VERSION: Final = 3
 
 
 class Refusal(NamedTuple):
@@ -69,8 +69,12 @@ class SavedState:
         """Read what `to_bytes` wrote. Raises `StorageError`."""
         try:
             state: Any = unpack(data)
-            if state.pop("v") not in (1, _VERSION):
+            version = state.pop("v")
+            if version not in (1, 2, _VERSION):
                 raise ValueError
+            if version < _VERSION:
+                epoch = state.get("epoch") or 1
+                state["known"] = [f"{epoch}/{key}" for key in state.get("known", ())]
             state["outbox"] = [_unpacked(*saved) for saved in state["outbox"]]
             return cls(**state)
         except Exception:  # noqa: BLE001 - whatever it is made of; its content is not for an error message

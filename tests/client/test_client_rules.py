@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relay.client import Accepted, Finding, Message, PeerGot, PeerSeen, Post, Reassigned
 from relay.client.conversation import Conversation
 from relay.client.frames import BadFrame, decode, field, strings
-from relay.client.inbox import MAX_KNOWN, Inbox
+from relay.client.inbox import MAX_KNOWN, Inbox, key_of
 from relay.client.pace import Limits, Pace
 from relay.client.state import Refusal, SavedPost, SavedState
 from relay.core.session import ProtocolError
@@ -222,6 +222,41 @@ def test_receipts_of_the_earlier_log_confirm_nothing_in_the_new_one() -> None:
     assert [p.id for p in made.ledger.outbox.posts()] == ["b"]
     made.receive({"op": "seen", "pos": accepted.pos}, 2.0)
     assert made.ledger.outbox.posts() == []
+
+
+@pytest.mark.parametrize("is_told", [False, True], ids=["at attach", "by a frame"])
+@pytest.mark.parametrize("is_killed", [False, True], ids=["running", "killed"])
+def test_a_reassignment_that_was_forgotten_shows_nothing_twice(
+    is_told: bool, is_killed: bool
+) -> None:
+    relay = RelayModel()
+    made, end = conversation(relay)
+    relay.store("customer", {"op": "post", "epoch": 1, "id": "same", "text": "from the first"})
+    post(made, "own")
+    relay.take(end, made.due(1.0)[0])
+    past = list(relay.log)
+    for event in hear(made, end):
+        made.ledger.taken(event)
+    relay.reassign("customer", "customer-2")
+    relay.store("customer", {"op": "post", "epoch": 2, "id": "same", "text": "from the second"})
+    assert [e.text for e in hear(made, end) if isinstance(e, Message)] == ["from the second"]
+
+    relay.epoch, relay.parties["customer"] = 1, "customer"
+    relay.log[:] = past
+    if is_told:
+        end.send({"op": "reassigned", "epoch": 1, "alias": "customer", "undelivered": []})
+        hear(made, end)
+    relay.leave(end)
+    made.dropped()
+    if is_killed:
+        made = Conversation(SavedState.read(made.ledger.saved().to_bytes()))
+    end = End()
+    relay.attach(end, "driver", made.connect(1, 0.0, ""))
+    assert not [event for event in hear(made, end) if isinstance(event, Message)]
+
+    relay.reassign("customer", "customer-3")
+    relay.store("customer", {"op": "post", "epoch": 2, "id": "same", "text": "from the third"})
+    assert [e.text for e in hear(made, end) if isinstance(e, Message)] == ["from the third"]
 
 
 def test_the_new_party_s_messages_are_new_whatever_ids_it_takes() -> None:
@@ -452,11 +487,11 @@ def test_seen_is_told_again_after_a_drop() -> None:
 def test_the_memory_of_messages_is_bounded_and_keeps_the_last(numbers: list[int]) -> None:
     inbox = Inbox(None, None, [])
     for number in [*range(MAX_KNOWN), *numbers]:
-        inbox.remember(f"peer/{number}")
+        inbox.remember(key_of(1, "peer", str(number)))
     known = inbox.known()
     assert len(known) == MAX_KNOWN
     recent = list(dict.fromkeys(reversed(numbers)))[::-1]
-    assert known[len(known) - len(recent) :] == [f"peer/{number}" for number in recent]
+    assert known[len(known) - len(recent) :] == [key_of(1, "peer", str(n)) for n in recent]
 
 
 @settings(deadline=None)
@@ -513,7 +548,7 @@ def test_no_field_makes_more_than_a_bad_frame(op: str, fields: dict[str, object]
 )
 def test_no_attached_makes_more_than_a_bad_frame(name: str, inner: str, value: object) -> None:
     relay, end = RelayModel(), End()
-    made = Conversation(SavedState(device="device", epoch=1, after="0001", known=["peer/x"]))
+    made = Conversation(SavedState(device="device", epoch=1, after="0001", known=["1/peer/x"]))
     post(made, "a")
     relay.attach(end, "driver", made.connect(1, 0.0, ""))
     frame = copy.deepcopy(end.out.popleft())
@@ -571,8 +606,13 @@ def test_a_state_is_read_as_it_was_written(state: SavedState) -> None:
 def test_a_state_of_the_version_before_is_read() -> None:
     waiting = ["a", "text", "Halo", None, None, 2, None, None]
     refused = ["b", "location", None, 1.0, 2.0, 2, None, ["malformed", "No."]]
-    old = {"v": 1, "device": "phone", "trip": "trip-1", "epoch": 2, "outbox": [waiting, refused]}
-    assert SavedState.read(msgpack.packb(old)).outbox == [
+    old = {
+        "v": 1, "device": "phone", "trip": "trip-1", "epoch": 2, "outbox": [waiting, refused],
+        "known": ["peer/a"],
+    }  # fmt: skip
+    read = SavedState.read(msgpack.packb(old))
+    assert read.known == [key_of(2, "peer", "a")]
+    assert read.outbox == [
         SavedPost(Post("a", "Halo"), 2, None),
         SavedPost(Post("b", None, "location", 1.0, 2.0), 2, None, Refusal("malformed", "No.")),
     ]
