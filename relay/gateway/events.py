@@ -167,9 +167,14 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
     """Make a channel what the store says it is, as asked while it was in `epoch`."""
     if node.channels.get(channel.trip) is not channel or channel.epoch != epoch:
         return
-    if glance.state is None or glance.state == "closed":
-        reason = glance.reason or CloseReason.EXPIRED
-        close_channel(node, channel, reason, glance.undelivered)
+    if glance.state is None:
+        # What was not said to this store again has not ended: it took over from one that had more.
+        # The platform opens it again, and the apps lose nothing until then.
+        for connection in tuple(channel.connections.values()):
+            leave(node, channel, connection, CloseCode.BAD_TOKEN)
+        return
+    if glance.state == "closed":
+        close_channel(node, channel, glance.reason, glance.undelivered)
         return
     if glance.epoch != epoch:
         stays = None

@@ -17,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 import relay as relay_package
-from relay.client import Message, PeerGot, connect
+from relay.client import MemoryStorage, Message, PeerGot, connect
 from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from relay.store import keys
@@ -262,6 +262,42 @@ async def test_two_apps_lose_nothing_by_a_store_that_forgets_twice(
         await until(lambda: len(customer.shown) == len(TEXTS), "all arrive", 20)
         assert customer.shown == [*TEXTS]
         await until(lambda: driver.confirmed == {*posts}, "all are confirmed", 20)
+
+
+async def test_a_trip_that_the_store_forgot_goes_on_once_it_is_opened_again(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    one, other = two_nodes
+    tokens = await one.open_trip("unknown")
+    storage = {role: MemoryStorage() for role in tokens}
+    shown: list[str] = []
+    async with (
+        connect(one.gateway_url, tokens["driver"], storage=storage["driver"]) as driver,
+        connect(other.gateway_url, tokens["customer"], storage=storage["customer"]) as customer,
+    ):
+        await driver.wait_attached()
+        await customer.wait_attached()
+        await (await driver.post(TEXTS[0])).accepted()
+        async with one.redis() as redis:
+            await redis.delete(keys.trip("unknown"), keys.log("unknown", 1))
+        for channel in (driver, customer):
+            async with asyncio.timeout(10):
+                shown += [e.text async for e in channel if isinstance(e, Message) and e.text]
+            assert channel.closed is not None and channel.closed.reason == "bad_token"
+
+    tokens = await other.open_trip("unknown")
+    async with (
+        connect(other.gateway_url, tokens["driver"], storage=storage["driver"]) as driver,
+        connect(one.gateway_url, tokens["customer"], storage=storage["customer"]) as customer,
+    ):
+        await driver.wait_attached()
+        await driver.post(TEXTS[1])
+        async with asyncio.timeout(10):
+            async for event in customer:
+                shown += [event.text] if isinstance(event, Message) and event.text else []
+                if TEXTS[1] in shown:
+                    break
+    assert shown == [*TEXTS[:2]]
 
 
 async def test_the_parties_are_told_while_nothing_comes_through(own_relay: RelayProcess) -> None:
