@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from typing import Final
 
 from ...rig.waiting import until
 from ...store import keys
 from ...store.slots import slot_of
 from ..arenas import OnCluster, UnderSentinel
 from ..fault import Scene, fault
+
+#: Sentinel waits ten seconds and more, several times over if it has just failed over, before it
+#: makes a primary that came back follow.
+_FOLLOWS_S: Final = 60
 
 
 @fault("primary-kill", "the primary is killed, and its replica takes over", UnderSentinel)
@@ -21,7 +26,7 @@ async def primary_kill(scene: Scene) -> AsyncIterator[None]:
         yield
         await until(store.has_failed_over, "the replica is the primary", 30)
         store.revive()
-        await until(store.has_all, "the other server follows", 30)
+        await until(store.has_all, "the other server follows", _FOLLOWS_S)
 
 
 @fault("primary-freeze", "the primary hangs until its replica has taken over", UnderSentinel)
@@ -35,7 +40,7 @@ async def primary_freeze(scene: Scene) -> AsyncIterator[None]:
         finally:
             store.signal(store.primary, signal.SIGCONT)
         store.swap()
-        await until(store.has_all, "the other server follows", 30)
+        await until(store.has_all, "the other server follows", _FOLLOWS_S)
 
 
 @fault("shard-kill", "one of three primaries is killed, and its replica takes over", OnCluster)
@@ -48,7 +53,7 @@ async def shard_kill(scene: Scene) -> AsyncIterator[None]:
         await until(lambda: store.has_failed_over(shard), "the replica is the primary", 30)
         store.start(store.primaries[shard])
         store.swap(shard)
-        await until(store.is_replicated, "the other server follows", 30)
+        await until(store.is_replicated, "the other server follows", _FOLLOWS_S)
 
 
 @fault("shard-freeze", "one of three primaries hangs until its replica has taken over", OnCluster)
@@ -63,7 +68,7 @@ async def shard_freeze(scene: Scene) -> AsyncIterator[None]:
         finally:
             store.signal(store.primaries[shard], signal.SIGCONT)
         store.swap(shard)
-        await until(store.is_replicated, "the other server follows", 30)
+        await until(store.is_replicated, "the other server follows", _FOLLOWS_S)
 
 
 @fault("slots-move", "slots of trips move key by key, as `reshard` does it", OnCluster)
