@@ -24,7 +24,6 @@ import signal
 import socket
 import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -34,7 +33,7 @@ from . import logs
 from .api.app import build
 from .console.routes import routes as console_pages
 from .gateway.gateway import Gateway
-from .gateway.limits import Limits
+from .gateway.limits import OTHER_FILES, Limits
 from .keyfile import KeyFile, KeyFileError, LiveRing
 from .metrics import Snapshot, as_text, joined, snapshot_of
 from .ops.chores import Chores, keep_doing
@@ -56,8 +55,6 @@ _SANCTIONS_S: Final = 5.0
 _NOTICES_S: Final = 60.0
 _JOURNAL_S: Final = 15.0
 _LAST_WORDS_S: Final = 0.2
-#: What a worker opens besides apps' connections: to the store, of the API's callers, its own.
-_OTHER_FILES: Final = 512
 
 
 class _Server(uvicorn.Server):
@@ -74,23 +71,21 @@ def _log_without_values(_loop: asyncio.AbstractEventLoop, context: dict[str, Any
     log.error("loop_exception", error=type(error).__name__, at=at)
 
 
-def _with_files_for(limits: Limits) -> int:
-    """Allow this process the files for all connections; give how many there may be at most.
+def _within_files(limits: Limits) -> Limits:
+    """Allow this process the files for all connections, and them no more than it may have files.
 
     With none left the system would go on to take connections that nobody here can answer, and the
     store could not be reached either.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.connections + 2 * limits.strangers + _OTHER_FILES
+    wanted = limits.sockets + OTHER_FILES
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft >= wanted:
-        return limits.connections
-    # Of strangers' sockets there may be twice as many as of all that were let in.
-    connections = max(16, min(limits.connections, (soft - _OTHER_FILES) // 3))
-    log.info("few_open_files", connections=connections)
-    return connections
+    found = limits.with_sockets(soft - OTHER_FILES)
+    if found is not limits:
+        log.info("few_open_files", connections=found.connections)
+    return found
 
 
 class Worker:
@@ -131,8 +126,7 @@ class Worker:
         )  # fmt: skip
         await pipe.start()
         await check_schema(pipe)
-        limits = settings.limits
-        limits = replace(limits, connections=_with_files_for(limits))
+        limits = _within_files(settings.limits)
         gateway = self._gateway = Gateway(identity, Store(pipe), access, ring, limits)
         await gateway.start(bound(settings.gateway, "gateway", shared=True))
         # A connection of its own: a call must not wait behind all the posts that are on their way.

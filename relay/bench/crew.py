@@ -14,6 +14,7 @@ from typing import Any, Final
 from .histogram import Histogram
 from .wire import (
     MAX_LINE_BYTES,
+    Doing,
     Done,
     Failed,
     Finished,
@@ -21,7 +22,6 @@ from .wire import (
     Go,
     Line,
     Plan,
-    Preparing,
     Ready,
     Second,
     Stop,
@@ -65,7 +65,8 @@ class Crew:
         ]
         self._processes: list[asyncio.subprocess.Process] = []
         self._readers: list[asyncio.Task[None]] = []
-        self._prepared = [0.0] * parts
+        #: What each does besides the load itself, if anything, and how far it is.
+        self._doing = [("", 0.0)] * parts
         self._ready = self._finished = 0
         self._changed = asyncio.Event()
         self._failed = ""
@@ -97,11 +98,20 @@ class Crew:
     def pids(self) -> list[int]:
         return [process.pid for process in self._processes]
 
-    async def ready(self, told: Callable[[float], None]) -> None:
-        """Wait until all are prepared; `told` hears how far they are."""
+    @property
+    def doing(self) -> tuple[str, float]:
+        """What they do besides the load itself, if anything, and how far they are with that: as the
+        first one does, and those that do the same."""
+        what, _ = self._doing[0]
+        shares = [share for one, share in self._doing if one == what]
+        return what, sum(shares) / len(shares)
+
+    async def ready(self, told: Callable[[str, float], None]) -> None:
+        """Wait until all are prepared; `told` hears how far they are with what."""
         while self._ready < len(self._plans):
             await self._change()
-            told(sum(self._prepared) / len(self._prepared))
+            told(*self.doing)
+        self._doing = [("", 0.0)] * len(self._plans)
 
     async def go(self) -> float:
         """Let all begin; give the moment."""
@@ -124,13 +134,14 @@ class Crew:
                 return False
         return True
 
-    async def stop(self) -> None:
-        """Let all come to an end, and hear how it went."""
+    async def stop(self, told: Callable[[str, float], None]) -> None:
+        """Let all come to an end, and hear how it went; `told` hears what that waits for."""
         for process in self._processes:
             await self._tell(process, Stop())
         end_s = time.monotonic() + _END_S
         while len(self.done) < len(self._plans):
             await asyncio.wait_for(self._change(), end_s - time.monotonic())
+            told(*self.doing)
 
     async def _change(self) -> None:
         if self._failed:
@@ -160,10 +171,9 @@ class Crew:
 
     def _heard(self, part: int, said: FromLoad) -> None:
         match said:
-            case Preparing():
-                self._prepared[part] = said.share
+            case Doing():
+                self._doing[part] = said.what, said.share
             case Ready():
-                self._prepared[part] = 1.0
                 self._ready += 1
             case Second():
                 self.seconds.setdefault(said.index, SecondOfAll()).add(said)

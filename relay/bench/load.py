@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from ..core.codes import CloseCode
 from .checking import Violations
 from .party import Party
 from .tally import Tally
@@ -23,19 +24,29 @@ SETTLE_S: Final = 15.0
 #: How long after the end of its trip was answered a party may still be attached. A second is what
 #: is promised; a load that fills the machine may see it later.
 _CUT_S: Final = 5.0
+OPENING: Final = "opening trips"
+#: What to do where an app is sent away that the load cannot do without.
+_ADVICE: Final[dict[int, str]] = {
+    CloseCode.TOO_MANY: "it takes no more, or not so fast: `relay_turned_away_total` of its "
+    "metrics names the limit, deploy/LOADTEST.md those that a load needs raised; each worker also "
+    "needs an open file for every app (`ulimit -n`)",
+    CloseCode.DRAINING: "it is about to stop",
+    CloseCode.STORE_AWAY: "its store does not answer",
+}
 
 
 class Load(ABC):
     """One scenario in one load process: `prepare`, then `run` from the start signal until `stop` is
     set or there is nothing left to do, then `settle`."""
 
-    def __init__(self, plan: Plan, told: Callable[[float], None]) -> None:
+    def __init__(self, plan: Plan, told: Callable[[str, float], None]) -> None:
         self.plan = plan
         self.tally = Tally()
         self.violations = Violations()
         self.trips = Trips(plan, self.tally, self.violations)
         self.stop = asyncio.Event()
-        #: Tells how far the preparations are, from 0 to 1.
+        self._attached = 0
+        #: Tells what it does that takes time, and how far it is with that, from 0 to 1.
         self.told = told
         source = texts(int(plan.run, 16), plan.part, plan.parts)
         self._texts: Iterator[Text] = itertools.chain(
@@ -78,7 +89,7 @@ class Load(ABC):
             for party in trip.parties:
                 await self.attach(party)
             opened.append(trip)
-            self.told(len(opened) / count)
+            self.told(OPENING, len(opened) / count)
 
         await each(range(count), one)
         return opened
@@ -87,9 +98,11 @@ class Load(ABC):
         """Attach a party that the load cannot do without. Raises `CallFailed`."""
         if not await party.connect(self.plan.gateway_url):
             raise CallFailed(
-                f"the gateway sent an app away with close code {party.close_code}; deploy/"
-                "LOADTEST.md names the limits that a load needs raised"
+                f"the gateway sent an app away with close code {party.close_code}, when "
+                f"{self._attached:,} had been attached by this load process; "
+                + _ADVICE.get(party.close_code, "its log and metrics say why")
             )
+        self._attached += 1
 
     async def everything_arrived(self, trips: Iterable[Trip]) -> None:
         """Wait until nothing is under way, and count what never arrived."""

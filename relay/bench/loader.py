@@ -21,13 +21,13 @@ from .scenarios import SCENARIOS
 from .trips import CallFailed
 from .wire import (
     MAX_LINE_BYTES,
+    Doing,
     Done,
     Failed,
     Finished,
     Go,
     Line,
     Plan,
-    Preparing,
     Ready,
     Second,
     Stop,
@@ -45,15 +45,15 @@ def _say(line: Line) -> None:
 
 
 class _Telling:
-    """Says how far the preparations are, not too often."""
+    """Says how far it is with what takes time, not too often."""
 
-    _said_s = 0.0
+    _said = "", 0.0
 
-    def __call__(self, share: float) -> None:
+    def __call__(self, what: str, share: float) -> None:
         now_s = time.monotonic()
-        if now_s - self._said_s > _TOLD_EVERY_S:
-            self._said_s = now_s
-            _say(Preparing(share))
+        if what != self._said[0] or now_s - self._said[1] > _TOLD_EVERY_S:
+            self._said = what, now_s
+            _say(Doing(what, share))
 
 
 async def _count_seconds(load: Load, began_s: float) -> None:
@@ -101,7 +101,6 @@ async def _main() -> None:
         assert isinstance(go, Go)
         await asyncio.sleep(go.at_s - time.monotonic())
         await _loaded(load, reader, go.at_s)
-        await load.trips.end_all()
     except EOFError:
         return
     except (CallFailed, OSError, TimeoutError) as error:
@@ -135,7 +134,10 @@ async def _loaded(load: Load, reader: asyncio.StreamReader, began_s: float) -> N
     load.stop.set()
     await running
     lag_times = lag.counts()
+    load.told("waiting for what is under way", 1.0)
     await load.settle()
+    load.told("ending trips", 1.0)
+    await load.trips.end_all()
     for task in watching:
         task.cancel()
     # What came after the last whole second is told as one that is outside of what is measured.

@@ -34,14 +34,14 @@ _AS_EXPECTED: Final = frozenset({
 class Watching(Protocol):
     """Whoever shows how it goes."""
 
-    def preparing(self, share: float) -> None: ...
+    def doing(self, what: str, share: float) -> None: ...
     def second(self, point: Point, share: float) -> None: ...
 
 
 class Unwatched:
     """Nobody looks."""
 
-    def preparing(self, share: float) -> None: ...
+    def doing(self, what: str, share: float) -> None: ...
     def second(self, point: Point, share: float) -> None: ...
     def round(self, number: int, of: int, target: str) -> None: ...
 
@@ -66,14 +66,17 @@ async def measure(
     )  # fmt: skip
     samples: list[dict[str, Usage]] = []
     async with crew:
-        await crew.ready(shown.preparing)
+        await crew.ready(shown.doing)
         began_s = await crew.go()
         others = Others()
         most = course.warm_up_s + course.seconds
         while True:
             samples.append(await target.usage() | {"load": usage_of(crew.pids)})
             reached = len(samples) - 1
-            if reached > 1:
+            what, share = crew.doing
+            if what:
+                shown.doing(what, share)
+            elif reached > 1:
                 shown.second(_point(crew.seconds, samples, reached - 2), min(1.0, reached / most))
             if reached >= (_LONGEST_S if course.ends_itself else most) or await crew.finished(
                 began_s + reached + 1 - time.monotonic()
@@ -84,7 +87,7 @@ async def measure(
             after.cpu_s - samples[0][name].cpu_s for name, after in samples[-1].items()
         )  # fmt: skip
         others_cores = round(others.cores(ours_s), 2)
-        await crew.stop()
+        await crew.stop(shown.doing)
     first = max(0, min(course.warm_up_s, reached - 1))
     found = _round(scenario, crew, samples, first, max(reached, 1))
     found.others_cores = others_cores

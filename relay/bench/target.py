@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import sys
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from ..gateway.limits import OTHER_FILES, Limits
 from ..rig.process import RelayProcess
 from .watch import Usage, usage_in_metrics, usage_of
 
@@ -30,6 +33,26 @@ RAISED: Final[dict[str, Any]] = {
     "log_level": "warning",
 }
 _METRICS_S: Final = 5.0
+#: Files that a process of the load needs besides its connections.
+_FILES_OF_LOAD: Final = 100
+
+
+def most_apps_of_relay(workers: int) -> int:
+    """How many apps such a relay serves, with as many open files as a process may have here."""
+    limits = Limits(
+        connections=RAISED["connections"], connections_per_s=RAISED["connections_per_s"]
+    )
+    return workers * limits.with_sockets(_most_files() - OTHER_FILES).connections
+
+
+def most_apps_of_load(processes: int) -> int:
+    """How many apps so many load processes can play."""
+    return processes * (_most_files() - _FILES_OF_LOAD)
+
+
+def _most_files() -> int:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 
 class Target(ABC):

@@ -47,9 +47,10 @@ class Stop(Line, tag="stop"):
     """Begin nothing more; wait for what is under way."""
 
 
-class Preparing(Line, tag="preparing"):
-    """How far the preparations are."""
+class Doing(Line, tag="doing"):
+    """What it does that takes time, and how far it is with that: nothing of it is measured."""
 
+    what: str
     share: float
 
 
@@ -86,7 +87,7 @@ class Failed(Line, tag="failed"):
 
 
 ToLoad = Plan | Go | Stop
-FromLoad = Preparing | Ready | Second | Finished | Done | Failed
+FromLoad = Doing | Ready | Second | Finished | Done | Failed
 
 encode = msgspec.json.Encoder().encode
 to_load: msgspec.json.Decoder[ToLoad] = msgspec.json.Decoder(ToLoad)

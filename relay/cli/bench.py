@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
@@ -29,7 +30,13 @@ from ..bench.ramp import ramp
 from ..bench.result import Point, Result
 from ..bench.run import Opened, run
 from ..bench.table import steps_of, table_of, verdict_of
-from ..bench.target import Running, Target, started
+from ..bench.target import (
+    Running,
+    Target,
+    most_apps_of_load,
+    most_apps_of_relay,
+    started,
+)
 from .confidential import secret
 from .options import AsJson, group
 from .output import MISUSED, REFUSED, err, fail, out, print_json
@@ -37,6 +44,7 @@ from .output import MISUSED, REFUSED, err, fail, out, print_json
 app = group("Put a load on a relay: how fast it is, and whether it stays correct.")
 
 _WIDEST: Final = 400
+_LINE_EVERY_S: Final = 5.0
 _DEFAULT_LOADERS: Final = max(1, len(os.sched_getaffinity(0)) - 1)
 
 Gateway: TypeAlias = Annotated[
@@ -207,6 +215,7 @@ def storm(
     """Connect storm: apps that come back all at once and resume."""
     where = _Where(gateway, api, api_key_file, workers)
     course = Course(seconds, warm_up, loaders)
+    where.need_room(connections, course)
     options = {"connections": connections, "at_once": at_once, "missed": missed}
     _conclude(_run(where, "storm", options, course, rounds), report, as_json)
 
@@ -257,6 +266,7 @@ def idle(
     where = _Where(gateway, api, api_key_file, workers)
     options = {"connections": connections, "hold_s": hold}
     course = Course(hold, 0, loaders, ends_itself=True)
+    where.need_room(connections, course)
     _conclude(_run(where, "idle", options, course, rounds), report, as_json)
 
 
@@ -290,6 +300,7 @@ class _Where:
         self, gateway: str | None, api: str | None, key_file: Path | None, workers: int
     ) -> None:
         self.opened: Opened = partial(started, workers)
+        self._workers: int | None = workers
         if gateway is None and api is None:
             return
         if gateway is None or api is None:
@@ -298,7 +309,21 @@ class _Where:
             "API key", option="--api-key-file", file=key_file, variable="RELAY_API_KEY"
         )  # fmt: skip
         self._running = Running(gateway, api, key)
-        self.opened = self._as_it_is
+        self.opened, self._workers = self._as_it_is, None
+
+    def need_room(self, apps: int, course: Course) -> None:
+        """End here, not after minutes, what asks for more apps than this machine lets connect."""
+        found = {"--loaders": most_apps_of_load(course.processes)}
+        if self._workers is not None:
+            found["--workers"] = most_apps_of_relay(self._workers)
+        short = {option: most for option, most in found.items() if most < apps}
+        if short:
+            fail(
+                f"{apps:,} apps need more open files than a process may have here: there is room "
+                f"for {min(short.values()):,}. Allow more where you start this (`ulimit -n 65536`, "
+                f"which may need root), or spread them over more processes ({' and '.join(short)})",
+                MISUSED,
+            )
 
     @asynccontextmanager
     async def _as_it_is(self) -> AsyncIterator[Target]:
@@ -306,7 +331,8 @@ class _Where:
 
 
 class _Shown:
-    """How the run goes, on standard error."""
+    """How the run goes, on standard error: as a bar, or now and then a line where there is no
+    terminal."""
 
     def __init__(self) -> None:
         self.progress = Progress(
@@ -315,23 +341,27 @@ class _Shown:
         )  # fmt: skip
         self._task = self.progress.add_task("", total=1.0, now="")
         self._what = ""
+        self._said = "", 0.0
 
     def round(self, number: int, of: int, target: str) -> None:
         self._what = target if of < 2 else f"{target}, round {number} of {of}"
-        self.progress.update(
-            self._task, description=f"{self._what}: starting", completed=0.0, now=""
-        )
+        self._show(f"{self._what}: starting", 0.0)
 
-    def preparing(self, share: float) -> None:
-        self.progress.update(
-            self._task, description=f"{self._what}: opening trips", completed=share
-        )
+    def doing(self, what: str, share: float) -> None:
+        self._show(f"{self._what}: {what}", share)
 
     def second(self, point: Point, share: float) -> None:
         now = f"{point.delivered_per_s:,.0f}/s"
         if point.p99_ms is not None:
             now += f"  p99 {point.p99_ms:,.1f} ms"
-        self.progress.update(self._task, description=self._what, completed=share, now=now)
+        self._show(self._what, share, now)
+
+    def _show(self, what: str, share: float, now: str = "") -> None:
+        self.progress.update(self._task, description=what, completed=share, now=now)
+        now_s = time.monotonic()
+        if not err.is_terminal and (what != self._said[0] or now_s - self._said[1] > _LINE_EVERY_S):
+            self._said = what, now_s
+            err.print(f"{what}{f', {share:.0%}' if 0 < share < 1 else ''}  {now}".rstrip())
 
 
 def _peers_in(folder: Path, trips: int) -> dict[str, Opened]:

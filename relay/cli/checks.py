@@ -21,6 +21,7 @@ from redis.retry import Retry
 from websockets.exceptions import WebSocketException
 
 from ..client.wire import open_socket
+from ..gateway.limits import OTHER_FILES
 from ..keyfile import KeyFileError, KeyFileMissing
 from ..settings import Settings, address
 from ..store import server_process
@@ -34,7 +35,6 @@ from .api import Api, ApiError
 from .versions import library_versions, relay_version
 from .words import count_of, duration, visible
 
-_FEW_FILES: Final = 4096
 _TIMEOUT_S: Final = 3.0
 _KEYS_SOON_S: Final = 24 * 3600
 _CLOCK_WARN_S: Final = 1.0
@@ -63,7 +63,7 @@ def all_findings(where: Settings) -> list[Finding]:
     """Everything there is to say about a relay with these settings."""
     return [
         *_versions(),
-        *_open_files(),
+        *_open_files(where),
         *_files(where),
         *_keys(where),
         *_store(where),
@@ -86,16 +86,23 @@ def _versions() -> Iterator[Finding]:
         yield _ok("libraries", ", ".join(f"{name} {version}" for name, version in found.items()))
 
 
-def _open_files() -> Iterator[Finding]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < _FEW_FILES:
+def _open_files(where: Settings) -> Iterator[Finding]:
+    # A worker allows itself as many as it may.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = where.limits
+    if most == resource.RLIM_INFINITY:
+        yield _ok("open files", "as many for each process as it needs")
+        return
+    found = limits.with_sockets(most - OTHER_FILES)
+    text = f"{most:,} for each process at most, so a worker serves {found.connections:,} apps"
+    if found.connections < limits.connections:
         yield _warn(
-            "open files",
-            f"{soft} for each process, so about {max(0, soft - 100)} connections for each worker",
-            "raise it where the relay is started: `ulimit -n 65536`, or LimitNOFILE= of systemd",
-        )
+            "open files", f"{text}, not {limits.connections:,} as is set (`connections`)",
+            "raise the hard limit where the relay is started: LimitNOFILE= of systemd, or "
+            "`ulimit -n` as root; or set fewer",
+        )  # fmt: skip
     else:
-        yield _ok("open files", f"{soft} for each process (at most {hard})")
+        yield _ok("open files", text)
 
 
 # --- files ----------------------------------------------------------------------------------------

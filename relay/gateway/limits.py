@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 #: From the handshake to the first frame.
 ATTACH_TIMEOUT_S = 5.0
@@ -14,6 +15,12 @@ MAX_FRAMES_PER_S = 5000
 SEND_BUFFER_BYTES = 64 * 1024
 #: From our close frame to the end of the connection.
 CLOSE_TIMEOUT_S = 2.0
+#: What a worker opens besides apps' connections: to the store, of the API's callers, its own.
+OTHER_FILES = 512
+#: Connections on which nobody has attached yet: at least so many, and of more than a few hundred
+#: connections no more than this part.
+_FEWEST_STRANGERS: Final = 64
+_STRANGERS_ARE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,27 @@ class Limits:
     @property
     def strangers(self) -> int:
         """Connections on which nobody has attached yet: as many as come in the time they have, and
-        hardly more than there may be of all. Of sockets there may be twice as many."""
-        come = int(self.connections_per_s * ATTACH_TIMEOUT_S)
-        return max(16, min(come, max(64, self.connections)))
+        hardly more than a quarter of all there may be. Of sockets there may be twice as many."""
+        most = max(_FEWEST_STRANGERS, self.connections // _STRANGERS_ARE)
+        return max(16, min(self._come, most))
+
+    @property
+    def _come(self) -> int:
+        return int(self.connections_per_s * ATTACH_TIMEOUT_S)
+
+    @property
+    def sockets(self) -> int:
+        """How many there may be of all."""
+        return self.connections + 2 * self.strangers
+
+    def with_sockets(self, most: int) -> Limits:
+        """These, or with as many connections as fit where there may be fewer sockets."""
+        if self.sockets <= most:
+            return self
+        # What is left beside the strangers, of whom there are as many as come, or their part.
+        part = min(most - 2 * _FEWEST_STRANGERS, most * _STRANGERS_ARE // (_STRANGERS_ARE + 2))
+        fitting = min(most - 32, max(most - 2 * self._come, part))
+        return replace(self, connections=max(16, fitting))
 
     @property
     def address_strangers(self) -> int:

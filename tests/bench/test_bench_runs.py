@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -104,9 +106,24 @@ async def test_trip_churn(bench: Bench) -> None:
 
 
 async def test_idle_connections(bench: Bench) -> None:
-    figures = figures_of(await bench("idle", "--connections", 60, "--hold", 1))
+    done = await bench("idle", "--connections", 60, "--hold", 1)
+    figures = figures_of(done)
     assert figures["connections"] == 60
     assert "kib_per_connection" in figures
+    # Also where there is no terminal, it says what it does.
+    assert ["opening trips" in done.err, "holding them" in done.err] == [True, True]
+
+
+async def test_more_apps_than_there_may_be_files() -> None:
+    """Said at once, and what to do."""
+    done = await asyncio.create_subprocess_exec(
+        "sh", "-c", "ulimit -n 1000; exec \"$@\"", "sh",
+        sys.executable, "-m", "relay", "bench", "idle", "--connections", "2000",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, said = await asyncio.wait_for(done.communicate(), 20)
+    assert (done.returncode, out) == (2, b"")
+    assert b"room for 325" in said and b"ulimit -n" in said and b"--workers" in said
 
 
 async def test_ride_day(bench: Bench) -> None:

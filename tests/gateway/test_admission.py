@@ -117,6 +117,17 @@ def test_one_address_that_says_nothing_does_not_fill_what_is_for_strangers() -> 
     assert admission.strangers == len(admission._strangers_at) == 0
 
 
+def test_where_files_are_few_most_of_them_are_for_apps() -> None:
+    """All of them are used, no more, and strangers have at most about a third."""
+    for per_s in (0.5, 20, 500, 100_000):
+        wanted = Limits(connections=50_000, connections_per_s=per_s)
+        for most in (200, 700, 4_000, 20_000, 60_000):
+            found = wanted.with_sockets(most)
+            assert most - 2 <= found.sockets <= most or found is wanted
+            assert found.connections >= min(50_000, most * 2 // 3, most - 128)
+    assert Limits().with_sockets(20_000).connections == 15_000
+
+
 # --- on real sockets --------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from ..load import Load
+from ..load import OPENING, Load
 from ..trips import Trip
 
 _ANSWER_S: Final = 20.0
@@ -19,7 +19,7 @@ class Churn(Load):
     and only the API is at work."""
 
     async def prepare(self) -> None:
-        self.told(1.0)
+        self.told(OPENING, 1.0)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

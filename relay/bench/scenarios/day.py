@@ -18,7 +18,7 @@ from typing import Final
 from ...core.casework import Category
 from ...core.frames import Report
 from ..arrivals import ride_day
-from ..load import SETTLE_S, Load, until
+from ..load import OPENING, SETTLE_S, Load, until
 from ..party import Party
 from ..tally import Tally
 from ..texts import Text, disguised
@@ -36,7 +36,7 @@ _TRIES: Final = 5
 class RideDay(Load):
     """`rides` rides over a day of `day_s` seconds."""
 
-    def __init__(self, plan: Plan, told: Callable[[float], None]) -> None:
+    def __init__(self, plan: Plan, told: Callable[[str, float], None]) -> None:
         super().__init__(plan, told)
         self._random = random.Random(f"{plan.run} {plan.part} day")
         #: What is seen on bad networks.
@@ -50,7 +50,7 @@ class RideDay(Load):
         return dict(together), times | {f"rough_{name}": it for name, it in rough_times.items()}
 
     async def prepare(self) -> None:
-        self.told(1.0)
+        self.told(OPENING, 1.0)
 
     async def run(self) -> None:
         moments = ride_day(

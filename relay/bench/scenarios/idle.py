@@ -7,10 +7,11 @@ message still comes through.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import suppress
 from typing import Final
 
-from ..load import Load
+from ..load import OPENING, Load
 from ..trips import Trip, each
 
 #: Trips that are attached before memory is looked at, so that what a first connection needs is
@@ -29,7 +30,7 @@ class Idle(Load):
 
         async def one(_: int) -> None:
             self._trips.append(await self.trips.open())
-            self.told(len(self._trips) / (count + _WARM))
+            self.told(OPENING, len(self._trips) / count)
 
         await each(range(count), one)
         self._warm = await self.open_attached(_WARM // self.plan.parts or 1)
@@ -40,7 +41,14 @@ class Idle(Load):
 
     async def run(self) -> None:
         parties = [party for trip in self._trips for party in trip.parties]
-        await each(parties, self.attach, _AT_ONCE)
+        there = itertools.count(1)
+        await each(
+            parties,
+            self.attach,
+            _AT_ONCE,
+            lambda: self.told("attaching", next(there) / len(parties)),
+        )
+        self.told("holding them", 1.0)
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stop.wait(), self.option("hold_s"))
         for party in parties:

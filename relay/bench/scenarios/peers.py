@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from ..load import SETTLE_S, Load, until
+from ..load import OPENING, SETTLE_S, Load, until
 from ..trips import each
 
 _BINARY: Final = WSMsgType.BINARY
@@ -130,7 +130,7 @@ class PeerLoad(Load):
                 _, party = await ws_connect(partial(self.party, self), url)
                 assert isinstance(party, PeerParty)
                 self._parties.append(party)
-            self.told(len(self._parties) / (2 * count))
+            self.told(OPENING, len(self._parties) / (2 * count))
 
         await each(range(count), one)
         if not await until(lambda: all(party.is_ready for party in self._parties), SETTLE_S):

@@ -20,6 +20,7 @@ class Storm(Load):
 
     async def prepare(self) -> None:
         trips = await self.open_attached(max(1, self.plan.share(self.option("connections")) // 2))
+        self.told("posting what they miss", 0.0)
         #: What each party is to be given, the last one it has first.
         self._owed: dict[Party, list[tuple[str, Sent]]] = {}
         for trip in trips:
