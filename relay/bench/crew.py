@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .histogram import Histogram
+from .target import Where
 from .wire import (
     MAX_LINE_BYTES,
     Doing,
@@ -57,12 +58,9 @@ class Crew:
     """Load processes that do one plan together."""
 
     def __init__(
-        self, scenario: str, where: dict[str, str], options: dict[str, Any], *, parts: int, run: str
+        self, scenario: str, where: Where, options: dict[str, Any], *, parts: int, run: str
     ) -> None:
-        self._plans = [
-            Plan(scenario, options=options, part=part, parts=parts, run=run, **where)
-            for part in range(parts)
-        ]
+        self._plans = [Plan(scenario, *where, options, part, parts, run) for part in range(parts)]
         self._processes: list[asyncio.subprocess.Process] = []
         self._readers: list[asyncio.Task[None]] = []
         #: What each does besides the load itself, if anything, and how far it is.

@@ -96,7 +96,7 @@ class Load(ABC):
 
     async def attach(self, party: Party) -> None:
         """Attach a party that the load cannot do without. Raises `CallFailed`."""
-        if not await party.connect(self.plan.gateway_url):
+        if not await party.connect():
             raise CallFailed(
                 f"the gateway sent an app away with close code {party.close_code}, when "
                 f"{self._attached:,} had been attached by this load process; "
@@ -140,7 +140,7 @@ class Load(ABC):
     async def _told_the_end(self, party: Party) -> None:
         """An app that was away asks after the end what became of its messages."""
         try:
-            await party.connect(self.plan.gateway_url)
+            await party.connect()
             await party.gone(_CUT_S)
         except (OSError, TimeoutError):
             pass

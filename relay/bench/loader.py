@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
+import ssl
 import sys
 import time
 from typing import Final
@@ -104,12 +105,33 @@ async def _main() -> None:
     except EOFError:
         return
     except (CallFailed, OSError, TimeoutError) as error:
-        _say(Failed(f"{type(error).__name__}: {error}"))
+        _say(Failed(_why(error)))
     except ExceptionGroup as group:
         first = group.exceptions[0]
         if not isinstance(first, CallFailed | OSError | TimeoutError):
             raise
-        _say(Failed(f"{type(first).__name__}: {first}"))
+        _say(Failed(_why(first)))
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, for a person."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            "the relay's certificate is not believed here: it is of another name, too old, or "
+            "signed by an authority that this machine does not know. Name a file with that "
+            "authority's certificate in SSL_CERT_FILE"
+        )
+    if isinstance(error, ssl.SSLError):
+        return (
+            f"no TLS where wss:// or https:// was given ({error.reason or error}): is the port "
+            "one that speaks it?"
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return (
+            "nothing listens at the gateway's or the API's address (connection refused): start "
+            "the relay, or name another with --gateway and --api"
+        )
+    return f"{type(error).__name__}: {error}"
 
 
 async def _loaded(load: Load, reader: asyncio.StreamReader, began_s: float) -> None:

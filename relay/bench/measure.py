@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import Counter
@@ -49,12 +50,14 @@ class Unwatched:
 @dataclass(frozen=True, slots=True)
 class Course:
     """How long a load goes on. What happens before `warm_up_s` is over is not counted. One that
-    `ends_itself` takes about so many seconds, and is not stopped then."""
+    `ends_itself` takes about so many seconds, and is not stopped then. For `silence_s` before it
+    begins, all that it needs is there and nothing is done."""
 
     seconds: int
     warm_up_s: int
     processes: int
     ends_itself: bool = False
+    silence_s: int = 0
 
 
 async def measure(
@@ -67,6 +70,7 @@ async def measure(
     samples: list[dict[str, Usage]] = []
     async with crew:
         await crew.ready(shown.doing)
+        silence = await _silence(target, course.silence_s) if course.silence_s else {}
         began_s = await crew.go()
         others = Others()
         most = course.warm_up_s + course.seconds
@@ -90,8 +94,21 @@ async def measure(
         await crew.stop(shown.doing)
     first = max(0, min(course.warm_up_s, reached - 1))
     found = _round(scenario, crew, samples, first, max(reached, 1))
+    for name, cores in silence.items():
+        found.figures[f"silent_{name}_cpu_share"] = round(cores, 3)
+        used = found.figures.get(f"{name}_cpu_share")
+        if used and (each := found.figures.get(f"{name}_cpu_us_per_message")):
+            found.figures[f"{name}_cpu_us_per_message_itself"] = round(each * (1 - cores / used), 2)
     found.others_cores = others_cores
     return found
+
+
+async def _silence(target: Target, seconds: int) -> dict[str, float]:
+    """The cores that its processes use while nothing happens."""
+    before, began_s = await target.usage(), time.monotonic()
+    await asyncio.sleep(seconds)
+    after, took_s = await target.usage(), time.monotonic() - began_s
+    return {name: (after[name].cpu_s - before[name].cpu_s) / took_s for name in before}
 
 
 def _cost_of(scenario: str, counts: Counter[str]) -> tuple[str, int]:

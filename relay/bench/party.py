@@ -7,6 +7,8 @@ the load process more than it must: tens of thousands of messages a second go th
 from __future__ import annotations
 
 import asyncio
+import functools
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -47,6 +49,13 @@ _decode = TO_APP_MSGPACK.decode
 _now = time.monotonic
 
 
+@functools.cache
+def _trusting() -> ssl.SSLContext:
+    """Whom `wss://` is believed: the system's authorities, or those of SSL_CERT_FILE. One for all
+    connections, because to read them takes longer than to connect."""
+    return ssl.create_default_context()
+
+
 class Party:
     """One party of one trip; `connect` may be called again after the connection ended.
 
@@ -54,7 +63,8 @@ class Party:
     """
 
     __slots__ = (
-        "_peer_pos", "attempt", "before", "close_code", "closed", "epoch", "forbidden", "hears",
+        "_peer_pos", "attempt", "before", "close_code", "closed", "epoch", "forbidden",
+        "gateway_url", "hears",
         "is_attached", "line", "name", "on_answered", "reported", "says", "tally", "then", "token",
         "violations",
     )  # fmt: skip
@@ -62,6 +72,7 @@ class Party:
     def __init__(
         self,
         name: str,
+        gateway_url: str,
         token: str,
         says: Stream,
         hears: Stream,
@@ -71,6 +82,7 @@ class Party:
         forbidden: tuple[bytes, ...],
     ) -> None:
         self.name = name
+        self.gateway_url = gateway_url
         self.token = token
         self.says = says
         self.hears = hears
@@ -96,7 +108,7 @@ class Party:
 
     # --- the connection ---------------------------------------------------------------------------
 
-    async def connect(self, url: str, after: str | None = None) -> bool:
+    async def connect(self, after: str | None = None) -> bool:
         """Attach, resuming where this party was, or after `after`. False if it was sent away.
 
         Raises OSError or TimeoutError where there is no relay to be heard.
@@ -105,8 +117,9 @@ class Party:
         self.close_code, self.is_attached, self.line = 0, False, line
         self.attempt += 1
         await ws_connect(
-            lambda *_: line, url, extra_headers=_HEADERS, websocket_handshake_timeout=_CONNECT_S,
-            read_buffer_init_size=1024,
+            lambda *_: line, self.gateway_url, extra_headers=_HEADERS,
+            websocket_handshake_timeout=_CONNECT_S, read_buffer_init_size=1024,
+            ssl_context=_trusting() if self.gateway_url.startswith("wss:") else None,
         )  # fmt: skip
         pending = self.says.pending()[:100]
         self.send(

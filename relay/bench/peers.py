@@ -20,11 +20,9 @@ from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 
-from ..rig.process import children
 from ..rig.servers import free_ports
 from ..rig.waiting import until
-from ..store.embedded import EmbeddedServer
-from .target import Target
+from .target import Target, Where, own_store
 from .watch import Usage, usage_of
 
 _START_S: Final = 20.0
@@ -70,7 +68,7 @@ class _Running(Target):
 
     def __init__(self, name: str, port: int, pid: int, store_pid: int) -> None:
         self.name = name
-        self.where = {"gateway_url": f"ws://127.0.0.1:{port}", "api_url": "", "key": ""}
+        self.where = Where([f"ws://127.0.0.1:{port}"], "", "")
         self._pids = {"relay": [pid], "store": [store_pid]}
 
     async def usage(self) -> dict[str, Usage]:
@@ -82,12 +80,9 @@ async def started(peer: Peer, folder: Path, trips: int) -> AsyncIterator[Target]
     """A peer with a store of its own in which so many trips are open."""
     with TemporaryDirectory(prefix="relay-bench-") as name:
         home = Path(name)
-        async with EmbeddedServer(home / "store", durable=True) as store:
-            socket = store.url.removeprefix("unix://")
-            (store_pid,) = [
-                pid for pid, line in children(os.getpid()) if line.startswith("valkey-server")
-            ]
-            async with Redis.from_url(store.url) as redis, redis.pipeline() as pipe:
+        async with own_store(home / "store") as (url, store_pid):
+            socket = url.removeprefix("unix://")
+            async with Redis.from_url(url) as redis, redis.pipeline() as pipe:
                 for number in range(trips):
                     pipe.xadd(f"trip:{{{number}}}:log", {"d": b"open"})
                 await pipe.execute()

@@ -61,6 +61,8 @@ def concluded(
     took = {"seconds": course.seconds, "warm_up_s": course.warm_up_s}
     if course.ends_itself:
         took = {}
+    if course.silence_s:
+        took["silence_s"] = course.silence_s
     return Result(
         scenario=scenario,
         options=options | took | {"load_processes": course.processes},

@@ -1,20 +1,25 @@
-"""What is measured: a relay that is started for it, one that runs somewhere, or a peer."""
+"""What is measured: relays that are started for it, one that runs somewhere, or a peer."""
 
 from __future__ import annotations
 
 import asyncio
 import resource
 import sys
+import time
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from redis.asyncio import Redis
 
 from ..gateway.limits import OTHER_FILES, Limits
+from ..keyfile import KeyFile
 from ..rig.process import RelayProcess
+from ..store.embedded import EmbeddedServer
 from .watch import Usage, usage_in_metrics, usage_of
 
 #: Rate limits are raised, so that few parties can stand for many and one machine for a city's
@@ -33,6 +38,7 @@ RAISED: Final[dict[str, Any]] = {
     "log_level": "warning",
 }
 _METRICS_S: Final = 5.0
+_SPAN_MS: Final = 86_400_000
 #: Files that a process of the load needs besides its connections.
 _FILES_OF_LOAD: Final = 100
 
@@ -55,11 +61,19 @@ def _most_files() -> int:
     return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 
+class Where(NamedTuple):
+    """How a target is reached: the gateway of each of its nodes, one API and a key for it."""
+
+    gateway_urls: list[str]
+    api_url: str
+    key: str
+
+
 class Target(ABC):
     """Something that a load can be put on; `where` tells the load processes how to reach it."""
 
     name: str
-    where: dict[str, str]
+    where: Where
 
     @abstractmethod
     async def usage(self) -> dict[str, Usage]:
@@ -67,16 +81,16 @@ class Target(ABC):
 
 
 class Started(Target):
-    """A relay of our own, with a store of its own that syncs every write."""
+    """Relays of our own, nodes of one store of their own that syncs every write."""
 
     name = "relay"
 
-    def __init__(self, relay: RelayProcess, store: list[int]) -> None:
-        """`store` are the ids of its store's processes."""
-        self.where = {
-            "gateway_url": relay.gateway_url, "api_url": relay.api_url, "key": relay.key,
-        }  # fmt: skip
-        self._workers, self._store = relay.workers(), store
+    def __init__(self, relays: Sequence[RelayProcess], store: list[int]) -> None:
+        """`store` are the ids of their store's processes."""
+        first = relays[0]
+        self.where = Where([one.gateway_url for one in relays], first.api_url, first.key)
+        self._workers = [pid for one in relays for pid in one.workers()]
+        self._store = store
 
     async def usage(self) -> dict[str, Usage]:
         return {"relay": usage_of(self._workers), "store": usage_of(self._store)}
@@ -88,7 +102,7 @@ class Running(Target):
     name = "relay"
 
     def __init__(self, gateway_url: str, api_url: str, key: str) -> None:
-        self.where = {"gateway_url": gateway_url, "api_url": api_url, "key": key}
+        self.where = Where([gateway_url], api_url, key)
         self._tells = True
 
     async def usage(self) -> dict[str, Usage]:
@@ -98,8 +112,8 @@ class Running(Target):
 
     def _metrics(self) -> Usage | None:
         asked = urllib.request.Request(  # noqa: S310 - the address was given by whoever runs it
-            f"{self.where['api_url']}/metrics",
-            headers={"Authorization": f"Bearer {self.where['key']}"},
+            f"{self.where.api_url}/metrics",
+            headers={"Authorization": f"Bearer {self.where.key}"},
         )
         try:
             with urllib.request.urlopen(asked, timeout=_METRICS_S) as answer:  # noqa: S310
@@ -109,8 +123,30 @@ class Running(Target):
 
 
 @asynccontextmanager
-async def started(workers: int = 1) -> AsyncIterator[Target]:
-    """A relay on ports of its own choice, in a folder that goes with it."""
-    with TemporaryDirectory(prefix="relay-bench-") as folder:
-        async with RelayProcess(Path(folder), "--workers", str(workers), **RAISED) as relay:
-            yield Started(relay, [relay.store_pid()])
+async def own_store(folder: Path) -> AsyncIterator[tuple[str, int]]:
+    """The address of a store that syncs every write, and its process id."""
+    async with EmbeddedServer(folder, durable=True) as store:
+        async with Redis.from_url(store.url) as redis:
+            pid = (await redis.info("server"))["process_id"]
+        yield store.url, pid
+
+
+@asynccontextmanager
+async def started(workers: int = 1, nodes: int = 1) -> AsyncIterator[Target]:
+    """A relay, or several on one store, on ports and in a folder of its own choice."""
+    with TemporaryDirectory(prefix="relay-bench-") as name:
+        folder = Path(name)
+        words = ("--workers", str(workers))
+        if nodes == 1:
+            async with RelayProcess(folder, *words, **RAISED) as relay:
+                yield Started([relay], [relay.store_pid()])
+            return
+        KeyFile(folder / "ring.json").create(time.time_ns() // 1_000_000, _SPAN_MS)
+        async with own_store(folder / "store") as (url, store_pid), AsyncExitStack() as running:
+            shared = RAISED | {"redis": url, "keyring_file": str(folder / "ring.json")}
+            relays = []
+            for number in range(1, nodes + 1):
+                (own := folder / f"node-{number}").mkdir()
+                relay = RelayProcess(own, *words, **shared)
+                relays.append(await running.enter_async_context(relay))
+            yield Started(relays, [store_pid])

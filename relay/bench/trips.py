@@ -46,6 +46,8 @@ class Trips:
         self._random = random.Random(f"{plan.run} {plan.part}")
         self._tally = tally
         self._violations = violations
+        self._gateways = plan.gateway_urls
+        self._apart = bool(plan.options.get("apart"))
         self._opened = 0
         self._open: set[str] = set()
 
@@ -78,19 +80,22 @@ class Trips:
         to_customer = Stream(f"{name} driver to customer", self._violations)
         to_driver = Stream(f"{name} customer to driver", self._violations)
         forbidden = _forbidden(phones)
+        drivers, customers = places(self._gateways, self._opened, apart=self._apart)
         return Trip(
             name,
-            self.party(name, "driver", found["driver"], to_customer, to_driver, forbidden),
-            self.party(name, "customer", found["customer"], to_driver, to_customer, forbidden),
+            self.party(name, "driver", drivers, found["driver"], to_customer, to_driver, forbidden),
+            self.party(
+                name, "customer", customers, found["customer"], to_driver, to_customer, forbidden
+            ),
             phones,
         )
 
     def party(
-        self, trip: str, role: str, admitted: dict[str, Any], says: Stream, hears: Stream,
-        forbidden: tuple[bytes, ...],
+        self, trip: str, role: str, gateway_url: str, admitted: dict[str, Any], says: Stream,
+        hears: Stream, forbidden: tuple[bytes, ...],
     ) -> Party:  # fmt: skip
         return Party(
-            f"{trip} {role}", admitted["token"], says, hears,
+            f"{trip} {role}", gateway_url, admitted["token"], says, hears,
             tally=self._tally, violations=self._violations, forbidden=forbidden,
         )  # fmt: skip
 
@@ -106,7 +111,8 @@ class Trips:
             "PUT", f"/v1/trips/{trip.name}/parties/driver",
             {"epoch": trip.customer.epoch, **person}, "reassign",
         )  # fmt: skip
-        driver = self.party(trip.name, "driver", admitted, says, hears, forbidden)
+        at = trip.driver.gateway_url
+        driver = self.party(trip.name, "driver", at, admitted, says, hears, forbidden)
         driver.epoch = admitted["epoch"]
         return Trip(trip.name, driver, trip.customer, phones)
 
@@ -128,6 +134,12 @@ class Trips:
 
     def _person(self, trip: str, role: str, phone: str) -> dict[str, str]:
         return {"party_id": f"{trip}-{role[0]}", "phone": f"+62{phone[1:]}", "alias": role.title()}
+
+
+def places(gateways: list[str], number: int, *, apart: bool) -> tuple[str, str]:
+    """The gateways that the driver and the customer of a trip connect to."""
+    count = len(gateways)
+    return gateways[number % count], gateways[(number + apart) % count]
 
 
 def _forbidden(phones: dict[str, str]) -> tuple[bytes, ...]:

@@ -23,7 +23,8 @@ class Plan(Line, tag="plan"):
     """What one of `parts` load processes does. `options` are the scenario's own."""
 
     scenario: str
-    gateway_url: str
+    #: Of each node; with several, trips are spread over them.
+    gateway_urls: list[str]
     api_url: str
     key: str
     options: dict[str, Any]

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -68,6 +69,15 @@ KeyFile: TypeAlias = Annotated[
 Workers: TypeAlias = Annotated[
     int, typer.Option(min=1, max=256, help="workers of the relay that is started")
 ]
+Nodes: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=16, help="relays that are started, on one store")
+]
+Apart: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--apart", help="with several nodes: the two parties of each trip are at different ones"
+    ),
+]
 Loaders: TypeAlias = Annotated[
     int,
     typer.Option(min=1, max=64, help="load processes; one less than the cores if not given"),
@@ -96,6 +106,8 @@ def closed(
     api: Api = None,
     api_key_file: KeyFile = None,
     workers: Workers = 1,
+    nodes: Nodes = 1,
+    apart: Apart = False,
     loaders: Loaders = _DEFAULT_LOADERS,
     peers: Annotated[
         Path | None,
@@ -111,9 +123,9 @@ def closed(
 
     Each party posts the next message when one before it is answered.
     """
-    where = _Where(gateway, api, api_key_file, workers)
+    where = _Where(gateway, api, api_key_file, workers, nodes, apart=apart)
     course = Course(seconds, warm_up, loaders)
-    options = {"trips": trips, "in_flight": in_flight}
+    options = {"trips": trips, "in_flight": in_flight} | where.told
     others = {} if peers is None else _peers_in(peers, trips)
     _conclude(_run(where, "closed", options, course, rounds, others), report, as_json)
 
@@ -176,6 +188,14 @@ def _read(file: Path) -> Result:
 def open_loop(
     rate: Annotated[int, typer.Option(min=1, help="messages a second, of all parties")] = 1000,
     trips: Annotated[int, typer.Option(min=1, help="trips, of two parties each")] = 200,
+    silence: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="say nothing for so long first: tells what messages cost apart from open trips",
+        ),
+    ] = 0,
     seconds: Seconds = 10,
     warm_up: WarmUp = 2,
     rounds: Rounds = 1,
@@ -183,6 +203,8 @@ def open_loop(
     api: Api = None,
     api_key_file: KeyFile = None,
     workers: Workers = 1,
+    nodes: Nodes = 1,
+    apart: Apart = False,
     loaders: Loaders = _DEFAULT_LOADERS,
     report: ReportFile = None,
     as_json: AsJson = False,
@@ -191,9 +213,10 @@ def open_loop(
 
     Latency counts from the moment a message was meant to be sent.
     """
-    where = _Where(gateway, api, api_key_file, workers)
-    course = Course(seconds, warm_up, loaders)
-    _conclude(_run(where, "open", {"rate": rate, "trips": trips}, course, rounds), report, as_json)
+    where = _Where(gateway, api, api_key_file, workers, nodes, apart=apart)
+    course = Course(seconds, warm_up, loaders, silence_s=silence)
+    options = {"rate": rate, "trips": trips} | where.told
+    _conclude(_run(where, "open", options, course, rounds), report, as_json)
 
 
 @app.command()
@@ -297,14 +320,23 @@ class _Where:
     """Which relay is measured."""
 
     def __init__(
-        self, gateway: str | None, api: str | None, key_file: Path | None, workers: int
-    ) -> None:
-        self.opened: Opened = partial(started, workers)
-        self._workers: int | None = workers
+        self, gateway: str | None, api: str | None, key_file: Path | None, workers: int,
+        nodes: int = 1, *, apart: bool = False,
+    ) -> None:  # fmt: skip
+        if apart and nodes == 1:
+            fail("--apart needs several nodes: add --nodes 2", MISUSED)
+        self.opened: Opened = partial(started, workers, nodes)
+        self._workers: int | None = workers * nodes
+        #: What of it has to be known to compare runs.
+        self.told = {"nodes": nodes, "apart": int(apart)} if nodes > 1 else {}
         if gateway is None and api is None:
             return
+        if nodes > 1:
+            fail("--nodes is for relays that are started; --gateway names one that runs", MISUSED)
         if gateway is None or api is None:
             fail("--gateway and --api belong together: give both, or neither", MISUSED)
+        _meant(gateway, "--gateway", "ws", "wss")
+        _meant(api, "--api", "http", "https")
         key = secret(
             "API key", option="--api-key-file", file=key_file, variable="RELAY_API_KEY"
         )  # fmt: skip
@@ -328,6 +360,13 @@ class _Where:
     @asynccontextmanager
     async def _as_it_is(self) -> AsyncIterator[Target]:
         yield self._running
+
+
+def _meant(url: str, option: str, *schemes: str) -> None:
+    """See that an address can be one of what it is for."""
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or not parts.hostname:
+        fail(f"{option} has to begin with {' or '.join(f'{one}://' for one in schemes)}", MISUSED)
 
 
 class _Shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,11 +23,17 @@ class Answer:
 
 
 class Platform:
-    """Calls with one key over connections that are kept: as many as there are calls at a time."""
+    """Calls with one key over connections that are kept: as many as there are calls at a time.
+
+    An `https://` address is believed by the certificate authorities of the system, or by those of
+    SSL_CERT_FILE.
+    """
 
     def __init__(self, api_url: str, key: str) -> None:
         parts = urlsplit(api_url)
-        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._host = parts.hostname or "127.0.0.1"
+        self._port = parts.port or (80 if self._tls is None else 443)
         self._headers = (
             f"Host: {parts.netloc}\r\nAuthorization: Bearer {key}\r\n"
             "Content-Type: application/json\r\n"
@@ -50,7 +57,7 @@ class Platform:
         return answer
 
     async def _connect(self) -> _Connection:
-        return _Connection(*await asyncio.open_connection(self._host, self._port))
+        return _Connection(*await asyncio.open_connection(self._host, self._port, ssl=self._tls))
 
     def close(self) -> None:
         while self._idle:

@@ -16,6 +16,7 @@ from relay.bench.plots import Series, chart, nice_ticks
 from relay.bench.ramp import broken
 from relay.bench.result import LoadItself, Result, Round, Target, ratios, summarise
 from relay.bench.texts import Text, disguised, gives_away, new_number, texts
+from relay.bench.trips import places
 from relay.bench.watch import usage_in_metrics
 
 
@@ -273,6 +274,16 @@ def test_a_replay_has_to_bring_what_was_missed(stream: Stream, violations: Viola
     again = stream.replayed(sent[1:], 0.0)
     again.delivered(names[0], position(0), "halo")
     assert violations.counts == {"lost": 1, "doubled": 1}
+
+
+# --- nodes ------------------------------------------------------------------------------------------
+
+
+def test_trips_are_spread_over_nodes_and_their_parties_together_or_apart() -> None:
+    nodes = ["a", "b"]
+    assert [places(nodes, number, apart=False) for number in (1, 2)] == [("b", "b"), ("a", "a")]
+    assert [places(nodes, number, apart=True) for number in (1, 2)] == [("b", "a"), ("a", "b")]
+    assert places(["a"], 7, apart=False) == ("a", "a")
 
 
 # --- results --------------------------------------------------------------------------------------

@@ -15,9 +15,11 @@ import pytest
 from relay.bench.result import Result
 from relay.bench.target import RAISED
 from relay.rig.process import RelayProcess
+from tests.bench.encrypting import encrypting
 from tests.bench.tampering import tampering
 from tests.cli.commands import Done, Quickly, relay_command
 from tests.console.staff import chromium
+from tests.support.certificate import certified
 
 PEER = Path(__file__).parent / "peer"
 
@@ -36,17 +38,18 @@ async def quickly() -> AsyncIterator[Quickly]:
 
 
 class Bench(Protocol):
-    async def __call__(self, *words: object, gateway: str = "") -> Done: ...
+    async def __call__(self, *words: object, gateway: str = "", **environment: str) -> Done: ...
 
 
 @pytest.fixture
 def bench(loaded: RelayProcess, quickly: Quickly) -> Bench:
     """Runs `relay bench` on the relay of these tests."""
 
-    async def run(*words: object, gateway: str = "") -> Done:
+    async def run(*words: object, gateway: str = "", **environment: str) -> Done:
+        api = () if "--api" in words else ("--api", loaded.api_url)
         return await quickly(
             "bench", *words, "--loaders", 1, "--json", "--gateway", gateway or loaded.gateway_url,
-            "--api", loaded.api_url, RELAY_API_KEY=loaded.key,
+            *api, RELAY_API_KEY=loaded.key, **environment,
         )  # fmt: skip
 
     return run
@@ -143,6 +146,42 @@ async def test_ramp(bench: Bench) -> None:
     assert "no rate was within bounds" in done.err
 
 
+async def test_nodes_of_one_store_with_the_parties_of_each_trip_apart(tmp_path: Path) -> None:
+    figures = figures_of(
+        await relay_command(
+            "bench", "open", "--rate", 50, "--trips", 4, "--silence", 1, "--seconds", 1,
+            "--warm-up", 0, "--nodes", 2, "--apart", "--loaders", 1, "--json",
+            TMPDIR=str(tmp_path),
+        )
+    )  # fmt: skip
+    assert figures["delivered_per_s"] > 0 and figures["store_rss_mib"] > 0
+    # That of both workers: one alone takes about half as much.
+    assert figures["relay_rss_mib"] > 100
+    assert 0 <= figures["silent_relay_cpu_share"] < figures["relay_cpu_share"]
+    itself, whole = (figures[f"relay_cpu_us_per_message{end}"] for end in ("_itself", ""))
+    assert 0 < itself <= whole
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_with_tls_whose_authority_is_named(
+    bench: Bench, loaded: RelayProcess, tmp_path: Path
+) -> None:
+    certificate = tmp_path / "certificate.pem"
+    certified(certificate)
+    async with (
+        encrypting(loaded.gateway_url, certificate) as gateway,
+        encrypting(loaded.api_url, certificate) as api,
+    ):
+        assert (gateway[:6], api[:8]) == ("wss://", "https://")
+        words = ("--at-once", 2, "--seconds", 1, "--warm-up", 0, "--api", api)
+        done = await bench("churn", *words, gateway=gateway, SSL_CERT_FILE=str(certificate))
+        figures = figures_of(done)
+        assert figures["end_per_s"] > 0 and figures["delivered_per_s"] > 0
+        assert figures["relay_cpu_us_per_trip"] > 0
+        done = await bench("churn", *words, gateway=gateway)
+        assert done.code == 1 and "SSL_CERT_FILE" in done.err
+
+
 async def test_a_relay_that_does_wrong_fails_the_run(bench: Bench, loaded: RelayProcess) -> None:
     async with tampering(loaded.gateway_url) as gateway:
         done = await bench(
@@ -166,7 +205,11 @@ async def test_called_wrongly_or_without_a_relay(quickly: Quickly, tmp_path: Pat
     done = await quickly("bench", "closed", *address)
     assert done.code == 2 and "RELAY_API_KEY" in done.err
     done = await quickly("bench", "closed", *address, RELAY_API_KEY="k")
-    assert done.code == 1 and "the load could not be put on" in done.err
+    assert done.code == 1 and "the load could not be put on: nothing listens" in done.err
+    done = await quickly("bench", "closed", "--gateway", "http://x", "--api", "http://y")
+    assert done.code == 2 and "ws:// or wss://" in done.err
+    done = await quickly("bench", "open", "--apart")
+    assert done.code == 2 and "--nodes 2" in done.err
     done = await quickly("bench", "closed", "--peers", tmp_path)
     assert done.code == 2 and "no peer" in done.err
 

@@ -130,7 +130,7 @@ async def measure(folder: Path, seconds: float) -> Costs:
         # One post of each party at a time: the relay's own figures are those of `relay bench closed`.
         talking = asyncio.create_task(
             measured(
-                Started(relay, [relay.store_pid()]), "closed", {"trips": 20, "in_flight": 1},
+                Started([relay], [relay.store_pid()]), "closed", {"trips": 20, "in_flight": 1},
                 Course(max(3, round(seconds)), _WARM_UP_S, 1), Unwatched(),
             )
         )  # fmt: skip

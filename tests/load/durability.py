@@ -62,7 +62,7 @@ async def main(seconds: int) -> None:
                 ) as relay,
             ):  # fmt: skip
                 found = await measure(
-                    Started(relay, []), "closed", {"trips": 20, "in_flight": 1},
+                    Started([relay], []), "closed", {"trips": 20, "in_flight": 1},
                     Course(seconds, 2, 1), Unwatched(),
                 )  # fmt: skip
         shown = found.figures

@@ -118,7 +118,7 @@ class RideDay(Load):
         began_s = time.monotonic()
         for attempt in range(_TRIES):
             try:
-                if await party.connect(self.plan.gateway_url):
+                if await party.connect():
                     party.tally.times["attach"].add(time.monotonic() - began_s)
                     party.post_unanswered_again()
                     return

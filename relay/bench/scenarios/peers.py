@@ -126,7 +126,7 @@ class PeerLoad(Load):
         async def one(number: int) -> None:
             for role in ("d", "c"):
                 trip = number * self.plan.parts + self.plan.part
-                url = f"{self.plan.gateway_url}{self.path.format(trip=trip, role=role)}"
+                url = f"{self.plan.gateway_urls[0]}{self.path.format(trip=trip, role=role)}"
                 _, party = await ws_connect(partial(self.party, self), url)
                 assert isinstance(party, PeerParty)
                 self._parties.append(party)

@@ -55,7 +55,7 @@ class Storm(Load):
                 began_s = time.monotonic()
                 party.hears = party.hears.replayed(missed, began_s)
                 try:
-                    attached = await party.connect(self.plan.gateway_url, last.accepted_pos)
+                    attached = await party.connect(last.accepted_pos)
                 except (OSError, TimeoutError):
                     attached = False
                 if attached:
