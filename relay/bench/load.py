@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from ..core.codes import CloseCode
@@ -104,8 +105,11 @@ class Load(ABC):
             )
         self._attached += 1
 
-    async def everything_arrived(self, trips: Iterable[Trip]) -> None:
+    async def everything_arrived(self, trips: Sequence[Trip]) -> None:
         """Wait until nothing is under way, and count what never arrived."""
+        await each(
+            (p for trip in trips for p in trip.parties if not p.is_attached), self._come_back
+        )
         streams = [party.says for trip in trips for party in trip.parties]
         await until(lambda: not any(stream.owed for stream in streams), SETTLE_S)
         for stream in streams:
@@ -113,6 +117,13 @@ class Load(ABC):
                 self.tally.counts["unanswered"] += 1
                 del stream.under_way[name]
             stream.close()
+
+    async def _come_back(self, party: Party) -> None:
+        """An app that was sent away meanwhile is given what it missed once it is back."""
+        with suppress(OSError, TimeoutError):
+            await party.connect()
+        if not party.is_attached:
+            self.tally.counts["failed to come back"] += 1
 
     async def ended(self, trip: Trip) -> None:
         """After the end of a trip was answered: nothing more is accepted, both are sent away, and

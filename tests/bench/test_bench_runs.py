@@ -12,8 +12,11 @@ from typing import Any, Protocol
 import msgspec
 import pytest
 
+from relay.bench.load import Load
 from relay.bench.result import Result
 from relay.bench.target import RAISED
+from relay.bench.texts import Text
+from relay.bench.wire import Plan
 from relay.rig.process import RelayProcess
 from tests.bench.encrypting import encrypting
 from tests.bench.tampering import tampering
@@ -180,6 +183,29 @@ async def test_with_tls_whose_authority_is_named(
         assert figures["relay_cpu_us_per_trip"] > 0
         done = await bench("churn", *words, gateway=gateway)
         assert done.code == 1 and "SSL_CERT_FILE" in done.err
+
+
+class Talk(Load):
+    """A load that a test moves by hand."""
+
+    async def prepare(self) -> None: ...
+
+    async def run(self) -> None: ...
+
+    async def settle(self) -> None: ...
+
+
+async def test_what_an_app_missed_while_it_was_away_is_not_lost(loaded: RelayProcess) -> None:
+    where = [loaded.gateway_url], loaded.api_url, loaded.key
+    talk = Talk(Plan("", *where, {}, 0, 1, "7e57"), lambda _: None)
+    (trip,) = trips = await talk.open_attached(1)
+    trip.customer.cut()
+    trip.driver.post(Text("di lobi ya"))
+    await talk.everything_arrived(trips)
+    assert (talk.tally.accepted, talk.tally.delivered) == (1, 1)
+    assert not talk.violations.counts
+    talk.hang_up(trip.parties)
+    await talk.trips.end_all()
 
 
 async def test_a_relay_that_does_wrong_fails_the_run(bench: Bench, loaded: RelayProcess) -> None:
