@@ -197,7 +197,7 @@ class Talk(Load):
 
 async def test_what_an_app_missed_while_it_was_away_is_not_lost(loaded: RelayProcess) -> None:
     where = [loaded.gateway_url], loaded.api_url, loaded.key
-    talk = Talk(Plan("", *where, {}, 0, 1, "7e57"), lambda _: None)
+    talk = Talk(Plan("", *where, {}, 0, 1, "7e57"), lambda *_: None)
     (trip,) = trips = await talk.open_attached(1)
     trip.customer.cut()
     trip.driver.post(Text("di lobi ya"))
