@@ -263,10 +263,10 @@ class Closed:
     `bad_frame`, `unsupported`, ...; `left` if the application itself left). `code` is the close
     code, where there is one.
 
-    `undelivered`: posts that are no longer in the outbox and will reach nobody; one whose answer
-    was still on its way may have arrived. `undelivered_ids`: ids that the relay reports beyond
-    these, posted by an install whose outbox this is not. `kept`: posts that stay in the storage,
-    for the next `connect` with it.
+    `undelivered`: posts that are no longer in the outbox and will reach nobody from now on; one
+    whose answer or receipt was still on its way, or was lost with the relay's store, may have
+    arrived. `undelivered_ids`: ids that the relay reports beyond these, posted by an install whose
+    outbox this is not. `kept`: posts that stay in the storage, for the next `connect` with it.
     """
 
     reason: str

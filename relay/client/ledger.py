@@ -303,7 +303,7 @@ class Ledger:
 
     def _end_log(self, undelivered: list[str]) -> list[Event]:
         self.changed = True
-        items = self.outbox.delivered_but(set(undelivered))
+        items = self.outbox.delivered_but(set(undelivered), self.epoch)
         pos = max((item.pos or "" for item in items), default="")
         return [self._confirmed(pos, items)] if items else []
 

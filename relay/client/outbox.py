@@ -150,18 +150,21 @@ class Outbox:
         """Send nothing before the next `attached` or `take_all`; the relay owes an explanation."""
         self._paused_s = now_s
 
-    def delivered_but(self, undelivered: set[str]) -> list[SavedPost]:
+    def delivered_but(self, undelivered: set[str], epoch: int | None) -> list[SavedPost]:
         """Remove and return what reached the peer, when the relay ends a log: oldest first.
 
-        The relay lists what did not. Receipts are cumulative, so what follows a listed one in the
-        log did not reach the peer either: it is missing in the list because the store lost it.
+        The relay lists what did not. An app that was not attached then has asked it, and of what
+        did not fit into the question nothing is known. Receipts are cumulative, so what follows a
+        listed one in the log did not reach the peer either: an older relay does not list what the
+        store lost.
         """
         accepted = self._accepted
+        known = self.pending(epoch) if self._limits is None else list(accepted)
         end = min((accepted[i].pos or "" for i in undelivered & accepted.keys()), default=None)
         return self._take(
-            entry
-            for post_id, entry in accepted.items()
-            if post_id not in undelivered and (end is None or (entry.pos or "") < end)
+            accepted[post_id]
+            for post_id in known
+            if post_id not in undelivered and (end is None or (accepted[post_id].pos or "") < end)
         )
 
     def take_all(self) -> list[SavedPost]:

@@ -2,6 +2,12 @@
 
 News comes by two ways that do the same: the store's pub/sub, fast and unreliable, and `look_at`,
 which asks the store itself. Each step may be done twice.
+
+At an end a party is told what of its messages has not arrived. The store can list only what its log
+holds, and after a failover that may be less than the app knows to be accepted. So this is told only
+over a connection whose log was seen to be whole, over the `line` to the store that told of the end.
+Any other app is sent away to attach again: then it names what it holds for accepted, and the store
+says which of that has not arrived (`not_arrived` in the scripts).
 """
 
 from __future__ import annotations
@@ -50,24 +56,36 @@ class Doubt(NamedTuple):
 # --- what became of a channel ---------------------------------------------------------------------
 
 
-def close_channel(node: Node, channel: Channel, reason: str, undelivered: Undelivered) -> None:
-    """Tell both parties that it is over and cut them off."""
+def close_channel(
+    node: Node, channel: Channel, line: Line | None, reason: str, undelivered: Undelivered
+) -> None:
+    """Tell both parties that it is over and cut them off. `line` is None if `undelivered` is not of
+    this pairing."""
     node.channels.pop(channel.trip, None)
     for role, connection in tuple(channel.connections.items()):
-        connection.send(Closed(reason, _never_arrived(channel, role, undelivered)))
-        node.close(connection, CloseCode.CHANNEL_CLOSED)
+        if connection.line is line:
+            lost = _never_arrived(channel, role, line, undelivered)
+            connection.send(Closed(reason, lost))
+            node.close(connection, CloseCode.CHANNEL_CLOSED)
+        else:
+            _ask_back(node, connection)
         node.buckets.pop((channel.trip, role), None)
     channel.connections.clear()
 
 
-def bar(node: Node, channel: Channel, bars: bytes, undelivered: Undelivered) -> None:
+def bar(
+    node: Node, channel: Channel, line: Line | None, bars: bytes, undelivered: Undelivered
+) -> None:
     """Note who is stopped from what; who is barred altogether sees a closed channel."""
     channel.learn_bars(bars)
     now_ms = node.now_ms()
     for role, connection in tuple(channel.connections.items()):
         if channel.bars.shuts_out(role.letter, now_ms):
-            lost = _never_arrived(channel, role, undelivered)
-            connection.send(Closed(CloseReason.CLOSED, lost))
+            if connection.line is line:
+                lost = _never_arrived(channel, role, line, undelivered)
+                connection.send(Closed(CloseReason.CLOSED, lost))
+            else:
+                _ask_back(node, connection)
             leave(node, channel, connection, CloseCode.CHANNEL_CLOSED)
             set_online(channel, role, False, None)
 
@@ -75,19 +93,24 @@ def bar(node: Node, channel: Channel, bars: bytes, undelivered: Undelivered) -> 
 def reassign_channel(
     node: Node,
     channel: Channel,
+    line: Line | None,
     epoch: int,
     stays: Connection | None,
     alias: str,
     undelivered: Undelivered,
 ) -> None:
-    """Cut off the party that left and turn the one that stays to the new log."""
-    for role, connection in tuple(channel.connections.items()):
-        lost = _never_arrived(channel, role, undelivered)
-        if connection is stays:
-            connection.send(Reassigned(epoch, alias, lost))
+    """Cut off the party that left and turn the one that stays to the new log. `line` as above."""
+    here = tuple(channel.connections.items())
+    lost = {role: _never_arrived(channel, role, line, undelivered) for role, _ in here}
+    for role, connection in here:
+        if connection.line is not line:
+            _ask_back(node, connection)
+        elif connection is stays:
+            connection.send(Reassigned(epoch, alias, lost[role]))
         else:
-            connection.send(Closed(CloseReason.REASSIGNED, lost))
+            connection.send(Closed(CloseReason.REASSIGNED, lost[role]))
             node.close(connection, CloseCode.REASSIGNED)
+        if connection is not stays:
             del channel.connections[role]
             node.buckets.pop((channel.trip, role), None)
         channel.locations.pop(role.peer if connection is stays else role, None)
@@ -114,9 +137,18 @@ def set_online(channel: Channel, role: Role, online: bool, location: str | None)
             peer.send(Presence(online))
 
 
-def _never_arrived(channel: Channel, role: Role, undelivered: Undelivered) -> list[str]:
-    # This node may have heard of receipts that the store has not been told yet.
-    got = channel.got.get(role.peer, "")
+def _ask_back(node: Node, connection: Connection) -> None:
+    """Have an app attach again, so that it is told the rest then."""
+    node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=100)
+
+
+def _never_arrived(
+    channel: Channel, role: Role, line: Line | None, undelivered: Undelivered
+) -> list[str]:
+    # This node may have heard of receipts that the store has not been told yet. One from before a
+    # failover may be of a place that is lost.
+    peer = channel.connections.get(role.peer)
+    got = channel.got.get(role.peer, "") if peer is None or peer.line is line else ""
     return [post_id for post_id, pos in undelivered.get(role, ()) if pos > got]
 
 
@@ -174,7 +206,9 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
             leave(node, channel, connection, CloseCode.BAD_TOKEN)
         return
     if glance.state == "closed":
-        close_channel(node, channel, glance.reason, glance.undelivered)
+        # What is listed is of the trip's last pairing.
+        line = doubt.line if glance.epoch == epoch else None
+        close_channel(node, channel, line, glance.reason, glance.undelivered)
         return
     if glance.epoch != epoch:
         stays = None
@@ -182,11 +216,13 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
             if glance.seats[role] == Seat(node.id, connection.id):
                 stays = connection
         alias = glance.aliases[stays.role.peer] if stays and stays.role else ""
-        reassign_channel(node, channel, glance.epoch, stays, alias, glance.undelivered)
+        # What is listed is of the pairing before the last one.
+        line = doubt.line if glance.epoch == epoch + 1 else None
+        reassign_channel(node, channel, line, glance.epoch, stays, alias, glance.undelivered)
         return
     change_state(channel, glance.state, glance.deadline)
     channel.screening.follow(glance.rules)
-    bar(node, channel, glance.bars, glance.undelivered)
+    bar(node, channel, doubt.line, glance.bars, glance.undelivered)
     _part_from_lost_log(node, channel, doubt, glance.lost)
     for role in Role:
         seat = glance.seats[role]
@@ -248,18 +284,29 @@ def take_control(node: Node, payload: bytes) -> None:
     channel = node.channels.get(news["trip"])
     if channel is None:
         return
+    line = channel.lease.line
     if op in ("closed", "reassigned", "bars"):
+        # It may come from a server that took the place of the one behind `line`, or after news of
+        # another pairing that did not get here. An older version of the relay does not name it.
+        is_known = (
+            channel.lease.holds()
+            and news.get("pairing", channel.epoch) == channel.epoch
+            and all(connection.line is line for connection in channel.connections.values())
+        )
+        if not is_known:
+            node.spawn(_look_or_part(node, channel))
+            return
         undelivered: Undelivered = {ROLE_OF[role]: pairs(news[role]) for role in "dc"}
     if op == "closed":
-        close_channel(node, channel, news["reason"], undelivered)
+        close_channel(node, channel, line, news["reason"], undelivered)
     elif op == "reassigned" and news["epoch"] == channel.epoch + 1:
         stays = channel.connections.get(ROLE_OF[news["role"]].peer)
-        reassign_channel(node, channel, news["epoch"], stays, news["alias"], undelivered)
+        reassign_channel(node, channel, line, news["epoch"], stays, news["alias"], undelivered)
         channel.learn_bars(news["bars"].encode())
     elif op == "state":
         change_state(channel, news["state"], news["deadline"])
     elif op == "bars":
-        bar(node, channel, news["bars"].encode(), undelivered)
+        bar(node, channel, line, news["bars"].encode(), undelivered)
     elif op == "rules":
         channel.screening.rules_changed()
     elif op == "revoked":
@@ -268,6 +315,15 @@ def take_control(node: Node, payload: bytes) -> None:
             leave(node, channel, connection, CloseCode.BAD_TOKEN)
     else:
         node.spawn(look_at(node, channel))
+
+
+async def _look_or_part(node: Node, channel: Channel) -> None:
+    """Look at a channel of which something final was heard; if that fails, cut off its parties."""
+    try:
+        await look_at(node, channel)
+    except StoreError:
+        for connection in tuple(channel.connections.values()):
+            node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
 
 
 def take_mail(node: Node, payload: bytes) -> None:

@@ -4,7 +4,7 @@ The tests drive SDK conversations through it directly, and over real sockets (`s
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,7 +63,7 @@ class RelayModel:
         self.parties = {"driver": "driver-1", "customer": "customer-1"}
         self.closed: str | None = None
         self.history: list[tuple[str, str, int]] = []  # (role, id, epoch) ever stored
-        self._earlier: dict[str, list[str]] = {"driver": [], "customer": []}
+        self._arrived: dict[tuple[int, str], set[str]] = {}  # of the logs that ended
         self._ms = 0
         self.losses = 0
         self.redacts = ""  # what the guard takes out of a text, with a notice to the peer
@@ -77,7 +77,9 @@ class RelayModel:
     def attach(self, end: End, role: str, frame: Frame) -> None:
         end.role = role
         if self.closed is not None:
-            end.send(self._closed_frame(role, self.closed))
+            arrived = self._arrived.get((frame.get("epoch", 1), role), set())
+            asked = [i for i in frame.get("pending", []) if i not in arrived]
+            end.send(self._closed_frame(role, self.closed, asked))
             return
         self.seats[role] = end
         peer = PEER_OF[role]
@@ -218,7 +220,7 @@ class RelayModel:
             gone.send(self._closed_frame(role, "reassigned"))
             self.leave(gone)
         undelivered = self.undelivered(PEER_OF[role])
-        self._earlier = {role: [], PEER_OF[role]: undelivered}
+        self._end_log()
         self.epoch += 1
         self.parties[role] = party
         self.log.clear()
@@ -240,11 +242,18 @@ class RelayModel:
                 end.send(self._closed_frame(role, reason))
         self.seats = dict.fromkeys(self.seats)
         self.closed = reason
+        self._end_log()
+
+    def _end_log(self) -> None:
+        for role in self.seats:
+            ids = {entry.post["id"] for entry in self.log if entry.role == role}
+            self._arrived[self.epoch, role] = ids - {*self.undelivered(role)}
 
     def undelivered(self, role: str) -> list[str]:
         got = self.got[PEER_OF[role]]
-        log = [entry.post["id"] for entry in self.log if entry.role == role and entry.pos > got]
-        return self._earlier[role] + log
+        return [entry.post["id"] for entry in self.log if entry.role == role and entry.pos > got]
 
-    def _closed_frame(self, role: str, reason: str) -> Frame:
-        return {"op": "closed", "reason": reason, "undelivered": self.undelivered(role)}
+    def _closed_frame(self, role: str, reason: str, asked: Sequence[str] = ()) -> Frame:
+        listed = self.undelivered(role)
+        also = [post_id for post_id in asked if post_id not in listed]
+        return {"op": "closed", "reason": reason, "undelivered": [*listed, *also]}

@@ -54,7 +54,6 @@ class Phone:
         self.in_flight = in_flight
         self.stored = SavedState(device=f"device of {party}").to_bytes()
         self.durable = Screen()
-        self.knows_log = True  # which of its posts the store forgot, if any
         self.maybe_stored: set[str] = set()
         self.posted: list[tuple[str, int | None]] = []  # (id, epoch it was written in)
         self.end: End | None = None
@@ -75,7 +74,6 @@ class Phone:
     def save(self) -> None:
         self.stored = self.conversation.ledger.saved().to_bytes()
         self.durable = copy.deepcopy(self.screen)
-        self.knows_log |= self.conversation.is_attached
 
     def post(self, number: int, *, quick: bool = False) -> None:
         post = Post(f"{self.party}-{number}", f"text {number}")
@@ -273,16 +271,36 @@ class Trip(RuleBasedStateMachine):
             phone.end.send(self.relay.message(entry, phone.role))
 
     @precondition(lambda self: self.relay.closed is None and self.relay.log)
-    @rule(count=st.integers(1, 4))
-    def fail_over(self, count: int) -> None:
+    @rule(data=st.data(), count=st.integers(1, 4), then=st.sampled_from(["", "", "talk", "close"]))
+    def fail_over(self, data: st.DataObject, count: int, then: str) -> None:
+        """Forget the last messages; perhaps one app alone goes on before it is over, or none."""
         for phone in self.phones.values():
             self._drop(phone, 0)
         # What came over a connection goes to no store but the one whose log the relay has compared
         # with what that app was served.
         self.late.clear()
         self.relay.lose_tail(min(count, len(self.relay.log)))
-        for phone in self.phones.values():
-            phone.knows_log = False
+        if then == "talk":
+            self._talk_alone(self.phone(data))
+        if then and len(self.relay.log) > 4:
+            self.close()
+
+    def _talk_alone(self, phone: Phone) -> None:
+        """Attach, post, and take in what comes."""
+        if phone.is_over:
+            return
+        phone.connect(self.now_s)
+        self.number += 1
+        phone.post(self.number)
+        for _ in range(3):
+            self.now_s += 1.0
+            phone.pump(self.now_s)
+            while phone.up:
+                self._serve(phone)
+            while phone.end is not None and phone.end.out:
+                phone.hear(self.now_s)
+            while phone.events or phone.last is not None:
+                phone.take()
 
     @precondition(lambda self: self.relay.closed is None and len(self.relay.log) > self.relay.epoch)
     @rule(data=st.data())
@@ -296,8 +314,7 @@ class Trip(RuleBasedStateMachine):
     @precondition(lambda self: len(self.relay.log) > 8)
     @rule()
     def close(self) -> None:
-        # What the store forgot, nobody can list as undelivered.
-        if self.relay.closed is None and all(p.knows_log for p in self.phones.values()):
+        if self.relay.closed is None:
             self.relay.close("ended")
 
     # --- judgement ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.client import Accepted, Finding, Message, PeerGot, PeerSeen, Post, Reassigned
+from relay.client import Accepted, Closed, Finding, Message, PeerGot, PeerSeen, Post, Reassigned
 from relay.client.conversation import Conversation
 from relay.client.frames import BadFrame, decode, field, strings
 from relay.client.inbox import MAX_KNOWN, Inbox, key_of
@@ -370,6 +370,35 @@ def test_what_does_not_fit_into_pending_is_posted_again_in_its_place() -> None:
     frames = made.due(1.0)
     assert [f["id"] for f in frames] == [*(f"m{n}" for n in range(99, 130)), "new"]
     assert [f.get("again", False) for f in frames] == [True] * 31 + [False]
+
+
+@pytest.mark.parametrize("was_attached", [False, True])
+def test_at_the_end_nothing_is_taken_for_delivered_that_the_relay_was_not_asked_about(
+    was_attached: bool,
+) -> None:
+    """The relay answers for what was named to it; of the rest it may have lost some."""
+    relay = RelayModel()
+    for n in range(130):
+        relay.store("driver", {"op": "post", "epoch": 1, "id": f"m{n}", "text": "x"})
+    posts = [SavedPost(Post(f"m{n}", "x"), 1, entry.pos) for n, entry in enumerate(relay.log)]
+    relay.got["customer"] = relay.log[109].pos
+    made = Conversation(SavedState("device", epoch=1, trip="trip-1", outbox=posts), in_flight=1)
+    frame = made.connect(1, 0.0, "")
+    end = End()
+    if was_attached:
+        relay.attach(end, "driver", frame)
+        relay.close("ended")
+    else:
+        relay.lose_tail(20)
+        relay.close("ended")
+        relay.attach(end, "driver", frame)
+    *events, closed = hear(made, end)
+    assert isinstance(closed, Closed)
+    back = [post.id for post in closed.undelivered]
+    confirmed = [i for event in events if isinstance(event, PeerGot) for i in event.ids]
+    known = 110 if was_attached else 100
+    assert confirmed == [f"m{n}" for n in range(known)]
+    assert back == [f"m{n}" for n in range(known, 130)]
 
 
 def test_a_place_is_told_only_once() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.client import Channel, Closed, MemoryStorage, connect
 from relay.keyfile import KeyFile
 from relay.rig.sentinel import Watched
 from relay.rig.texts import numbered
@@ -142,6 +143,53 @@ async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_i
         old = await Party.connect(relay.gateway_url)
         await old.say("attach", token=tokens[name]["driver"])
         assert await old.closed() == 4503, name
+
+
+async def test_what_only_the_dead_primary_had_goes_back_to_its_sender(
+    relay: RelayProcess, watched: Watched
+) -> None:
+    """Its trip is over before its app is back, or before that has been cut off."""
+    trips = {name: await relay.open_trip(name) for name in ("left", "replaced", "stayed")}
+    storage = {name: MemoryStorage() for name in trips}
+
+    def app(name: str) -> Channel:
+        return connect(relay.gateway_url, trips[name]["driver"], storage=storage[name])
+
+    await until(watched.has_all, "the replica has the trips")
+    watched.signal(watched.replica, signal.SIGSTOP)
+    assert await watched.ask(watched.primary, "CLIENT", "KILL", "TYPE", "replica") == 1
+    async with app("stayed") as stayed:
+        await (await stayed.post("lost")).accepted()
+        for name in ("left", "replaced"):
+            async with app(name) as channel:
+                await (await channel.post("lost")).accepted()
+        watched.signal(watched.primary, signal.SIGKILL)
+        watched.signal(watched.replica, signal.SIGCONT)
+        await until(watched.has_failed_over, "the replica is the primary", 30)
+        new = {"epoch": 1, "party_id": "drv-2", "phone": "+6281298765432", "alias": "Wati"}
+        for method, path, body in (
+            ("POST", "stayed/end", {}),
+            ("POST", "left/end", {}),
+            ("PUT", "replaced/parties/driver", new),
+        ):
+
+            async def is_done(method: str = method, path: str = path, body: object = body) -> bool:
+                return (await relay.call(method, f"/v1/trips/{path}", body)).status_code == 200
+
+            await until(is_done, "the relay serves again", 20)
+        told = {"stayed": await over(stayed)}
+    for name in ("left", "replaced"):
+        async with app(name) as channel:
+            told[name] = await over(channel)
+    for name, closed in told.items():
+        assert closed.reason == ("reassigned" if name == "replaced" else "ended")
+        assert [post.text for post in closed.undelivered] == ["lost"], name
+
+
+async def over(channel: Channel) -> Closed:
+    async with asyncio.timeout(20):
+        (closed,) = [event async for event in channel if isinstance(event, Closed)]
+        return closed
 
 
 async def test_an_end_tells_whether_a_replica_has_it(relay: RelayProcess, watched: Watched) -> None:

@@ -9,48 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-import relay as relay_package
 from relay.client import MemoryStorage, Message, PeerGot, connect
 from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from relay.store import keys
 from tests.support.party import JSON, Party
+from tests.support.past import Past, slow_to_look
 from tests.support.relay import RelayProcess
-
-
-class Past:
-    """What the store held of a trip at one moment."""
-
-    def __init__(self, relay: RelayProcess, trip: str) -> None:
-        self._relay = relay
-        self._log, self._record = keys.log(trip, 1), keys.trip(trip)
-
-    async def keep(self) -> Past:
-        async with self._relay.redis() as redis:
-            self._dumps = {key: await redis.dump(key) for key in (self._log, self._record)}
-        return self
-
-    async def leap(self, minutes: int) -> None:
-        """Set the store's clock ahead, as far as this log can tell."""
-        async with self._relay.redis() as redis:
-            ms = int(time.time() * 1000) + minutes * 60_000
-            await redis.execute_command("XSETID", self._log, f"{ms}-0")
-
-    async def come_back(self) -> None:
-        """Go back to it, and cut the connections to the store as the end of a server would."""
-        async with self._relay.redis() as redis, redis.pipeline() as step:
-            for key, dump in self._dumps.items():
-                step.restore(key, 0, dump, replace=True)
-            for kind in ("normal", "pubsub"):
-                step.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
-            await step.execute()
 
 
 async def record(relay: RelayProcess, trip: str, field: str) -> str:
@@ -98,27 +69,6 @@ async def test_the_receipt_of_a_lost_place_confirms_nothing_that_came_since(
     assert driver.all("seen") == []
     assert await record(relay, "stale", "c.got") == larger["pos"]
     assert await record(relay, "stale", "c.seen") == ""
-
-
-#: As for a node with many channels, whose look at all of them takes its time.
-LOOKS_SLOWLY = """
-import asyncio
-import relay.gateway.events as events
-
-look = events.look_at_all
-
-async def look_slowly(node, channels):
-    await asyncio.sleep(0.5)
-    await look(node, channels)
-
-events.look_at_all = look_slowly
-"""
-
-
-def slow_to_look(folder: Path) -> RelayProcess:
-    (folder / "sitecustomize.py").write_text(LOOKS_SLOWLY)
-    path = os.pathsep.join([str(folder), str(Path(relay_package.__file__).parents[1])])
-    return RelayProcess(folder, environment={"PYTHONPATH": path})
 
 
 async def test_no_post_gets_before_those_that_the_store_has_lost(tmp_path: Path) -> None:

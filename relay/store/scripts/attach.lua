@@ -15,21 +15,21 @@ local state = state_of(trip, now)
 local role, gone = holder(trip, digest, state, now)
 if not role then return { gone } end
 if gone then
-  local lost, shut = get(trip, 'gone.undelivered', 'gone.shut')
-  if shut then return { 'is_closed', role, 'closed', lost or '[]' } end
+  local lost = not_arrived(trip, role, gone, ARGV[7], { unpack(ARGV, 9) })
+  if get(trip, 'gone.shut') then return { 'is_closed', role, 'closed', lost } end
   return { 'gone', role, 'reassigned', lost }
 end
 local peer = PEER[role]
 
 local _, refusal = step(state, 'attach')
 if refusal then
-  local reason, lost, closed = get(trip, 'reason', role .. '.undelivered', 'closed')
+  local reason, closed = get(trip, 'reason', 'closed')
   if shut_since(trip, role, tonumber(closed)) then reason = 'closed' end
-  return { 'is_closed', role, reason, lost or '[]' }
+  return { 'is_closed', role, reason, not_arrived(trip, role, gone, ARGV[7], { unpack(ARGV, 9) }) }
 end
 if shut_out(trip, role, now) then
   -- To this party it is closed, in the words of any channel that an operator closed.
-  return { 'is_closed', role, 'closed', (get(trip, role .. '.undelivered')) or '[]' }
+  return { 'is_closed', role, 'closed', not_arrived(trip, role, gone, ARGV[7], { unpack(ARGV, 9) }) }
 end
 
 -- What was noted of a place that the log has lost stands for nothing.

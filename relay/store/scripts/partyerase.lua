@@ -37,6 +37,14 @@ local function outcome(what)
   return { what, known and 'none' or told }
 end
 
+-- What it hears of its messages goes with what it is told that goes, whatever else stays for now.
+if told ~= 'open' then
+  for _, at in ipairs(sat) do redis.call('HDEL', KEYS[1], 'arrived.' .. int(at[1]) .. '.' .. at[2]) end
+  for _, of in ipairs({ 'd', 'c', 'gone' }) do
+    if mine[of .. '.party'] then redis.call('HDEL', KEYS[1], of .. '.undelivered') end
+  end
+end
+
 if state ~= 'closed' then return outcome('open') end
 if (tonumber(record['hold']) or 0) > now then return outcome('held') end
 for field, case in pairs(record) do
@@ -62,7 +70,6 @@ for _, role in ipairs(ROLES) do
     end
   end
 end
-if mine['gone.party'] then redis.call('HDEL', KEYS[1], 'gone.undelivered') end
 local in_window = now < (tonumber(record['closed']) or 0) + window_ms
 for _, at in ipairs(sat) do
   local field = 'shut.' .. int(at[1]) .. '.' .. at[2]

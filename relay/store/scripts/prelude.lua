@@ -18,6 +18,8 @@
 --   d.revoked (how often its tokens were),
 --   d.masks (how many messages had digits taken out in this epoch), d.masks_before (in those before),
 --   d.undelivered (JSON, of the last epoch that ended), d.f.<class> (findings of the guard in its posts);
+--   arrived.1.d, ... (marks of what who sat there in that epoch posted and the other device confirmed, as it stood
+--   when that party's channel or the epoch ended);
 --   of the party replaced last: gone.tokens, gone.role, gone.party, gone.epoch, gone.undelivered,
 --   gone.shut (since when it had no channel); of all that were replaced: gone.masks;
 --   blocked.<party> (who had it blocked)
@@ -96,14 +98,26 @@ local function holds(trip, epoch, pos)
   return #redis.call('XRANGE', log_key(trip, epoch), pos, pos) > 0
 end
 
--- {id, position} of what `role` posted and its peer's device has not confirmed.
-local function undelivered(trip, epoch, role, peer_got)
-  local found = {}
-  local from = peer_got and ('(' .. peer_got) or '-'
-  for _, entry in ipairs(redis.call('XRANGE', log_key(trip, epoch), from, '+')) do
-    if sender(entry[2]) == role then found[#found + 1] = { entry[2][2], position(entry[1]) } end
+-- Enough of an id's hash to tell whether it is among a channel's few.
+local function id_mark(id) return string.sub(redis.sha1hex(id), 1, 8) end
+
+-- What became of what each role posted, by how far the two devices are: {id, position} of what the other one has not
+-- confirmed, and the marks of what it has.
+local function outcomes(trip, epoch, d_got, c_got)
+  local lost, arrived = { d = {}, c = {} }, { d = {}, c = {} }
+  local reached = { d = c_got or '', c = d_got or '' }
+  for _, entry in ipairs(redis.call('XRANGE', log_key(trip, epoch), '-', '+')) do
+    local role = sender(entry[2])
+    if reached[role] then
+      local id, pos = entry[2][2], position(entry[1])
+      if pos <= reached[role] then
+        arrived[role][#arrived[role] + 1] = id_mark(id)
+      else
+        lost[role][#lost[role] + 1] = { id, pos }
+      end
+    end
   end
-  return found
+  return lost, { d = table.concat(arrived.d), c = table.concat(arrived.c) }
 end
 
 -- An empty Lua table is an object to cjson; a list of pairs must stay a list.
@@ -216,8 +230,8 @@ end
 
 local function set_bars(trip, bars)
   redis.call('HSET', trip_key(trip), 'bars', list(bars))
-  local d_lost, c_lost = get(trip, 'd.undelivered', 'c.undelivered')
-  tell({ op = 'bars', trip = trip, bars = list(bars), d = d_lost or '[]', c = c_lost or '[]' })
+  local epoch, d_lost, c_lost = get(trip, 'epoch', 'd.undelivered', 'c.undelivered')
+  tell({ op = 'bars', trip = trip, pairing = tonumber(epoch), bars = list(bars), d = d_lost or '[]', c = c_lost or '[]' })
 end
 
 -- The time that a log's next entry bears. A log never goes back, also where the clock does.
@@ -247,12 +261,15 @@ local function bar(trip, role, kind, until_ms, now, source)
   if known then
     known[4] = until_ms
   else
-    local epoch, peer_got = get(trip, 'epoch', PEER[role] .. '.got')
-    bars[#bars + 1] = { role, kind, new_ms(log_key(trip, epoch), now), until_ms, source }
-    if kind == 'all' then
+    local epoch, d_got, c_got = get(trip, 'epoch', 'd.got', 'c.got')
+    -- Who is shut out on another account has been told then, and hears the same ever after.
+    if kind == 'all' and not shut_out(trip, role, now) then
+      local lost, arrived = outcomes(trip, epoch, d_got, c_got)
       redis.call('HDEL', trip_key(trip), role .. '.seat')
-      redis.call('HSET', trip_key(trip), role .. '.undelivered', list(undelivered(trip, epoch, role, peer_got or nil)))
+      redis.call('HSET', trip_key(trip), role .. '.undelivered', list(lost[role]),
+        'arrived.' .. epoch .. '.' .. role, arrived[role])
     end
+    bars[#bars + 1] = { role, kind, new_ms(log_key(trip, epoch), now), until_ms, source }
     note(trip, now, 'barred', role, kind)
   end
   set_bars(trip, bars)
@@ -276,6 +293,37 @@ local function holder(trip, digest, state, now)
     if known == digest then return gone_role, true end
   end
   return nil, 'token'
+end
+
+-- (seldom) What of a party's has not arrived, as it is told once its channel is over, in JSON: what is listed, and
+-- what of `asked` did not arrive either. Those are the ids of what it holds for accepted in epoch `at`. Of them the log
+-- may have lost some in a failover, and then nobody could list them. `gone` is whether it was replaced.
+local function not_arrived(trip, role, gone, at, asked)
+  local of = gone and 'gone' or role
+  local party, listed, epoch = get(trip, of .. '.party', of .. '.undelivered', gone and 'gone.epoch' or 'epoch')
+  listed = listed or '[]'
+  if #asked == 0 then return listed end
+
+  local function arrived_in(number)
+    local sat, arrived = get(trip, 'e' .. int(number) .. '.' .. role, 'arrived.' .. int(number) .. '.' .. role)
+    return sat == party and arrived
+  end
+
+  -- The epoch in which it ended for this party: for who was shut out that is not the trip's last.
+  local last = tonumber(epoch) or 0
+  while last > 0 and not arrived_in(last) do last = last - 1 end
+  at = math.max(1, tonumber(at))
+  local arrived = at <= last and arrived_in(at)
+  -- Without that, a version of the relay ended it that did not note what arrived. Of an epoch that was never
+  -- heard of nothing did: the failover took all of it.
+  if last == 0 or (at <= last and not arrived) then return listed end
+  local lost, known = cjson.decode(listed), {}
+  for _, one in ipairs(lost) do known[id_mark(one[1])] = true end
+  for found in string.gmatch(arrived or '', '%x%x%x%x%x%x%x%x') do known[found] = true end
+  for _, id in ipairs(asked) do
+    if not known[id_mark(id)] then lost[#lost + 1] = { id, '' } end
+  end
+  return list(lost)
 end
 
 -- Until when the law holds a trip's messages; 0 if it does not.
@@ -324,18 +372,26 @@ local function retire_log(trip, epoch, now)
   return int(messages)
 end
 
+-- (seldom) The `outcomes` of an epoch that ends, as they are to be kept: lists by role, and field, value, ... Who was shut
+-- out before has been told then, and hears the same ever after.
+local function kept_outcomes(trip, epoch, now, lost, arrived)
+  local fields = {}
+  for _, role in ipairs(ROLES) do
+    if shut_since(trip, role, now) then
+      lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]')
+    else
+      fields[#fields + 1] = 'arrived.' .. epoch .. '.' .. role
+      fields[#fields + 1] = arrived[role]
+    end
+  end
+  return lost, fields
+end
+
 -- (seldom) The one way a channel closes. It frees before it writes, so it works in a store that is full.
 local function close(trip, reason, detail, now)
   local epoch, window_s, d_got, c_got = get(trip, 'epoch', 'report_window_s', 'd.got', 'c.got')
   local keep_ms, window_ms = kept_ms(trip, now, now), tonumber(window_s) * 1000
-  local lost = {
-    d = undelivered(trip, epoch, 'd', c_got or nil),
-    c = undelivered(trip, epoch, 'c', d_got or nil),
-  }
-  for _, role in ipairs(ROLES) do
-    -- Who was shut out before has been told then, and hears the same ever after.
-    if shut_since(trip, role, now) then lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]') end
-  end
+  local lost, arrived = kept_outcomes(trip, epoch, now, outcomes(trip, epoch, d_got, c_got))
   local key = trip_key(trip)
   redis.call('HDEL', key, 'd.phone', 'c.phone', 'd.seat', 'c.seat', 'allow')
   local messages = retire_log(trip, epoch, now)
@@ -349,9 +405,9 @@ local function close(trip, reason, detail, now)
   redis.call('ZADD', TAG .. ':due', int(now + math.max(keep_ms, window_ms) + TOMBSTONE_MS), 'record:' .. trip)
   redis.call('HSET', key, 'state', 'closed', 'reason', reason, 'detail', detail,
     'closed', int(now), 'messages', messages,
-    'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c))
+    'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c), unpack(arrived))
   note(trip, now, 'closed', '', reason)
-  tell({ op = 'closed', trip = trip, reason = reason, detail = detail,
+  tell({ op = 'closed', trip = trip, pairing = tonumber(epoch), reason = reason, detail = detail,
     d = list(lost.d), c = list(lost.c) })
 end
 
@@ -372,7 +428,7 @@ local function tombstone(trip, reason, detail, now)
   redis.call('HSET', trip_key(trip), 'state', 'closed', 'reason', reason, 'detail', detail,
     'closed', int(now), 'epoch', '0')
   redis.call('ZADD', TAG .. ':due', int(now + TOMBSTONE_MS), 'record:' .. trip)
-  tell({ op = 'closed', trip = trip, reason = reason, detail = detail, d = '[]', c = '[]' })
+  tell({ op = 'closed', trip = trip, pairing = 0, reason = reason, detail = detail, d = '[]', c = '[]' })
 end
 
 -- The state as of now: a channel whose deadline has passed is closed before anybody looks at it.

@@ -18,13 +18,9 @@ end
 if epoch ~= known then return { 'epoch', tonumber(epoch) } end
 if other == party then return { 'paired' } end
 
-local lost = {
-  d = undelivered(trip, epoch, 'd', c_got or nil),
-  c = undelivered(trip, epoch, 'c', d_got or nil),
-}
+local lost, arrived = kept_outcomes(trip, epoch, now, outcomes(trip, epoch, d_got, c_got))
 keep_shut(trip, epoch, PEER[role], now)
 local shut = keep_shut(trip, epoch, role, now)
-if shut then lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]') end
 local following = int(epoch + 1)
 redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.attached', role .. '.phone',
   'd.got', 'c.got', 'd.seen', 'c.seen')
@@ -45,7 +41,7 @@ redis.call('HSET', KEYS[1], 'epoch', following, 'messages', messages, role .. '.
   'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c),
   'e' .. following .. '.' .. role, party, 'e' .. following .. '.' .. PEER[role], other,
   'gone.tokens', tokens, 'gone.role', role, 'gone.party', current, 'gone.epoch', epoch,
-  'gone.undelivered', list(lost[role]))
+  'gone.undelivered', list(lost[role]), unpack(arrived))
 redis.call('HDEL', KEYS[1], 'gone.shut')
 if shut then redis.call('HSET', KEYS[1], 'gone.shut', int(shut)) end
 -- What was refused lies in the old log all the same, and is known by the bars of its pairing alone.

@@ -1,0 +1,62 @@
+"""A store that goes back to an earlier moment, as one does that takes the place of another."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import relay as relay_package
+from relay.store import keys
+from tests.support.relay import RelayProcess
+
+
+class Past:
+    """What the store held of a trip at one moment."""
+
+    def __init__(self, relay: RelayProcess, trip: str) -> None:
+        self._relay = relay
+        self._log, self._record = keys.log(trip, 1), keys.trip(trip)
+
+    async def keep(self) -> Past:
+        async with self._relay.redis() as redis:
+            self._dumps = {key: await redis.dump(key) for key in (self._log, self._record)}
+        return self
+
+    async def leap(self, minutes: int) -> None:
+        """Set the store's clock ahead, as far as this log can tell."""
+        async with self._relay.redis() as redis:
+            ms = int(time.time() * 1000) + minutes * 60_000
+            await redis.execute_command("XSETID", self._log, f"{ms}-0")
+
+    async def come_back(self, *others: Past) -> None:
+        """Go back to it, in other trips too, and cut the connections to the store as the end of a
+        server would."""
+        async with self._relay.redis() as redis, redis.pipeline() as step:
+            for one in (self, *others):
+                for key, dump in one._dumps.items():
+                    step.restore(key, 0, dump, replace=True)
+            for kind in ("normal", "pubsub"):
+                step.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+            await step.execute()
+
+
+#: As for a node with many channels, whose look at all of them takes its time.
+LOOKS_SLOWLY = """
+import asyncio
+import relay.gateway.events as events
+
+look = events.look_at_all
+
+async def look_slowly(node, channels):
+    await asyncio.sleep(0.5)
+    await look(node, channels)
+
+events.look_at_all = look_slowly
+"""
+
+
+def slow_to_look(folder: Path) -> RelayProcess:
+    (folder / "sitecustomize.py").write_text(LOOKS_SLOWLY)
+    path = os.pathsep.join([str(folder), str(Path(relay_package.__file__).parents[1])])
+    return RelayProcess(folder, environment={"PYTHONPATH": path})
