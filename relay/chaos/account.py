@@ -16,8 +16,6 @@ from typing import Final, NamedTuple
 #: The relay cuts both parties off within a second of the answer to `end`. One more is for what
 #: was under way in sockets, and for a machine that has many to serve.
 SHOWN_WITHIN_S: Final = 2.0
-#: After a failover every app has attached again, and posted again what was lost.
-RESUMED_WITHIN_S: Final = 5.0
 
 
 class Wrong(StrEnum):
@@ -109,8 +107,6 @@ class Account:
         self._closed: dict[Seat, tuple[str, float]] = {}
         #: When the network to apps was held: what was given to it in time arrives late then.
         self.held: list[tuple[float, float]] = []
-        #: When one server of the store took the place of another, which may have had more.
-        self.failovers: list[tuple[float, float]] = []
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -191,10 +187,7 @@ class Account:
 
     def is_settled(self, trip: str = "") -> bool:
         """Whether nothing more has to become of what was posted (in one trip)."""
-        return not any(
-            (not trip or post.seat.trip == trip) and not self._is_forgotten(post)
-            for post in self._unsettled.values()
-        )
+        return not any(not trip or post.seat.trip == trip for post in self._unsettled.values())
 
     def violations(self) -> list[Violation]:
         """All that is wrong, once everything has had the time to arrive; oldest first."""
@@ -233,8 +226,6 @@ class Account:
                 yield Violation(Wrong.STRAYED, post.posted_s, words)
         if len(times_s) > 1:
             yield Violation(Wrong.DOUBLED, post.posted_s, f"{name} was shown {len(times_s)} times")
-        if self._is_forgotten(post):
-            return
         if post.accepted_s is not None and not times_s and not post.returned:
             words = f"{name} was accepted and not shown ({self._story(post, peer)})"
             yield Violation(Wrong.LOST, post.posted_s, words)
@@ -242,19 +233,6 @@ class Account:
             words = f"{name} was never answered ({self._story(post, peer)})"
             yield Violation(Wrong.STUCK, post.posted_s, words)
         yield from self._late(post, pairing, name)
-
-    def _is_forgotten(self, post: Post) -> bool:
-        """Whether only a server that was replaced had a message, and the pairing was over before
-        its sender's app could post it again: that is lost, and `durability` is there for it."""
-        over_s = self._pairings[post.seat.trip, post.epoch].over_s
-        if post.accepted_s is None or post.shown or post.returned or over_s is None:
-            return False
-        # The last moment before it counts, too: the other server may have lagged behind.
-        return any(
-            began_s - 0.5 <= post.accepted_s
-            and max(post.accepted_s, over_s) <= ended_s + RESUMED_WITHIN_S
-            for began_s, ended_s in self.failovers
-        )
 
     def _story(self, post: Post, peer: Seat) -> str:
         """When what else happened, in seconds after the post was made."""

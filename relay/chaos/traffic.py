@@ -162,18 +162,6 @@ class Traffic:
             held.remove((began_s, float("inf")))
             held.append((began_s, now_s()))
 
-    @contextmanager
-    def failing_over(self) -> Iterator[None]:
-        """While one server of the store takes the place of another, which may have had more."""
-        now_s = asyncio.get_running_loop().time
-        began_s, failovers = now_s(), self.account.failovers
-        failovers.append((began_s, float("inf")))
-        try:
-            yield
-        finally:
-            failovers.remove((began_s, float("inf")))
-            failovers.append((began_s, now_s()))
-
     async def end(self, within_s: float = 30.0) -> Account:
         """End the conversations, wait for what is still to come, and give the account. All that
         stayed open is ended then, and nothing of what was ever ended may be open."""

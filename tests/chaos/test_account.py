@@ -137,17 +137,3 @@ def test_a_trip_that_was_opened_again_has_another_end(account: Account) -> None:
     said(account, "b", 1.1)
     account.shown("b", CUSTOMER, 1.2)
     assert wrongs(account) == [Wrong.LATE]
-
-
-def test_what_only_a_replaced_server_had_is_lost_only_while_the_trip_goes_on(
-    account: Account,
-) -> None:
-    account.failovers.append((0.5, 3.0))
-    said(account, "a", 1)
-    assert wrongs(account) == [Wrong.LOST], "its sender's app can post it again"
-    account.over("t", 1, answered_s=4, over_ms=4000)
-    assert not wrongs(account) and account.is_settled()
-    said(account, "b", 3.6)
-    assert Wrong.LOST not in wrongs(account)
-    account.failovers[0] = (2.0, 2.5)
-    assert Wrong.LOST in wrongs(account), "accepted before, or ended long after"

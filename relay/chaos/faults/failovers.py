@@ -21,54 +21,50 @@ _FOLLOWS_S: Final = 60
 @fault("primary-kill", "the primary is killed, and its replica takes over", UnderSentinel)
 async def primary_kill(scene: Scene) -> AsyncIterator[None]:
     store = scene.arena.store
-    with scene.traffic.failing_over():
-        await store.kill(store.primary)
-        yield
-        await until(store.has_failed_over, "the replica is the primary", 30)
-        store.revive()
-        await until(store.has_all, "the other server follows", _FOLLOWS_S)
+    await store.kill(store.primary)
+    yield
+    await until(store.has_failed_over, "the replica is the primary", 30)
+    store.revive()
+    await until(store.has_all, "the other server follows", _FOLLOWS_S)
 
 
 @fault("primary-freeze", "the primary hangs until its replica has taken over", UnderSentinel)
 async def primary_freeze(scene: Scene) -> AsyncIterator[None]:
     store = scene.arena.store
-    with scene.traffic.failing_over():
-        store.signal(store.primary, signal.SIGSTOP)
-        try:
-            yield
-            await until(store.has_failed_over, "the replica is the primary", 30)
-        finally:
-            store.signal(store.primary, signal.SIGCONT)
-        store.swap()
-        await until(store.has_all, "the other server follows", _FOLLOWS_S)
+    store.signal(store.primary, signal.SIGSTOP)
+    try:
+        yield
+        await until(store.has_failed_over, "the replica is the primary", 30)
+    finally:
+        store.signal(store.primary, signal.SIGCONT)
+    store.swap()
+    await until(store.has_all, "the other server follows", _FOLLOWS_S)
 
 
 @fault("shard-kill", "one of three primaries is killed, and its replica takes over", OnCluster)
 async def shard_kill(scene: Scene) -> AsyncIterator[None]:
     store = scene.arena.store
-    with scene.traffic.failing_over():
-        shard = scene.rng.randrange(len(store.primaries))
-        await store.kill(store.primaries[shard])
-        yield
-        await until(lambda: store.has_failed_over(shard), "the replica is the primary", 30)
-        store.start(store.primaries[shard])
-        store.swap(shard)
-        await until(store.is_replicated, "the other server follows", _FOLLOWS_S)
+    shard = scene.rng.randrange(len(store.primaries))
+    await store.kill(store.primaries[shard])
+    yield
+    await until(lambda: store.has_failed_over(shard), "the replica is the primary", 30)
+    store.start(store.primaries[shard])
+    store.swap(shard)
+    await until(store.is_replicated, "the other server follows", _FOLLOWS_S)
 
 
 @fault("shard-freeze", "one of three primaries hangs until its replica has taken over", OnCluster)
 async def shard_freeze(scene: Scene) -> AsyncIterator[None]:
     store = scene.arena.store
-    with scene.traffic.failing_over():
-        shard = scene.rng.randrange(len(store.primaries))
-        store.signal(store.primaries[shard], signal.SIGSTOP)
-        try:
-            yield
-            await until(lambda: store.has_failed_over(shard), "the replica is the primary", 30)
-        finally:
-            store.signal(store.primaries[shard], signal.SIGCONT)
-        store.swap(shard)
-        await until(store.is_replicated, "the other server follows", _FOLLOWS_S)
+    shard = scene.rng.randrange(len(store.primaries))
+    store.signal(store.primaries[shard], signal.SIGSTOP)
+    try:
+        yield
+        await until(lambda: store.has_failed_over(shard), "the replica is the primary", 30)
+    finally:
+        store.signal(store.primaries[shard], signal.SIGCONT)
+    store.swap(shard)
+    await until(store.is_replicated, "the other server follows", _FOLLOWS_S)
 
 
 @fault("slots-move", "slots of trips move key by key, as `reshard` does it", OnCluster)
