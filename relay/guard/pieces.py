@@ -8,7 +8,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from .budget import WINDOW, is_spent, used
+from .budget import WINDOW, is_spent
 from .context import HARD
 from .numbers import LEAST_DIGITS, Plan, home_prefix, is_foreign, is_foreign_mobile, phone_prefix
 from .oracle import Oracle
@@ -248,11 +248,8 @@ def overspends(trace: Trace, memory: Memory, sender: str, allowed: frozenset[str
     cost = trace.cost(allowed)
     if not cost:
         return False
-    mine = used(*memory.spent_by(sender, allowed))
     others = [
-        used(*memory.spent_by(who, allowed))
-        for who in memory.senders()
-        if who not in (sender, GONE)
+        memory.spent_by(who, allowed) for who in memory.senders() if who not in (sender, GONE)
     ]
-    _, gone = memory.spent_by(GONE, allowed)
-    return is_spent(mine, others, gone, cost)
+    gone = memory.spent_by(GONE, allowed).masks
+    return is_spent(memory.spent_by(sender, allowed), others, gone, cost)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
-from .budget import PLACE_COST, WINDOW, row_cost
+from .budget import PLACE_COST, WINDOW, Spent, row_cost
 from .context import is_explained
 from .gate import may_matter
 from .lexicon import FILLERS, PLACES
@@ -235,9 +235,9 @@ class Memory:
         #: have lists of their own, because nobody may push digits out of the memory with them.
         self._masked: list[Piece] = []
         self._asking: list[Piece] = []
-        self._spent: dict[str, _Spent] = {}
+        self._spent: dict[str, _Tally] = {}
         for sender, masks in (masks_before or {}).items():
-            self._spent[sender] = _Spent(masks)
+            self._spent[sender] = _Tally(masks)
 
     def __repr__(self) -> str:
         return f"Memory({len(self.pieces)} pieces)"
@@ -270,10 +270,10 @@ class Memory:
             self._remove(piece)
             self._count(piece, -1)
 
-    def spent_by(self, sender: str, allowed: frozenset[str]) -> tuple[int, int]:
+    def spent_by(self, sender: str, allowed: frozenset[str]) -> Spent:
         """What a party's digits cost, without rows that are allowed, and its masked messages."""
-        spent = self._spent.get(sender)
-        return (spent.digits(allowed), spent.masks) if spent else (0, 0)
+        tally = self._spent.get(sender)
+        return Spent(tally.digits(allowed), tally.masks) if tally else Spent(0, 0)
 
     def senders(self) -> list[str]:
         """Who has sent digits, or had some taken out."""
@@ -329,12 +329,12 @@ class Memory:
                 row.remove(piece)
 
     def _count(self, piece: Piece, by: int) -> None:
-        if (spent := self._spent.get(piece.sender)) is None:
-            spent = self._spent[piece.sender] = _Spent()
-        spent.count(piece.trace, by)
+        if (tally := self._spent.get(piece.sender)) is None:
+            tally = self._spent[piece.sender] = _Tally()
+        tally.count(piece.trace, by)
 
 
-class _Spent:
+class _Tally:
     """What one party's delivered messages cost, by `budget`."""
 
     __slots__ = ("_cost", "_rows", "masks")

@@ -11,13 +11,14 @@ import copy
 import pickle
 import random
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.guard import MASK, Action, Entry, FindingClass, Guard, Memory, Policy
-from relay.guard.budget import CHANNEL_BUDGET, MASK_COST, PARTY_BUDGET, WINDOW
+from relay.guard.budget import CHANNEL_BUDGET, MASK_COST, PARTY_BUDGET, WINDOW, Spent, is_spent
 from relay.guard.normalise import fold
 from relay.guard.oracle import LAST_DIGITS, Oracle
 from relay.guard.reading import read
@@ -328,6 +329,60 @@ def test_a_party_who_knows_five_of_the_nine_does_not_find_the_rest(
     source = random.Random(f"{SEED} five {carrier}")
     found = [*played(source, 10, known, carrier)]
     assert not [one for one in found if len(one) == LAST_DIGITS]
+
+
+def test_a_game_that_was_once_won_by_luck_is_lost() -> None:
+    # One party got three answers that said yes, and then the other got a fourth.
+    found = [*played(random.Random("69397353 in turns"), 11, range(5, 9), "in turns")]
+    assert WINDOW < len(found[10]) < LAST_DIGITS
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_with_any_luck_the_numbers_answer_yes_three_times(carrier: str) -> None:
+    source = random.Random(f"{SEED} luck {carrier}")
+    other = {"driver": "customer", "customer": "driver"}
+    for swapped in (False, True):
+        for turns in ("one", "the other after that", "in turns"):
+            game, answers = Game(source), 0
+            for step in range(12):
+                row = game.tail[step % 4 :][:WINDOW]
+                ways = [CARRIERS[carrier], *CARRIERS.values()]
+                swap = swapped ^ {"one": False, "in turns": step % 2 > 0}.get(turns, step > 5)
+                for way in ways:
+                    question = [(other[who] if swap else who, text) for who, text in way(row)]
+                    if game.passes(question):
+                        answers += game.ask(question)
+                        break
+            assert 1 <= answers <= 3
+
+
+def test_by_one_digit_after_the_other_nobody_finds_four() -> None:
+    """With any luck, who knows five digits finds no four by yes, or by nine that say no."""
+    # What of the six digits of a question the party sends that ends it, and what the other before.
+    splits = ((6, 0), (3, 3), (1, 5))
+
+    @cache
+    def denied(one: Spent, peer: Spent, answers: int) -> int:
+        """How many questions are denied at most, where so many are answered with yes."""
+        most = -1 if answers else 0
+        for mine, others in ((one, peer), (peer, one)):
+            for cost, before in splits:
+                if before and is_spent(others, (mine,), 0, before):
+                    continue
+                then = others._replace(digits=others.digits + before)
+                if is_spent(mine, (then,), 0, cost):
+                    continue
+                no = sorted((mine._replace(digits=mine.digits + cost), then))
+                if (more := denied(*no, answers)) >= 0:
+                    most = max(most, more + 1)
+                if answers:
+                    yes = sorted((mine._replace(masks=mine.masks + 1), then))
+                    most = max(most, denied(*yes, answers - 1))
+        return most
+
+    most = [denied(Spent(0, 0), Spent(0, 0), answers) for answers in range(5)]
+    assert most[4] < 0 <= most[3]
+    assert all(answers + noes // 9 < 4 for answers, noes in enumerate(most[:4]))
 
 
 def test_a_blind_search_by_long_rows_finds_nothing() -> None:
