@@ -6,6 +6,7 @@ nothing has happened, and whoever waits for it when the connection to the store 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from typing import Any, Final
@@ -204,24 +205,22 @@ class Pending:
         self.on_condition = after is not None
         screening.sent(self)
         if self.again or after is not None:
-            node.store.post_soon(
-                channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
-                sealed=self._sealed, again=self.again, after=after,
+            command = channel.writer.post_if(
+                self.id, self.sender.encode(), self._sealed, after, again=self.again,
                 masked=self.verdict is not None and self.verdict.trace.masked,
-                quick=self.body.kind == "quick",
-                callback=self.stored_on_condition,
+                quick=self.body.kind == "quick", found=self._classes(),
             )  # fmt: skip
+            node.store.pipe.send(command, self.stored_on_condition, firm=True)
         else:
-            command = channel.writer.command(self.id, self.sender.encode(), self._sealed)
+            command = channel.writer.post(self.id, self.sender.encode(), self._sealed)
             node.store.pipe.send(command, self.stored, LogWriter.SKIP, firm=True)
 
     def _look_up(self) -> None:
         """Answer with what an earlier try has stored."""
-        self.node.store.post_soon(
-            self.channel.trip, epoch=self._epoch, sender=self.sender, post_id=self.id,
-            sealed=b"", again=True, masked=False, quick=False, after=_NEVER,
-            callback=self._looked_up,
-        )  # fmt: skip
+        question = self.channel.writer.post_if(
+            self.id, self.sender.encode(), b"", _NEVER, again=True
+        )
+        self.node.store.pipe.send(question, self._looked_up, firm=True)
 
     def _looked_up(self, reply: Any) -> None:
         if not isinstance(reply, list):
@@ -259,6 +258,12 @@ class Pending:
 
     def stored_on_condition(self, reply: Any) -> None:
         """Take the store's answer to a post under conditions; see scripts/post.lua."""
+        try:
+            self._take_answer(reply)
+        finally:
+            self._screening.let_follow(self.sender)
+
+    def _take_answer(self, reply: Any) -> None:
         if not isinstance(reply, list):
             self._failed(reply)
         elif not self.channel.lease.holds():
@@ -352,13 +357,15 @@ class Pending:
         self._screening.lost(self)
         self.refuse(code)
 
+    def _classes(self) -> Sequence[str]:
+        """What was found in it, for the operators."""
+        if self.verdict is None or not self.verdict.findings:
+            return ()
+        return sorted({finding.finding_class for finding in self.verdict.findings})
+
     def _findings(self) -> list[Found]:
         assert self.verdict is not None
         found = []
-        classes = sorted({finding.finding_class for finding in self.verdict.findings})
-        self.node.store.found_soon(
-            self.channel.trip, self._role, epoch=self._epoch, classes=classes
-        )
         for finding in self.verdict.findings:
             self.node.counts.findings[finding.finding_class, self.verdict.action] += 1
             found.append(Found(finding.finding_class, finding.rule, finding.length))
@@ -382,6 +389,9 @@ class Pending:
         refused = Refused(self.id, code, _EXPLAINED[code], _RETRY_MS if code in _RETRIED else 0)
         if code is RefusedCode.BLOCKED:
             refused.findings = self._findings()
+            self.node.store.found_soon(
+                self.channel.trip, self._role, epoch=self._epoch, classes=self._classes()
+            )
         self._answer(refused)
 
     def _unsure(self) -> None:

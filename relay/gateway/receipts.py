@@ -60,10 +60,10 @@ def flush_one(node: Node, channel: Channel, role: Role) -> None:
     if (channel, role) in node.receipts and channel.lease.holds():
         node.receipts.discard((channel, role))
         got, seen = channel.got.get(role, ""), channel.seen.get(role, "")
-        node.store.receipt_soon(
-            channel.trip, role, epoch=channel.epoch, got=got, seen=seen,
-            callback=partial(_noted, node, channel, role, channel.epoch, (got, seen)),
-        )  # fmt: skip
+        node.store.pipe.send(
+            channel.writer.receipt(role.letter, got, seen),
+            partial(_noted, node, channel, role, channel.epoch, (got, seen)),
+        )
 
 
 def _noted(

@@ -4,7 +4,8 @@ What the guard says of a post holds for what was said before that post. So a pos
 plainly harmless is stored only directly after the entry that was the last one when it was judged;
 the store checks that as it stores it (`scripts/post.lua`). If another entry came between, from
 another node say, the post is judged again with that entry remembered. A number in pieces is seen
-whole however its pieces travel.
+whole however its pieces travel. A harmless post may come after anything but never before an earlier
+one of its own party: behind one that may have to be judged again it waits until that is answered.
 
 The memory is a function of the log. It is read when the first post needs it, follows what this node
 stores and delivers, and is read on from where it is when it may have missed something.
@@ -13,6 +14,7 @@ stores and delivers, and is read on from where it is when it may have missed som
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -60,17 +62,19 @@ class Screening:
     """The guard's view of one log."""
 
     __slots__ = (
-        "_changes", "_held", "_in_flight", "_is_behind", "_is_reading", "_known_n", "_last",
-        "_memory", "_n", "_on_condition", "_unsure", "_waiting", "head", "trip_guard",
+        "_changes", "_followers", "_held", "_in_flight", "_is_behind", "_is_reading", "_known_n",
+        "_last", "_memory", "_n", "_on_condition", "_unsure", "_waiting", "head", "trip_guard",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.trip_guard: TripGuard | None = None
         #: How often the trip's rules have changed.
         self._changes = 0
-        #: Posts handed to the store and not answered yet, and how many of them on a condition.
+        #: Posts handed to the store and not answered yet, and how many of each sender's on a
+        #: condition; what the sender has posted since and may not overtake these.
         self._in_flight = 0
-        self._on_condition = 0
+        self._on_condition = {"d": 0, "c": 0}
+        self._followers: dict[str, list[Pending]] = {"d": [], "c": []}
         #: Posts of which nobody knows whether they are in the log, as the memory names them.
         self._unsure: list[str] = []
         self._is_reading = False
@@ -95,7 +99,10 @@ class Screening:
 
     def take(self, post: Pending) -> None:
         """Let a post go on when it is its turn and all that was said before it is known."""
-        if self._waiting or (post.depends and (self._is_behind or self.trip_guard is None)):
+        followers = self._followers[post.sender]
+        if followers or (not post.depends and self._on_condition[post.sender]):
+            followers.append(post)
+        elif self._waiting or (post.depends and (self._is_behind or self.trip_guard is None)):
             self._waiting.append(post)
             self._read_soon(post)
         else:
@@ -129,9 +136,8 @@ class Screening:
 
     def condition(self, post: Pending) -> After | None:
         """What the log's last entry must be for a post to be stored; None if it does not matter."""
-        if not post.depends and not self._on_condition:
+        if not post.depends:
             return None
-        # One that does not depend itself must not overtake one that does.
         return After(self._n + self._in_flight, *self._last)
 
     def sent(self, post: Pending) -> None:
@@ -144,7 +150,7 @@ class Screening:
             )
         # Counted when nothing can fail any more before the store has it.
         self._in_flight += 1
-        self._on_condition += post.on_condition
+        self._on_condition[post.sender] += post.on_condition
         self._last = (post.sender, post.id)
 
     def stored(self, post: Pending, entry_id: bytes, n: int) -> None:
@@ -175,7 +181,15 @@ class Screening:
 
     def _arrived(self, post: Pending) -> None:
         self._in_flight -= 1
-        self._on_condition -= post.on_condition
+        self._on_condition[post.sender] -= post.on_condition
+
+    def let_follow(self, sender: str) -> None:
+        """A post on a condition has been answered. If it was the sender's last, let those go on
+        that came after it: it is stored, or waits before them for its turn to be judged again."""
+        if not self._on_condition[sender]:
+            followers, self._followers[sender] = self._followers[sender], []
+            for post in followers:
+                self._step(post, self.take)
 
     def judge_again(self, post: Pending) -> None:
         """Another entry came before a post, which was not stored: judge it by that entry too."""
@@ -299,20 +313,27 @@ class Screening:
         self._is_reading = False
         waiting, self._waiting = self._waiting, []
         for post in waiting:
-            try:
-                if refusal is not None and post.depends:
-                    post.refuse(refusal)
-                elif refusal is None and self.trip_guard is None:
-                    post.find_out_why()
-                elif post.tries > _MOST_TRIES:
-                    post.refuse(RefusedCode.GUARD_AWAY)
-                else:
-                    self.take(post)
-            except Exception as error:  # noqa: BLE001 - those behind it must not wait for ever
-                log.error("post_failed", error=type(error).__name__)
-                if post not in self._waiting:
-                    # A step of its own: what fails with it must not keep the others.
-                    post.node.loop.call_soon(post.give_up)
+            self._step(post, partial(self._take_or_refuse, refusal))
+
+    def _take_or_refuse(self, refusal: RefusedCode | None, post: Pending) -> None:
+        if refusal is not None and post.depends:
+            post.refuse(refusal)
+        elif refusal is None and self.trip_guard is None:
+            post.find_out_why()
+        elif post.tries > _MOST_TRIES:
+            post.refuse(RefusedCode.GUARD_AWAY)
+        else:
+            self.take(post)
+
+    def _step(self, post: Pending, step: Callable[[Pending], None]) -> None:
+        """Do something with a post; if that fails, those behind it must not wait for ever."""
+        try:
+            step(post)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            log.error("post_failed", error=type(error).__name__)
+            if post not in self._waiting:
+                # A step of its own: what fails with it must not keep the others.
+                post.node.loop.call_soon(post.give_up)
 
 
 def _under_way(post: Pending) -> str:

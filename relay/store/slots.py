@@ -17,10 +17,10 @@ SLOTS: Final = 16384
 Address = tuple[str, int]
 
 #: As `endpoint.pack` writes it: perhaps MULTI, then a command whose first argument is its key, or a
-#: script that has one key. Commands to servers have no argument, but for those named.
+#: script with its first key. Commands to servers have no argument, but for those named.
 _KEY: Final = re.compile(
     rb"(?:\*1\r\n\$5\r\nMULTI\r\n)?\*\d+\r\n\$\d+\r\n(?!SCRIPT|INFO|CLUSTER)"
-    rb"(?:EVALSHA\r\n\$40\r\n[0-9a-f]{40}\r\n\$1\r\n1|[A-Z]+)\r\n\$(\d+)\r\n"
+    rb"(?:EVALSHA\r\n\$40\r\n[0-9a-f]{40}\r\n\$1\r\n[12]|[A-Z]+)\r\n\$(\d+)\r\n"
 )
 
 

@@ -15,6 +15,7 @@ import msgspec
 from ..core.ids import Role
 from . import keys, scripts
 from .endpoint import StoreError, pack
+from .log_writer import LogWriter
 from .pipe import Pipe, checked, lacks_script
 from .records import (
     ROLE_OF,
@@ -44,12 +45,6 @@ _FINAL_FIELDS: Final = {
 }
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
-
-
-def _conditions(masked: bool, after: After | None) -> list[str | int]:
-    """What scripts/post.lua is told of a post besides the post itself."""
-    told: list[str | int] = ["masked"] if masked else []
-    return [*told, "after", *after] if after is not None else told
 
 
 def _glance(n: int, r: list[bytes | None], lost: frozenset[bytes]) -> Glance:
@@ -93,7 +88,9 @@ class Store:
 
     async def run(self, script: Script, key: str, *args: str | bytes | int) -> Any:
         """Run a script on the keys that share `key`'s slot."""
-        call = pack("EVALSHA", script.sha, 1, key, *args)
+        return await self._run(script, pack("EVALSHA", script.sha, 1, key, *args))
+
+    async def _run(self, script: Script, call: bytes) -> Any:
         reply = await self.pipe.call_raw(call, firm=script.firm)
         if lacks_script(reply):
             # The store was restarted or failed over. Nothing ran, so running it now is safe. Of
@@ -319,24 +316,6 @@ class Store:
         reply = await self.run(scripts.DETACH, keys.trip(trip), trip, role.letter, node, connection)
         return Seat.parse(reply)
 
-    def receipt_soon(
-        self,
-        trip: str,
-        role: Role,
-        *,
-        epoch: int,
-        got: str,
-        seen: str,
-        callback: Callable[[Any], None],
-    ) -> None:
-        """Note how far a party is. `callback` gets the raw reply: `[got, seen]` as the record is
-        then, or nothing if this epoch is over; the scripts may have to be loaded first."""
-        self.pipe.send(
-            pack("EVALSHA", scripts.RECEIPT.sha, 1, keys.trip(trip), trip, role.letter, epoch, got,
-                 seen),
-            callback,
-        )  # fmt: skip
-
     async def post(
         self,
         trip: str,
@@ -350,46 +329,16 @@ class Store:
     ) -> tuple[str, bytes, int]:
         """Store a message unless its id is there already, and tell every node; give (outcome,
         entry id, n)."""
-        reply = await self.run(
-            scripts.POST, keys.trip(trip), trip, epoch, sender, post_id, sealed, "tell", "again",
-            *_conditions(masked, after),
-        )  # fmt: skip
+        post = LogWriter(trip, epoch).post_if(
+            post_id, sender.encode(), sealed, after, again=True, masked=masked, tell=True
+        )
+        reply = await self._run(scripts.POST, post)
         if len(reply) == 1:
             return reply[0].decode(), b"", 0
         return reply[0].decode(), reply[1], reply[2]
 
-    def post_soon(
-        self,
-        trip: str,
-        *,
-        epoch: int,
-        sender: str,
-        post_id: str,
-        sealed: bytes,
-        again: bool,
-        masked: bool,
-        quick: bool,
-        after: After | None,
-        callback: Callable[[Any], None],
-    ) -> None:
-        """A post under conditions, see scripts/post.lua. Sent now, in line with those that have
-        none; `callback` gets the raw reply. The scripts are loaded at every connection, so NOSCRIPT
-        is an error like another."""
-        conditions = [
-            *(["quick"] if quick else []),
-            *(["again"] if again else []),
-            *_conditions(masked, after),
-        ]
-        self.pipe.send(
-            pack(
-                "EVALSHA", scripts.POST.sha, 1, keys.trip(trip), trip, epoch, sender, post_id,
-                sealed, *conditions,
-            ),
-            callback, firm=True,
-        )  # fmt: skip
-
     def found_soon(self, trip: str, role: Role, *, epoch: int, classes: Sequence[str]) -> None:
-        """Count what the guard found in a post, for the operators."""
+        """Count what the guard found in a post that is not stored, for the operators."""
         self.pipe.send(
             pack("EVALSHA", scripts.FOUND.sha, 1, keys.trip(trip), trip, role.letter, epoch,
                  *classes)

@@ -173,7 +173,7 @@ def five_posts(store: Store, trip: str, times_ms: list[int]) -> None:
     writer = LogWriter(trip, 1)
     for n in range(5):
         store.pipe.send(
-            writer.command(f"p{n}", b"d", b"sealed"),
+            writer.post(f"p{n}", b"d", b"sealed"),
             lambda reply: times_ms.append(time_ms(reply[0])),
             skip=LogWriter.SKIP,
         )

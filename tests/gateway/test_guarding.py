@@ -330,6 +330,36 @@ async def test_order_is_kept_where_posts_depend_on_each_other(
         assert not party.all("refused")
 
 
+async def test_a_harmless_post_costs_no_script_whatever_was_judged_before_it(
+    relay: RelayProcess,
+) -> None:
+    driver, customer = await pair(relay)
+    await driver.accepted("lantai 3")  # so that the guard knows the trip
+    async with relay.redis() as redis:
+        before = (await redis.info("commandstats"))["cmdstat_multi"]["calls"]
+        ids = [await driver.post(text) for text in ("lantai 3", "ya", "sebentar", "unit 12", "ok")]
+        ids += [await customer.post("halo")]
+        for party, own in ((driver, ids[:5]), (customer, ids[5:])):
+            for name in own:
+                await party.hear("accepted", id=name)
+        after = (await redis.info("commandstats"))["cmdstat_multi"]["calls"]
+    assert after - before == 4
+    assert [frame["id"] for frame in customer.all("message")][1:] == ids[:5]
+
+
+async def test_what_is_found_in_a_post_that_is_stored_is_counted_once(relay: RelayProcess) -> None:
+    driver, customer = await pair(relay)
+    accepted, _ = await say(driver, customer, "wa saja 0813-9876-5432 ya", id="once")
+    await driver.accepted("wa saja 0813-9876-5432 ya", id="once", again=True)
+    async with relay.redis() as redis:
+        record = await redis.hgetall(keys.trip(driver.trip))  # type: ignore[attr-defined]
+    classes = {f"d.f.{found['class']}".encode() for found in accepted["findings"]}
+    assert {name: count for name, count in record.items() if b".f." in name} == dict.fromkeys(
+        classes, b"1"
+    )
+    assert (record[b"findings"], record[b"d.masks"]) == (b"%d" % len(classes), b"1")
+
+
 # --- asking by other ways -------------------------------------------------------------------------
 
 

@@ -190,12 +190,13 @@ class Bench:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         spent = time.thread_time() - began
-        reply = self._answers()
-        began = time.thread_time()
-        self.pipe.line.data_received(reply)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        spent += time.thread_time() - began
+        while self.pipe.line._waiting:  # some posts wait until one before them is answered
+            reply = self._answers()
+            began = time.thread_time()
+            self.pipe.line.data_received(reply)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            spent += time.thread_time() - began
         gots = [
             (c, _make_test_ws_frame(WSMsgType.BINARY, _encode({"op": "got", "pos": position(c.head)}), True, False))
             for pair in self.pairs

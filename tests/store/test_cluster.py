@@ -46,7 +46,8 @@ def test_slots_are_those_of_the_specification(key: bytes) -> None:
         (pack("SET", "k", "{x}", "PX", 5), "k"),
         (pack("EVALSHA", ALL[0].sha, 1, "{p9}:trip:t", "{p1}"), "{p9}:trip:t"),
         (pack("SPUBLISH", "{p7}:control", b"\r\n$1\r\n{"), "{p7}:control"),
-        (LogWriter("t-1", 2).command("id", b"d", b"{p0}"), keys.log("t-1", 2)),
+        (LogWriter("t-1", 2).post("id", b"d", b"{p0}"), keys.log("t-1", 2)),
+        (LogWriter("t-1", 2).post_if("id", b"d", b"{p0}", None), keys.log("t-1", 2)),
         (pack("MULTI") + pack("GET", "a") + pack("GET", "a") + pack("EXEC"), "a"),
     ],
 )  # fmt: skip

@@ -114,7 +114,7 @@ async def test_scripts_are_loaded_again_after_a_flush(pipe: Pipe) -> None:
 
 async def test_a_post_to_a_log_that_is_not_there_creates_nothing(pipe: Pipe) -> None:
     answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    pipe.send(LogWriter("t", 1).command("a", b"d", b"x"), answered.set_result, LogWriter.SKIP)
+    pipe.send(LogWriter("t", 1).post("a", b"d", b"x"), answered.set_result, LogWriter.SKIP)
     assert await answered == [None, 0, [None, None]]
     assert await pipe.call("KEYS", "*") == []
 

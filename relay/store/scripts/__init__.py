@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
-from ...core.lifecycle import TABLE
+from ...core.lifecycle import TABLE, Command
 
 #: How long a closed trip's tombstone keeps a late or repeated `open` from opening it again.
 TOMBSTONE_S: Final = 7 * 24 * 3600
@@ -56,13 +56,13 @@ def _moves(text: str) -> str:
     """Of `core.lifecycle.TABLE` what a script with this text looks up."""
     if "MOVES" not in text:
         return ""
+    states = ", ".join(f"{state} = true" for state in TABLE)
     rows = (
-        f"['{state}'] = {{ "
-        + ", ".join(f"['{c}'] = '{o}'" for c, o in row.items() if f"'{c}'" in text)
-        + " }"
-        for state, row in TABLE.items()
+        f"['{command}'] = {{ " + ", ".join(f"{s} = '{TABLE[s][command]}'" for s in TABLE) + " }"
+        for command in Command
+        if f"'{command}'" in text
     )
-    return "local MOVES = { " + ", ".join(rows) + " }\n"
+    return f"local STATES = {{ {states} }}\nlocal MOVES = {{ " + ", ".join(rows) + " }\n"
 
 
 class Script:

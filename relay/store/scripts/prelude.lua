@@ -1,5 +1,6 @@
 -- What every script begins with. KEYS[1] is `{pN}:trip:<trip>` (or `{pN}:due` for the sweep); all
--- other keys are derived from its hash tag, so they are in the same slot. MOVES is core.lifecycle.
+-- other keys are derived from its hash tag, so they are in the same slot. MOVES is core.lifecycle: what
+-- each command leads to, by state.
 -- A definition that begins with (seldom) is made only when a script comes to it.
 --
 -- The trip's record:
@@ -25,12 +26,15 @@
 --   blocked.<party> (who had it blocked)
 
 local ROLES = { 'd', 'c' }
+
 local PEER = { d = 'c', c = 'd' }
+
 local TAG = string.match(KEYS[1], '^{[^}]*}')
 
 -- While a Cluster moves a slot key by key, some of what a script touches may be elsewhere already, and it
--- would end half done. There a key that nobody has ends it before it begins, and it is tried again.
-if TAG then redis.call('EXISTS', TAG .. ':nothing') end
+-- would end half done. There a key that nobody has ends it before it begins, and it is tried again. Who
+-- names several keys touches no others but to `close`, and the store itself looks whether it has them.
+if #KEYS == 1 and TAG then redis.call('EXISTS', TAG .. ':nothing') end
 
 local function now_ms()
   local t = redis.call('TIME')
@@ -389,6 +393,7 @@ end
 
 -- (seldom) The one way a channel closes. It frees before it writes, so it works in a store that is full.
 local function close(trip, reason, detail, now)
+  if #KEYS > 1 then redis.call('EXISTS', TAG .. ':nothing') end
   local epoch, window_s, d_got, c_got = get(trip, 'epoch', 'report_window_s', 'd.got', 'c.got')
   local keep_ms, window_ms = kept_ms(trip, now, now), tonumber(window_s) * 1000
   local lost, arrived = kept_outcomes(trip, epoch, now, outcomes(trip, epoch, d_got, c_got))
@@ -431,9 +436,9 @@ local function tombstone(trip, reason, detail, now)
   tell({ op = 'closed', trip = trip, pairing = 0, reason = reason, detail = detail, d = '[]', c = '[]' })
 end
 
--- The state as of now: a channel whose deadline has passed is closed before anybody looks at it.
-local function state_of(trip, now)
-  local state, deadline = get(trip, 'state', 'deadline')
+-- The state as of now, of a record in this state with this deadline: a channel whose deadline has passed
+-- is closed before anybody looks at it.
+local function state_at(trip, now, state, deadline)
   if not state then return 'absent' end
   if state ~= 'closed' and now >= tonumber(deadline) then
     if state == 'grace' then
@@ -446,10 +451,14 @@ local function state_of(trip, now)
   return state
 end
 
+local function state_of(trip, now)
+  return state_at(trip, now, get(trip, 'state', 'deadline'))
+end
+
 -- What `command` leads to: the next state, or nil and the refusal.
 local function step(state, command)
-  local outcome = MOVES[state][command]
-  if MOVES[outcome] then return outcome end
+  local outcome = MOVES[command][state]
+  if STATES[outcome] then return outcome end
   return nil, outcome
 end
 
