@@ -44,7 +44,7 @@ from tests.guard.speed import mixed_stream
 
 _TRIPS = 50
 _EACH = 4
-_PLAIN = [
+PLAIN = [
     "Pak, saya tunggu di depan lobby ya",
     "baik pak",
     "oke saya sudah di lokasi",
@@ -244,7 +244,7 @@ class Bench:
 
 
 async def main(kind: str, rounds: int) -> None:
-    bench = Bench(_PLAIN if kind == "plain" else list(mixed_stream(20_000)))
+    bench = Bench(PLAIN if kind == "plain" else list(mixed_stream(20_000)))
     for _ in range(5):
         await bench.round()
     costs = [await bench.round() for _ in range(rounds)]
