@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import structlog
 
 from ..core.bucket import Bucket
@@ -15,10 +18,13 @@ from ..vault.ring import KeyUnavailable
 from ..vault.tokens import BadToken, PartyToken, parse_party_token
 from .channel import Channel
 from .connection import Connection
-from .delivery import replay
-from .events import leave, look_at, set_online
+from .delivery import FIRST_PAGE, replay
+from .events import leave, look_at, set_online, tell_receipt
 from .node import Node
 from .receipts import flush_one
+
+if TYPE_CHECKING:
+    from ..store.pipe import Line
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +36,7 @@ _REFUSALS = {
 }
 
 
-async def attach(node: Node, connection: Connection, frame: Attach) -> None:
+def attach(node: Node, connection: Connection, frame: Attach) -> None:
     """Seat a connection for the party whose token it shows, and replay what it missed."""
     try:
         token = parse_party_token(frame.token)
@@ -40,49 +46,92 @@ async def attach(node: Node, connection: Connection, frame: Attach) -> None:
         return
     if refusal := node.admission.attempts(token.digest, node.loop.time()):
         node.close(connection, CloseCode.TOO_MANY, refusal.retry_after_ms)
-        return
-    if frame.report_only:
-        await _attach_to_report(node, connection, token)
-        return
-    if token.trip in node.unstored:
+    elif frame.report_only:
+        node.spawn(_attach_to_report(node, connection, token))
+    elif token.trip in node.unstored:
         node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+    else:
+        _ask_for_seat(node, connection, frame, token)
+
+
+def _ask_for_seat(node: Node, connection: Connection, frame: Attach, token: PartyToken) -> None:
+    line = node.lease(token.trip).line
+    node.arrivals.add(token.trip, connection)
+    node.store.attach_soon(
+        token.trip, digest=token.digest, node=node.id, connection=connection.id,
+        device=(frame.device or "").replace(" ", ""), attempt=frame.attempt or 0,
+        epoch=frame.epoch or 0, after=frame.after or "", page=FIRST_PAGE,
+        pending=frame.pending or (),
+        callback=partial(_take_seat, node, connection, frame, token, line),
+    )  # fmt: skip
+
+
+def _take_seat(
+    node: Node,
+    connection: Connection,
+    frame: Attach,
+    token: PartyToken,
+    line: Line | None,
+    seated: Attachment | NotAttached | StoreError,
+) -> None:
+    trip, has_news = token.trip, node.arrivals.remove(token.trip, connection)
+    if isinstance(seated, StoreError):
+        _give_up(node, connection, seated)
         return
-    seated: Attachment | NotAttached | None = None
-    channel: Channel | None
-    try:
-        while True:
-            line = node.lease(token.trip).line
-            seated = await node.store.attach(
-                token.trip, digest=token.digest, node=node.id, connection=connection.id,
-                device=(frame.device or "").replace(" ", ""), attempt=frame.attempt or 0,
-                epoch=frame.epoch or 0, after=frame.after or "", pending=frame.pending or (),
-            )  # fmt: skip
-            if isinstance(seated, NotAttached):
-                _turn_away(node, connection, seated)
-                return
-            channel = await _channel_of(node, token.trip, seated)
-            if channel is not None:
-                break  # else a party was reassigned meanwhile: ask again
-    except (StoreError, KeyUnavailable, Unreadable) as error:
-        log.warning("attach_failed", error=type(error).__name__)
-        node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
-        if isinstance(seated, Attachment):
-            await _free_seat(node, token.trip, seated.role, connection)
+    if isinstance(seated, NotAttached):
+        _turn_away(node, connection, seated)
         return
-    if token.trip in node.unstored:  # an end that came meanwhile, and cut off who was seated
+    channel = node.channels.get(trip)
+    if channel is not None and channel.epoch != seated.epoch:
+        # A party was reassigned: this node has not heard of it yet, or the answer is older.
+        node.spawn(_ask_again(node, connection, frame, token, channel, seated))
+        return
+    if trip in node.unstored:  # an end that came meanwhile, and cut off who was seated
         node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
     if connection.closed:
-        await _free_seat(node, token.trip, seated.role, connection)
+        _free_seat(node, trip, seated.role, connection)
         return
+    if channel is None:
+        try:
+            channel = _opened(node, trip, seated)
+        except (KeyUnavailable, Unreadable) as error:
+            _give_up(node, connection, error)
+            _free_seat(node, trip, seated.role, connection)
+            return
     connection.line = line
     connection.door.attached()
     _seat(node, channel, connection, seated)
     connection.send(_attached(node, channel, seated))
     if frame.epoch and frame.epoch != seated.epoch:
         connection.send(Reassigned(seated.epoch, seated.peer_alias, seated.undelivered))
-    replay(node, channel, connection, seated.after)
-    # News between the script and this line found no connection to tell.
-    await look_at(node, channel)
+    replay(node, channel, connection, seated.after, seated.page)
+    if has_news or seated.role.peer in channel.locations:
+        # News from before this line found no connection to tell; and the peer's node may not have
+        # heard yet where to send what the peer posts.
+        node.spawn(look_at(node, channel))
+
+
+def _give_up(node: Node, connection: Connection, error: Exception) -> None:
+    log.warning("attach_failed", error=type(error).__name__)
+    node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+
+
+async def _ask_again(
+    node: Node,
+    connection: Connection,
+    frame: Attach,
+    token: PartyToken,
+    channel: Channel,
+    seated: Attachment,
+) -> None:
+    try:
+        await look_at(node, channel)
+    except StoreError as error:
+        _give_up(node, connection, error)
+    if connection.closed:
+        _free_seat(node, token.trip, seated.role, connection)
+    else:
+        _ask_for_seat(node, connection, frame, token)
 
 
 def _turn_away(node: Node, connection: Connection, found: NotAttached) -> None:
@@ -117,21 +166,12 @@ async def _attach_to_report(node: Node, connection: Connection, token: PartyToke
     connection.send(Replayed())
 
 
-async def _channel_of(node: Node, trip: str, seated: Attachment) -> Channel | None:
-    channel = node.channels.get(trip)
-    if channel is not None and channel.epoch < seated.epoch:
-        # The news of a reassignment has not reached this node yet.
-        await look_at(node, channel)
-        channel = node.channels.get(trip)
-    if channel is not None and channel.epoch > seated.epoch:
-        return None
-    if channel is None or channel.epoch != seated.epoch:
-        data_key = unwrap(node.ring.ring, seated.messages_key, trip=trip)
-        channel = Channel(
-            trip, seated.epoch, seated.state, seated.deadline, data_key,
-            wrapping_key_id(seated.messages_key), node.lease(trip),
-        )  # fmt: skip
-    return channel
+def _opened(node: Node, trip: str, seated: Attachment) -> Channel:
+    data_key = unwrap(node.ring.ring, seated.messages_key, trip=trip)
+    return Channel(
+        trip, seated.epoch, seated.state, seated.deadline, data_key,
+        wrapping_key_id(seated.messages_key), node.lease(trip),
+    )  # fmt: skip
 
 
 def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachment) -> None:
@@ -164,7 +204,8 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
     set_online(channel, role, True, None)
     peer = seated.peer_seat
     if role.peer in channel.connections:
-        pass
+        # What the app has stored before it dropped, it has told with its place.
+        tell_receipt(node, channel, role, seated.got or "", "")
     elif peer is not None and peer.node != node.id and peer.node in node.living_nodes:
         channel.locations[role.peer] = peer.node
         channel.online[role.peer] = True
@@ -212,15 +253,12 @@ def dropped(node: Node, connection: Connection) -> None:
             del node.channels[channel.trip]
     else:
         set_online(channel, role, False, None)
-    node.spawn(_free_seat(node, channel.trip, role, connection))
+    _free_seat(node, channel.trip, role, connection)
 
 
-async def _free_seat(node: Node, trip: str, role: Role, connection: Connection) -> None:
-    try:
-        peer: Seat | None = await node.store.detach(
-            trip, role, node=node.id, connection=connection.id
-        )
-    except StoreError:
-        return  # The seat stays taken in name only: the next attach takes it over.
-    if peer is not None and peer.node != node.id:
-        node.mail(peer.node, ["gone", trip, role.letter, node.id])
+def _free_seat(node: Node, trip: str, role: Role, connection: Connection) -> None:
+    def tell(peer: Seat | None) -> None:
+        if peer is not None and peer.node != node.id:
+            node.mail(peer.node, ["gone", trip, role.letter, node.id])
+
+    node.store.detach_soon(trip, role, node=node.id, connection=connection.id, callback=tell)

@@ -24,6 +24,8 @@ from .node import Node
 log = structlog.get_logger(__name__)
 
 _PAGE: Final = 128
+#: What comes with the seat itself: few have missed more.
+FIRST_PAGE: Final = 32
 _TOLD: Final[dict[str, Literal["grace", "suspended"]]] = {
     "grace": "grace",
     "suspended": "suspended",
@@ -80,17 +82,20 @@ def catch_up(node: Node, channel: Channel, connection: Connection) -> None:
     _read(node, channel, connection, connection.head)
 
 
-def replay(node: Node, channel: Channel, connection: Connection, after: str) -> None:
-    """Serve what an attaching app has missed, after `after` if given, and say `replayed`."""
+def replay(
+    node: Node, channel: Channel, connection: Connection, after: str, page: list[Any]
+) -> None:
+    """Serve what an attaching app has missed, after `after` if given, and say `replayed`. `page` is
+    as `read_log` gives up to `FIRST_PAGE` of it."""
     connection.catching_up = True
     connection.replayed = False
-    _read(node, channel, connection, after)
+    _take_page(node, channel, connection, channel.epoch, after, FIRST_PAGE, page)
 
 
 def _read(node: Node, channel: Channel, connection: Connection, after: bytes | str) -> None:
     node.store.read_log(
         channel.trip, channel.epoch, after, _PAGE,
-        partial(_take_page, node, channel, connection, channel.epoch, after),
+        partial(_take_page, node, channel, connection, channel.epoch, after, _PAGE),
     )  # fmt: skip
 
 
@@ -100,13 +105,14 @@ def _take_page(
     connection: Connection,
     epoch: int,
     after: bytes | str,
+    asked: int,
     reply: Any,
 ) -> None:
     if connection.closed or connection.channel is not channel or channel.epoch != epoch:
         return
     if not channel.lease.holds():
         channel.lease.hold_reply(
-            partial(_take_page, node, channel, connection, epoch, after), reply
+            partial(_take_page, node, channel, connection, epoch, after, asked), reply
         )
         return
     if not isinstance(reply, list) or not isinstance(reply[0], list):
@@ -138,7 +144,7 @@ def _take_page(
             log.error("an entry of a log cannot be read")
             continue
         hand_over(node, connection, entry)
-    if len(page) == _PAGE:
+    if len(page) == asked:
         _read(node, channel, connection, last)
         return
     if not page and connection.known_n > connection.n:

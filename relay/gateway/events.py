@@ -281,6 +281,7 @@ def take_control(node: Node, payload: bytes) -> None:
         return
     if op == "closed":
         node.unstored.settle(news["trip"])
+    node.arrivals.news_of(news["trip"])
     channel = node.channels.get(news["trip"])
     if channel is None:
         return
@@ -329,6 +330,7 @@ async def _look_or_part(node: Node, channel: Channel) -> None:
 def take_mail(node: Node, payload: bytes) -> None:
     """What other nodes told this one."""
     for what, trip, *rest in msgspec.msgpack.decode(payload):
+        node.arrivals.news_of(trip)
         channel, take = node.channels.get(trip), _MAIL.get(what)
         if channel is not None and take is not None:
             take(node, channel, *rest)

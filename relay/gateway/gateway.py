@@ -125,7 +125,7 @@ class Gateway:
             probes=[keys.probe(n, identity) for n in range(keys.PARTITIONS)],
             deaf_after_s=_DEAF_AFTER_S,
             on_message=self._take_hint,
-            on_gap=self._look_at_all_soon,
+            on_gap=self._news_was_lost,
         )
         self._server: asyncio.Server | None = None
         self._clocks: list[asyncio.Task[None]] = []
@@ -141,7 +141,7 @@ class Gateway:
             Typing: self._typing,
             Report: lambda c, f: reporting.report(self.node, self.reports, c, f),
             Ping: lambda c, f: c.send(Pong()),
-            Attach: lambda c, f: self.node.spawn(attaching.attach(self.node, c, f)),
+            Attach: partial(attaching.attach, self.node),
         }
 
     # --- life -------------------------------------------------------------------------------------
@@ -339,6 +339,10 @@ class Gateway:
             events.take_control(self.node, payload)
         elif payload:
             events.take_mail(self.node, payload)
+
+    def _news_was_lost(self) -> None:
+        self.node.arrivals.news_was_lost()
+        self._look_at_all_soon()
 
     def _look_at_all_soon(self) -> None:
         self._look_now.set()

@@ -27,6 +27,7 @@ from ..vault.envelope import NONCE_BYTES
 from ..vault.ring import KeyRing, KeyUnavailable, Purpose
 from ..vault.tags import ReportTags
 from .admission import Admission
+from .arrivals import Arrivals
 from .channel import Channel
 from .connection import Connection
 from .counts import Counts
@@ -54,6 +55,7 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.admission = Admission(limits, self.loop.time())
         self.connections: set[Connection] = set()
+        self.arrivals = Arrivals()
         self.channels: dict[str, Channel] = {}
         #: Each party's rate of posts, which outlives its connections.
         self.buckets: dict[tuple[str, Role], Bucket] = {}

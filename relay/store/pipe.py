@@ -229,7 +229,7 @@ class Pipe(ABC):
     def call_raw(self, packed: bytes, *, firm: bool = False) -> asyncio.Future[Any]:
         """Send one packed command now; the future gets what a callback would get."""
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.send(packed, _resolve(answered), firm=firm)
+        self.send(packed, resolving(answered), firm=firm)
         return answered
 
     @abstractmethod
@@ -308,7 +308,7 @@ class ServerPipe(Pipe):
         try:
             for command in self._endpoint.greeting(self._name):
                 answered: asyncio.Future[Any] = loop.create_future()
-                line.send(pack(*command), _resolve(answered), 0)
+                line.send(pack(*command), resolving(answered), 0)
                 async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                     reply = await answered
                 if isinstance(reply, StoreError):
@@ -420,7 +420,9 @@ def _kind(reply: hiredis.ReplyError) -> str:
     return str(reply).partition(" ")[0]
 
 
-def _resolve(future: asyncio.Future[Any]) -> Callback:
+def resolving(future: asyncio.Future[Any]) -> Callback:
+    """A callback that resolves a future, if anybody still waits for it."""
+
     def resolve(reply: Any) -> None:
         if not future.done():
             future.set_result(reply)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from ..core.ids import Role
 
@@ -40,8 +41,7 @@ class Ended:
     deadline: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(Struct, frozen=True):
     """Which connection holds a party's seat."""
 
     node: str
@@ -55,9 +55,11 @@ class Seat:
         return cls(node, connection)
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """All that a node needs to serve a party it has just seated."""
+class Attachment(Struct, frozen=True):
+    """All that a node needs to serve a party it has just seated.
+
+    `page`: what follows `after` in the log, as `Store.read_log` gives it.
+    """
 
     role: Role
     epoch: int
@@ -78,6 +80,7 @@ class Attachment:
     undelivered: list[str]
     locale: str
     bars: bytes
+    page: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,7 @@ class NotAttached:
     undelivered: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(Struct, frozen=True):
     """What a node checks its attached channels against."""
 
     n: int

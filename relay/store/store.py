@@ -16,7 +16,7 @@ from ..core.ids import Role
 from . import keys, scripts
 from .endpoint import StoreError, pack
 from .log_writer import LogWriter
-from .pipe import Pipe, checked, lacks_script
+from .pipe import Pipe, checked, lacks_script, resolving
 from .records import (
     ROLE_OF,
     After,
@@ -91,13 +91,25 @@ class Store:
         return await self._run(script, pack("EVALSHA", script.sha, 1, key, *args))
 
     async def _run(self, script: Script, call: bytes) -> Any:
-        reply = await self.pipe.call_raw(call, firm=script.firm)
-        if lacks_script(reply):
-            # The store was restarted or failed over. Nothing ran, so running it now is safe. Of
-            # several servers one may be away; whether it matters the second try tells.
-            await self.pipe.call_raw(pack("SCRIPT", "LOAD", script.text))
-            reply = await self.pipe.call_raw(call, firm=script.firm)
-        return checked(reply)
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._run_soon(script, call, resolving(answered))
+        return checked(await answered)
+
+    def _run_soon(self, script: Script, call: bytes, callback: Callable[[Any], None]) -> None:
+        """`run` for whoever acts on the raw reply as it comes."""
+
+        def take(reply: Any) -> None:
+            if lacks_script(reply):
+                # The store was restarted or failed over. Nothing ran, so running it now is safe. Of
+                # several servers one may be away; whether it matters the second try tells.
+                self.pipe.send(
+                    pack("SCRIPT", "LOAD", script.text),
+                    lambda _: self.pipe.send(call, callback, firm=script.firm),
+                )
+            else:
+                callback(reply)
+
+        self.pipe.send(call, take, firm=script.firm)
 
     def say_again_soon(self, news: Sequence[dict[str, Any]]) -> None:
         """Tell the store what must not be undone, as its scripts told it: first of all that is sent
@@ -247,7 +259,7 @@ class Store:
         outcome: bytes = reply[0]
         return outcome.decode()
 
-    async def attach(
+    def attach_soon(
         self,
         trip: str,
         *,
@@ -258,12 +270,31 @@ class Store:
         attempt: int,
         epoch: int,
         after: str,
+        page: int,
         pending: Sequence[str],
-    ) -> Attachment | NotAttached:
-        r = await self.run(
-            scripts.ATTACH, keys.trip(trip), trip, digest, node, connection, device, attempt,
-            epoch, after, *pending,
+        callback: Callable[[Attachment | NotAttached | StoreError], None],
+    ) -> None:
+        """Seat a connection. `callback` is called as the answer comes: what the store answers later
+        finds the connection seated. `page` is how much of the log after `after` comes along."""
+
+        def take(reply: Any) -> None:
+            found: Attachment | NotAttached | StoreError
+            try:
+                found = self._attachment(checked(reply))
+            except StoreError as error:
+                found = error
+            except (ValueError, TypeError, IndexError, msgspec.DecodeError):
+                found = StoreError("a channel's record is damaged")
+            callback(found)
+
+        call = pack(
+            "EVALSHA", scripts.ATTACH.sha, 1, keys.trip(trip), trip, digest, node, connection,
+            device, attempt, epoch, after, page, *pending,
         )  # fmt: skip
+        self._run_soon(scripts.ATTACH, call, take)
+
+    @staticmethod
+    def _attachment(r: list[Any]) -> Attachment | NotAttached:
         outcome = r[0].decode()
         if outcome in ("is_closed", "gone"):
             lost = tuple(post_id for post_id, _ in pairs(r[3]))
@@ -290,6 +321,7 @@ class Store:
             undelivered=[post_id for post_id, _ in pairs(r[18])],
             locale=r[19].decode(),
             bars=r[20],
+            page=[r[21], [r[4], r[20]]],
         )
 
     async def report_only(self, trip: str, *, digest: str) -> ReportOnly | NotAttached:
@@ -311,10 +343,25 @@ class Store:
             locale=r[7].decode(),
         )
 
-    async def detach(self, trip: str, role: Role, *, node: str, connection: str) -> Seat | None:
-        """Free the seat if it is this connection's; give the peer's seat then, if it has one."""
-        reply = await self.run(scripts.DETACH, keys.trip(trip), trip, role.letter, node, connection)
-        return Seat.parse(reply)
+    def detach_soon(
+        self,
+        trip: str,
+        role: Role,
+        *,
+        node: str,
+        connection: str,
+        callback: Callable[[Seat | None], None],
+    ) -> None:
+        """Free the seat if it is this connection's; `callback` gets the peer's seat then, if it has
+        one. What fails stays a seat in name only: the next attach takes it over."""
+
+        def take(reply: Any) -> None:
+            callback(Seat.parse(reply) if isinstance(reply, bytes) else None)
+
+        call = pack(
+            "EVALSHA", scripts.DETACH.sha, 1, keys.trip(trip), trip, role.letter, node, connection
+        )
+        self._run_soon(scripts.DETACH, call, take)
 
     async def post(
         self,
