@@ -128,7 +128,8 @@ class Party:
                 attempt=self.attempt, pending=pending or None,
             )
         )  # fmt: skip
-        await asyncio.wait_for(asyncio.shield(line.replayed), _CONNECT_S)
+        async with asyncio.timeout(_CONNECT_S):
+            await line.replayed
         return self.is_attached
 
     def cut(self) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple, TypeAlias
 
@@ -29,6 +30,7 @@ _FULL_WAIT_S: Final = 10.0
 _WRONG_TOKEN_COSTS: Final = 10.0
 #: What one owner of IPv6 addresses has at least.
 _IPV6_PREFIX: Final = 64
+_BALANCERS: Final = 64
 
 _Address: TypeAlias = IPv4Address | IPv6Address
 Networks: TypeAlias = Sequence[IPv4Network | IPv6Network]
@@ -46,6 +48,7 @@ class Admission:
 
     def __init__(self, limits: Limits, now_s: float) -> None:
         self._limits = limits
+        self._most_strangers = limits.strangers
         self._trusted = networks(limits.trusted_proxies)
         self._arrivals = Bucket(limits.connections_per_s, limits.connections_burst, now_s)
         self._by_address = Rates(
@@ -69,7 +72,7 @@ class Admission:
     def address(self, peer: str, forwarded: Sequence[str]) -> str:
         """Under which address a connection counts: `peer` has connected, `forwarded` are the values
         of its X-Forwarded-For. Empty if none tells it apart."""
-        here, is_told = _parsed(peer), False
+        here, is_told = _connected(peer), False
         hops = [hop for line in forwarded for hop in line.split(",")]
         while here is not None and any(here in one for one in self._trusted):
             if not hops:
@@ -88,11 +91,11 @@ class Admission:
         that this one must not even be heard."""
         self.strangers += 1
         limits = self._limits
-        if self.strangers <= limits.strangers // 2:
+        if self.strangers <= self._most_strangers // 2:
             return ""
         # It is filling up. One address alone must not fill it: it would shut out all others.
         address = self.address(peer(), ())
-        if self.strangers > 2 * limits.strangers or (
+        if self.strangers > 2 * self._most_strangers or (
             address and self._strangers_at[address] >= limits.address_strangers
         ):
             self.turned_away["sockets"] += 1
@@ -113,7 +116,7 @@ class Admission:
             return self._away("full", _FULL_WAIT_S)
         if address and self._at[address] >= limits.address_connections:
             return self._away("address", _FULL_WAIT_S)
-        if self.strangers > limits.strangers:
+        if self.strangers > self._most_strangers:
             return self._away("strangers", self._next_turn_s(now_s))
         # First the address: one that comes again and again must not use up what is for all.
         if address and self._by_address.take(address, now_s):
@@ -163,6 +166,12 @@ def _take_one(counts: Counter[str], address: str) -> None:
 def networks(text: str) -> Networks:
     """Addresses and networks with commas between. Raises `ValueError`."""
     return [ip_network(one.strip()) for one in text.split(",") if one.strip()]
+
+
+@lru_cache(_BALANCERS)
+def _connected(peer: str) -> _Address | None:
+    """The address of a socket's other end; behind balancers these are the same few."""
+    return _parsed(peer)
 
 
 def _parsed(text: str) -> _Address | None:

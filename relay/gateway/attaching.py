@@ -41,7 +41,7 @@ def attach(node: Node, connection: Connection, frame: Attach) -> None:
     try:
         token = parse_party_token(frame.token)
     except BadToken:
-        node.admission.wrong_token(connection.door.address, node.loop.time())
+        node.admission.wrong_token(connection.address, node.loop.time())
         node.close(connection, CloseCode.BAD_TOKEN)
         return
     if refusal := node.admission.attempts(token.digest, node.loop.time()):
@@ -99,7 +99,7 @@ def _take_seat(
             _free_seat(node, trip, seated.role, connection)
             return
     connection.line = line
-    connection.door.attached()
+    connection.attached()
     _seat(node, channel, connection, seated)
     connection.send(_attached(node, channel, seated))
     if frame.epoch and frame.epoch != seated.epoch:
@@ -140,7 +140,7 @@ def _turn_away(node: Node, connection: Connection, found: NotAttached) -> None:
         node.close(connection, _ENDS[found.why])
     else:
         if found.why == "token":
-            node.admission.wrong_token(connection.door.address, node.loop.time())
+            node.admission.wrong_token(connection.address, node.loop.time())
         node.close(connection, _REFUSALS[found.why])
 
 
@@ -156,7 +156,7 @@ async def _attach_to_report(node: Node, connection: Connection, token: PartyToke
         _turn_away(node, connection, found)
         return
     connection.reporter = token
-    connection.door.attached()
+    connection.attached()
     connection.send(
         Attached(
             token.trip, found.role.value, found.epoch, "report_only", found.until,

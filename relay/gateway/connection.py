@@ -54,6 +54,8 @@ log = structlog.get_logger(__name__)
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 _PING, _CLOSE = WSMsgType.PING, WSMsgType.CLOSE
 _OPCODES: Final = {_CONTINUATION: 0, _TEXT: 1, _BINARY: 2}
+# Python 3.11 takes its time to find a member in an enum's class.
+_CLOSED: Final = State.CLOSED
 _TAKES_REPORTS: Final = frozenset({State.REPLAYING, State.LIVE, State.REPORTING})
 
 #: A connection that goes on being refused for its frames is not an app but a flood.
@@ -92,13 +94,13 @@ class Connection(WSListener):
     which of the connections to the store (`Lease.line`) the log was seen to hold that entry.
     `resume_from` is where reading goes on once the app has room for more. `reporter` is set while
     it is attached for reports only, and holds no seat; `reporting` while one is being taken. `door`
-    is the socket that it came in by.
+    is the socket that it came in by, until that is gone; `address` what it counts under.
     """
 
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
         "_flood", "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode",
-        "_transport", "_unsent", "_unsent_bytes", "_unsent_since_s", "acknowledged",
+        "_transport", "_unsent", "_unsent_bytes", "_unsent_since_s", "acknowledged", "address",
         "answers", "catching_up", "channel", "door", "frames", "head", "heard_s", "id",
         "known_n", "line", "locale", "n", "opened_s", "pinged_s", "replayed", "reporter",
         "reporting", "resume_from", "role", "session",
@@ -115,7 +117,8 @@ class Connection(WSListener):
         door: Door,
     ) -> None:
         self._gate = gate
-        self.door = door
+        self.door: Door | None = door
+        self.address = door.address
         self._decode = incoming.decode
         self._encode = outgoing.encode
         self._kind = _TEXT if incoming.is_text else _BINARY
@@ -252,7 +255,7 @@ class Connection(WSListener):
             else:
                 self.complain(ErrorCode.OUT_OF_TURN, f"{error}; the frame was ignored.")
         else:
-            if self.session.state is not State.CLOSED:
+            if self.session.state is not _CLOSED:
                 self._gate.take(self, frame)
 
     def pause_writing(self) -> None:
@@ -266,9 +269,16 @@ class Connection(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._closing = True
         self._transport = None
+        # It holds this; what holds each other, only the garbage collector would find, and late.
+        self.door = None
         self._gate.dropped(self)
 
     # --- to the app -------------------------------------------------------------------------------
+
+    def attached(self) -> None:
+        """Note that this is no stranger any more."""
+        if self.door is not None:
+            self.door.attached()
 
     @property
     def closed(self) -> bool:

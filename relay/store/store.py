@@ -43,6 +43,9 @@ _FINAL_FIELDS: Final = {
     "revoked": ("role", "count"),
     "state": ("deadline", "detail"),
 }
+# Python 3.11 takes its time to find a member in an enum's class.
+_DRIVER: Final = Role.DRIVER
+_CUSTOMER: Final = Role.CUSTOMER
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
 
@@ -57,11 +60,11 @@ def _glance(n: int, r: list[bytes | None], lost: frozenset[bytes]) -> Glance:
         epoch=int(r[1] or 0),
         deadline=int(r[2] or 0),
         reason=text(r[3]),
-        aliases={Role.DRIVER: text(r[4]), Role.CUSTOMER: text(r[5])},
-        got={Role.DRIVER: text(r[10]), Role.CUSTOMER: text(r[11])},
-        seen={Role.DRIVER: text(r[12]), Role.CUSTOMER: text(r[13])},
-        seats={Role.DRIVER: Seat.parse(r[6]), Role.CUSTOMER: Seat.parse(r[7])},
-        undelivered={Role.DRIVER: pairs(r[8]), Role.CUSTOMER: pairs(r[9])},
+        aliases={_DRIVER: text(r[4]), _CUSTOMER: text(r[5])},
+        got={_DRIVER: text(r[10]), _CUSTOMER: text(r[11])},
+        seen={_DRIVER: text(r[12]), _CUSTOMER: text(r[13])},
+        seats={_DRIVER: Seat.parse(r[6]), _CUSTOMER: Seat.parse(r[7])},
+        undelivered={_DRIVER: pairs(r[8]), _CUSTOMER: pairs(r[9])},
         rules=int(r[14] or 0),
         bars=r[15] or b"[]",
         lost=lost,
