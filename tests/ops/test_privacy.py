@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -313,6 +314,34 @@ async def test_who_was_blocked_is_told_so_whatever_becomes_of_the_trip(
     record = await office.record("t-1")
     assert not any(b"drv-1" in part for item in record.items() for part in item)
     assert not any(name.startswith(b"shut.") for name in record)
+
+
+async def test_what_did_not_arrive_is_forgotten_with_what_is_told_to_be_erased(
+    office: Office, host: Actor
+) -> None:
+    """Whatever stays, nobody learns by asking whether the trip goes on or a case keeps it."""
+    oversight, store = Oversight(office.store), office.store
+    told: dict[str, list[object]] = {}
+    for trip in ("closed", "blocked", "in-a-case"):
+        await office.open(trip, driver=f"drv-{trip}", report_window_s=3600)
+        await say(store, office.ring, trip, Role.DRIVER, "halo", "m1")
+        if trip == "in-a-case":
+            await a_case(store, "cus-1", f"drv-{trip}", trip)
+        if trip == "blocked":
+            party = f"drv-{trip}"
+            await oversight.bar(trip, Role.DRIVER, party, "all", 2**52, source="block")
+        else:
+            await oversight.close_by_hand(trip, "safety")
+        for _ in range(2):
+            answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+            store.attach_soon(
+                trip, digest="digest-driver", node="n", connection="c", device="", attempt=0,
+                epoch=1, after="", page=1, pending=["m1", "m2"], callback=answered.set_result,
+            )  # fmt: skip
+            told.setdefault(trip, []).append(await answered)
+            await office.privacy.erase(host, f"drv-{trip}")
+    assert told["closed"] == told["blocked"] == told["in-a-case"]
+    assert [getattr(found, "undelivered", None) for found in told["closed"]] == [("m1", "m2"), ()]
 
 
 async def test_who_was_let_in_again_is_told_that_the_channel_is_open(
