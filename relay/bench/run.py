@@ -16,7 +16,8 @@ from .target import Target
 #: What is told of the relay against a peer.
 _COMPARED: Final = (
     "accepted_per_s", "delivered_per_s", "accept_p50_ms", "accept_p99_ms", "delivery_p50_ms",
-    "delivery_p99_ms", "relay_cpu_us_per_message", "store_cpu_us_per_message",
+    "delivery_p99_ms", "delivery_p999_ms", "relay_cpu_us_per_message", "store_cpu_us_per_message",
+    "relay_rss_mib",
 )  # fmt: skip
 _BUSY_CORES: Final = 0.3
 

@@ -48,15 +48,25 @@ _WIDEST: Final = 400
 _LINE_EVERY_S: Final = 5.0
 _DEFAULT_LOADERS: Final = max(1, len(os.sched_getaffinity(0)) - 1)
 
+
+def _seen_writable(file: Path | None) -> Path | None:
+    """A report that cannot be written is told before minutes of measuring."""
+    if file is not None and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+        fail(f"the report {file} cannot be written: name a file in a folder that is there", MISUSED)
+    return file
+
+
 Gateway: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help="the gateway of a relay that runs, ws://HOST:PORT/v1/channel; without it a relay is "
-        "started for the run",
+        help="the gateway of a relay that runs, ws:// or wss://HOST:PORT/v1/channel; without it a "
+        "relay is started for the run",
     ),
 ]
-Api: TypeAlias = Annotated[str | None, typer.Option(metavar="URL", help="and its API")]
+Api: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="URL", help="and its API, http:// or https://")
+]
 KeyFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -86,7 +96,12 @@ Seconds: TypeAlias = Annotated[int, typer.Option(min=1, help="how long is measur
 WarmUp: TypeAlias = Annotated[int, typer.Option(min=0, help="seconds of load before that")]
 ReportFile: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--report", metavar="FILE", help="write a page with charts there (HTML)"),
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="write a page with charts there (HTML)",
+        callback=_seen_writable,
+    ),
 ]
 Rounds: TypeAlias = Annotated[
     int, typer.Option(min=1, help="how often; each on a relay that was just started")
@@ -188,6 +203,9 @@ def _read(file: Path) -> Result:
 def open_loop(
     rate: Annotated[int, typer.Option(min=1, help="messages a second, of all parties")] = 1000,
     trips: Annotated[int, typer.Option(min=1, help="trips, of two parties each")] = 200,
+    unattached: Annotated[
+        int, typer.Option(min=0, help="trips besides that are open with nobody attached")
+    ] = 0,
     silence: Annotated[
         int,
         typer.Option(
@@ -215,7 +233,8 @@ def open_loop(
     """
     where = _Where(gateway, api, api_key_file, workers, nodes, apart=apart)
     course = Course(seconds, warm_up, loaders, silence_s=silence)
-    options = {"rate": rate, "trips": trips} | where.told
+    options = {"rate": rate, "trips": trips, "unattached": unattached} | where.told
+    where.need_room(2 * trips, course)
     _conclude(_run(where, "open", options, course, rounds), report, as_json)
 
 

@@ -152,7 +152,7 @@ async def test_ramp(bench: Bench) -> None:
 async def test_nodes_of_one_store_with_the_parties_of_each_trip_apart(tmp_path: Path) -> None:
     figures = figures_of(
         await relay_command(
-            "bench", "open", "--rate", 50, "--trips", 4, "--silence", 1, "--seconds", 1,
+            "bench", "open", "--rate", 50, "--trips", 4, "--unattached", 2, "--silence", 1, "--seconds", 1,
             "--warm-up", 0, "--nodes", 2, "--apart", "--loaders", 1, "--json",
             TMPDIR=str(tmp_path),
         )
@@ -234,6 +234,8 @@ async def test_called_wrongly_or_without_a_relay(quickly: Quickly, tmp_path: Pat
     assert done.code == 1 and "the load could not be put on: nothing listens" in done.err
     done = await quickly("bench", "closed", "--gateway", "http://x", "--api", "http://y")
     assert done.code == 2 and "ws:// or wss://" in done.err
+    done = await quickly("bench", "closed", "--report", tmp_path / "none" / "page.html")
+    assert done.code == 2 and "cannot be written" in done.err
     done = await quickly("bench", "open", "--apart")
     assert done.code == 2 and "--nodes 2" in done.err
     done = await quickly("bench", "closed", "--peers", tmp_path)

@@ -13,18 +13,21 @@ from typing import Final
 
 from ..arrivals import poisson
 from ..load import Load
-from ..trips import Trip
+from ..trips import Trip, each
 
 _STEP_S: Final = 0.001
 
 
 class OpenLoop(Load):
-    """`rate` messages a second from the parties of `trips` trips, at random."""
+    """`rate` messages a second from the parties of `trips` trips, at random; `unattached` others
+    are open meanwhile."""
 
     _trips: list[Trip]
 
     async def prepare(self) -> None:
         self._trips = await self.open_attached(self.plan.share(self.option("trips")))
+        others = self.plan.share(self.plan.options.get("unattached", 0))
+        await each(range(others), lambda _: self.trips.open())
 
     async def run(self) -> None:
         source = random.Random(f"{self.plan.run} {self.plan.part} arrivals")
