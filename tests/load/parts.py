@@ -4,7 +4,8 @@
 
 Needs `py-spy` on the PATH, which looks at the worker from outside while a closed loop of 50 trips
 with 4 posts in flight is on it. Looking slows the worker down, so what a message costs is taken from
-a run before that, and only how it is shared out from the run that was looked at.
+a run before that, and only how it is shared out from the run that was looked at. It looks by the
+clock, so where other things keep the cores busy, a part that waited for one counts for too much.
 """
 
 from __future__ import annotations

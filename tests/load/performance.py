@@ -300,7 +300,7 @@ async def _measured(name: str, row: Row, rounds: int) -> None:
             )
 
 
-def _line(name: str, row: Row) -> str:
+def line_of(name: str, row: Row) -> str:
     try:
         text, reached = row.judge(row.cases)
     except KeyError as missing:
@@ -318,30 +318,41 @@ def _line(name: str, row: Row) -> str:
 _VERDICT = {True: "reached", False: "not reached", None: "told"}
 
 
-async def main() -> int:
-    rows: dict[str, Callable[[Path | None], Row]] = {
-        "closed-50": partial(closed, 50),
-        "closed-500": partial(closed, 500),
-        "open": lambda _: open_loop(),
-        "idle": lambda _: idle(),
-        "storm": lambda _: storm(),
-        "churn": lambda _: churn(),
-        "channels": lambda _: channels(),
-        "workers": lambda _: workers(),
-        "nodes": lambda _: nodes(),
+def rows(peers: Path | None) -> dict[str, Row]:
+    """Those that are loads, by name."""
+    return {
+        "closed-50": closed(50, peers),
+        "closed-500": closed(500, peers),
+        "open": open_loop(),
+        "idle": idle(),
+        "storm": storm(),
+        "churn": churn(),
+        "channels": channels(),
+        "workers": workers(),
+        "nodes": nodes(),
     }
-    names = [*rows, "memory"]
-    parser = argparse.ArgumentParser(prog="tests.load.performance", description=__doc__)
-    parser.add_argument("row", nargs="*", choices=[*names, []], help="what to measure; all if none")
+
+
+NAMES = [*rows(None), "memory"]
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="tests.load.performance", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("row", nargs="*", help=f"{', '.join(NAMES)}; all if none")
     parser.add_argument("--peers", type=Path, help="folder with socketio/server.js")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="of each row; 5 if not given")
     parser.add_argument("--json", type=Path, help="write all figures of all rounds there")
     given = parser.parse_args()
+    if unknown := [name for name in given.row if name not in NAMES]:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(NAMES)}")
     if given.peers and not any(peer.name == "socketio" for peer in peers_of.found_in(given.peers)):
         parser.error(f"{given.peers} has no socketio/server.js, or there is no node here")
     logs.configure("warning")
-    wanted = given.row or names
-    lines: list[str] = []
+    wanted = given.row or NAMES
+    loads, lines = rows(given.peers), list[str]()
     kept: dict[str, Any] = {"machine": described()}
     for name in wanted:
         if name == "memory":
@@ -352,10 +363,10 @@ async def main() -> int:
                 f"{number(kib)} KiB | {_VERDICT[kib <= 10]} |"
             )
         else:
-            row = rows[name](given.peers)
+            row = loads[name]
             try:
                 await _measured(name, row, given.rounds)
-                lines.append(_line(name, row))
+                lines.append(line_of(name, row))
             except (LoadFailed, OSError, TimeoutError, RuntimeError) as error:
                 lines.append(f"| `{name}` | {row.asked} | not measured: {error} | |")
             kept[name] = {what: case.rounds for what, case in row.cases.items()}
