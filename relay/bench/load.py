@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from ..core.codes import CloseCode
-from .checking import Violations
+from .checking import Stream, Violations
 from .party import Party
 from .tally import Tally
 from .texts import Text, texts
@@ -20,11 +20,14 @@ from .wire import Plan
 
 #: Texts that are made before the load begins.
 _AHEAD: Final = 20_000
-#: How long what is under way may take at the end.
+#: How long nothing of what is under way may come at the end.
 SETTLE_S: Final = 15.0
 #: How long after the end of its trip was answered a party may still be attached. A second is what
 #: is promised; a load that fills the machine may see it later.
 _CUT_S: Final = 5.0
+#: How long it is waited for what is under way as long as anything still comes.
+_SETTLE_MOST_S: Final = 40.0
+_LOOK_S: Final = 0.02
 OPENING: Final = "opening trips"
 #: What to do where an app is sent away that the load cannot do without.
 _ADVICE: Final[dict[int, str]] = {
@@ -106,24 +109,44 @@ class Load(ABC):
         self._attached += 1
 
     async def everything_arrived(self, trips: Sequence[Trip]) -> None:
-        """Wait until nothing is under way, and count what never arrived."""
-        await each(
-            (p for trip in trips for p in trip.parties if not p.is_attached), self._come_back
-        )
-        streams = [party.says for trip in trips for party in trip.parties]
-        await until(lambda: not any(stream.owed for stream in streams), SETTLE_S)
-        for stream in streams:
-            for name in stream.unanswered():
-                self.tally.counts["unanswered"] += 1
-                del stream.under_way[name]
-            stream.close()
+        """Wait until nothing is under way, and count what never arrived.
+
+        Who was sent away comes back meanwhile, and is given what it missed. A relay that was sent
+        more than it carries is at it for a while: it is waited for as long as anything comes.
+        """
+        parties = [party for trip in trips for party in trip.parties]
+        owed = sum(party.says.owed for party in parties)
+        since_s = now_s = time.monotonic()
+        end_s = now_s + _SETTLE_MOST_S
+        while owed and now_s < min(end_s, since_s + SETTLE_S):
+            await each([party for party in parties if not party.is_attached], self._come_back)
+            await asyncio.sleep(_LOOK_S)
+            now_s, before = time.monotonic(), owed
+            owed = sum(party.says.owed for party in parties)
+            if owed != before:
+                since_s = now_s
+        is_at_it = now_s < since_s + SETTLE_S
+        for trip in trips:
+            for party, peer in (trip.parties, trip.parties[::-1]):
+                self._given_up(party.says, peer, is_at_it=is_at_it)
+
+    def _given_up(self, stream: Stream, hearer: Party, *, is_at_it: bool) -> None:
+        """Count what a stream still owes its hearer. It is lost only if it might have come."""
+        unanswered = stream.unanswered()
+        self.tally.counts["unanswered"] += len(unanswered)
+        for name in unanswered:
+            del stream.under_way[name]
+        if not hearer.is_attached:
+            self.tally.counts["failed to come back"] += 1
+            stream.under_way.clear()
+        elif is_at_it:
+            self.tally.counts["failed to arrive in time"] += stream.owed
+            stream.under_way.clear()
+        stream.close()
 
     async def _come_back(self, party: Party) -> None:
-        """An app that was sent away meanwhile is given what it missed once it is back."""
         with suppress(OSError, TimeoutError):
             await party.connect()
-        if not party.is_attached:
-            self.tally.counts["failed to come back"] += 1
 
     async def ended(self, trip: Trip) -> None:
         """After the end of a trip was answered: nothing more is accepted, both are sent away, and
@@ -171,5 +194,5 @@ async def until(is_so: Callable[[], bool], within_s: float) -> bool:
     while not is_so():
         if time.monotonic() > end_s:
             return False
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(_LOOK_S)
     return True
