@@ -15,7 +15,7 @@ from ..guard.gate import may_matter
 from ..guard.guard import Hit
 from ..guard.normalise import fold
 from ..guard.reading import Reading
-from ..guard.tokens import DIGITS, LOOKALIKE, WEAK_WORD, WORD
+from ..guard.word import DIGITS, LOOKALIKE, WEAK_WORD, WORD
 from .output import fail, out, print_json
 from .words import visible
 

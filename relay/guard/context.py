@@ -8,12 +8,14 @@ can write it before a phone number too, so it doesn't protect what has the exact
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from .cues import BANKS
 from .phrases import alternation, pattern_of
-from .tokens import DIGITS, Unit
+from .tokens import Token, Unit
 from .vocabulary import words
+from .word import DIGITS
 
 SOFT, HARD = 1, 2
 _FEW_DIGITS: Final = 3
@@ -39,6 +41,10 @@ _AIRLINE: Final = _any("ga qg jt iu qz sj il iw ak tr sq mh od pr tg vj fd xj")
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _MONTH: Final = r"(?:0?[1-9]|1[0-2])"
 _YEAR: Final = r"(?:19[5-9]|20[0-4])\d"
+
+_HOW_MANY: Final = "satu dua tiga empat lima enam tujuh delapan two three four five six eight"
+_WHICH_OF_SEVERAL: Final = "first last next middle"
+_PART_OF_SEVERAL: Final = "part bagian bag"
 
 #: Forms by what they begin with, so that at most places of a text none of them is tried.
 _FROM_A_DIGIT: Final = {
@@ -66,12 +72,11 @@ _FROM_A_LETTER: Final = {
     ),
     "part": r"(?:bag|bagian|part|ke|sesi|step)[- ]?\d(?![a-z0-9])",
     "how many digits": (
-        r"(?:satu|dua|tiga|empat|lima|enam|tujuh|delapan|two|three|four|five|six|eight)\s"
-        r"(?:digit|angka|nomor|digits|numbers)(?:nya)?\s"
+        rf"{_any(_HOW_MANY)}\s(?:digit|angka|nomor|digits|numbers)(?:nya)?\s"
         r"(?:awal|depan|pertama|terakhir|belakang|akhir|tengah|lagi)(?:nya)?(?![a-z])"
-        r"|(?:first|last|next|middle)\s(?:two|three|four|five|six)(?![a-z])"
+        rf"|{_any(_WHICH_OF_SEVERAL)}\s(?:two|three|four|five|six)(?![a-z])"
         r"|(?:dua|tiga|empat|lima)\s(?:pertama|terakhir)(?![a-z])"
-        r"|(?:part|bagian|bag)\s(?:one|two|three|four|satu|dua|tiga|empat)(?![a-z])"
+        rf"|{_any(_PART_OF_SEVERAL)}\s(?:one|two|three|four|satu|dua|tiga|empat)(?![a-z])"
     ),
     "postcode": r"(?:kode\s?pos|pos|postcode|zip)\s\d{5}(?!\d)",
     "order id": r"[a-z]{1,3}-\d{6,8}-\d{3,8}(?!\d)",
@@ -90,12 +95,19 @@ _HARD: Final = re.compile(
 #: What goes before the digits of such a form ("postcode "), and after ("digit terakhirnya"), is
 #: shorter.
 _BEFORE_DIGITS, _AFTER_DIGITS = 16, 64
+#: Signs that begin a form, and words that do, if no digit is beside them.
+_FORM_SIGN: Final = re.compile(r"[$₱฿₫#\[(]")
+_FORM_HEADS: Final = frozenset(
+    words(f"{_HOW_MANY} {_WHICH_OF_SEVERAL} {_PART_OF_SEVERAL} rt rtrw kode")
+)
+#: How far before a digit a form's letters end.
+_BESIDE: Final = 2
 #: Without one of them, number words have no context.
-_HOW_MANY: Final = re.compile(
+_COUNTS_DIGITS: Final = re.compile(
     "angka|digit|nomor|number|first|last|next|middle|pertama|terakhir|part|bag"
 )
 
-_PLACES: Final = _any(
+_PLACES: Final = (
     "no nomor nomer nmr num number rt rw blok block blk unit lt lantai km kamar kmr gate gang gg "
     "jl jln jalan rumah tower halte kav kavling room floor lvl level hotel meja antrian antri "
     "peron terminal exit pintu loker locker jam pukul umur usia tahun harga total bayar ongkir "
@@ -104,7 +116,7 @@ _PLACES: Final = _any(
     "quan plat plate nopol biaya plaka kalye bahay purok lot phase batch sektor cluster ซอย ห้อง "
     "ชั้น บ้านเลขที่"
 )
-_REFERENCES: Final = _any(
+_REFERENCES: Final = (
     "order orderan pesanan booking invoice inv resi awb tiket ticket tix ref reff reference kode "
     "code id voucher transaksi trx antrian pelanggan meteran token nik ktp npwp flight parcel "
     "paket struk laporan aduan komplain case pnr sn serial imei va bpjs sim stnk member kartu jne "
@@ -114,11 +126,11 @@ _REFERENCES: Final = _any(
 _SOFT_FORMS: Final = {
     # "blok C5", "no 12/14", but not "no 0812 3456"
     "place": (
-        rf"(?<![a-z]){_PLACES}(?![a-z])[.:#\s]*(?:[a-z]{{1,2}}[ -]?)?#?"
+        rf"(?<![a-z]){_any(_PLACES)}(?![a-z])[.:#\s]*(?:[a-z]{{1,2}}[ -]?)?#?"
         r"\d{1,5}(?!\d|[ .-]{1,2}\d{4})(?:[/-]\d{1,4}(?!\d))?"
     ),
     "reference": (
-        rf"(?<![a-z])(?:{_REFERENCES}|virtual account|don hang|ma don|ma van don)(?![a-z])"
+        rf"(?<![a-z])(?:{_any(_REFERENCES)}|virtual account|don hang|ma don|ma van don)(?![a-z])"
         r"[^\d\n]{0,24}\d[\d-]{2,23}(?:\s\d{4}(?!\d)){0,4}"
     ),
     "account": (
@@ -128,6 +140,10 @@ _SOFT_FORMS: Final = {
 }
 #: All of them begin with a word, so that at most places of a text none of them is tried.
 _SOFT: Final = re.compile(rf"(?<![a-z])(?=[a-z\u0e00-\u0e7f])(?:{'|'.join(_SOFT_FORMS.values())})")
+_SOFT_HEADS: Final = frozenset(
+    word.partition("_")[0] for word in words(f"{_PLACES} {_REFERENCES} {BANKS} virtual don ma")
+)
+_THAI: Final = re.compile("[\u0e00-\u0e7f]")
 
 
 def is_explained(unit: Unit, context: int) -> bool:
@@ -138,18 +154,79 @@ def is_explained(unit: Unit, context: int) -> bool:
     return context == HARD or (context == SOFT and len(unit.digits) <= _FEW_DIGITS)
 
 
-def contexts_of(folded: str, units: list[Unit]) -> list[int]:
+def contexts_of(folded: str, tokens: list[Token], units: list[Unit]) -> list[int]:
     """For each unit 0, `SOFT` or `HARD`."""
     out = [0] * len(units)
     if not units:
         return out
-    if DIGITS not in [unit[3] for unit in units] and not _HOW_MANY.search(folded):
+    if DIGITS not in [unit[3] for unit in units] and not _COUNTS_DIGITS.search(folded):
         return out
     # All forms have digits, or words for them, and reach no further.
     begin, end = max(0, units[0][1] - _BEFORE_DIGITS), units[-1][2] + _AFTER_DIGITS
-    _mark(out, HARD, units, [match.span() for match in _HARD.finditer(folded, begin, end)])
-    if 0 in out:
-        _mark(out, SOFT, units, [match.span() for match in _SOFT.finditer(folded, 0, end)])
+    last = units[-1][1]
+    if _FORM_SIGN.search(folded, begin, last):
+        hard = [match.span() for match in _HARD.finditer(folded, begin, end)]
+    else:
+        hard = _spans(_HARD, folded, _hard_places(tokens, begin, last), end)
+    _mark(out, HARD, units, hard)
+    if 0 not in out:
+        return out
+    if not folded.isascii() and _THAI.search(folded):
+        soft = [match.span() for match in _SOFT.finditer(folded, 0, end)]
+    else:
+        soft = _spans(_SOFT, folded, _soft_places(folded, tokens, last), end)
+    _mark(out, SOFT, units, soft)
+    return out
+
+
+# A search would try the forms at every place of the text. They are tried only where one can begin
+# that holds a unit: at words and digits, and of words at those that begin a form.
+
+
+def _hard_places(tokens: list[Token], begin: int, last: int) -> Iterator[int]:
+    """Where a hard form may begin, from `begin` to `last`."""
+    waiting, reach = -1, 0  # a word that may begin one, and where it needs a digit by
+    for text, start, end in tokens:
+        if waiting >= 0 and start <= reach and not text.isalpha():
+            yield waiting
+        waiting = -1
+        if start > last:
+            return
+        if start < begin:
+            # The rest of a token that begins before may hold one too.
+            yield from range(begin, end) if end > begin and not text.isalpha() else ()
+        elif text.isdecimal():
+            yield start
+        elif not text.isalpha():
+            yield from range(start, end)
+        elif text in _FORM_HEADS:
+            yield start
+        else:
+            waiting, reach = start, end + _BESIDE
+
+
+def _soft_places(folded: str, tokens: list[Token], last: int) -> Iterator[int]:
+    """Where a soft form may begin, up to `last`."""
+    for text, start, end in tokens:
+        if start > last:
+            return
+        if text.isalpha():
+            if text in _SOFT_HEADS or folded[end : end + 1] == "-":
+                yield start
+        elif not text.isdecimal():
+            yield from range(start, end)
+
+
+def _spans(
+    forms: re.Pattern[str], folded: str, places: Iterable[int], end: int
+) -> list[tuple[int, int]]:
+    """The spans of forms that begin at one of some places, none overlapping."""
+    out: list[tuple[int, int]] = []
+    free = 0
+    for place in places:
+        if place >= free and (match := forms.match(folded, place, end)):
+            out.append(match.span())
+            free = match.end()
     return out
 
 

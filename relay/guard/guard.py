@@ -250,7 +250,7 @@ class Guard:
 
     def _number(self, case: _Case) -> tuple[str, list[tuple[int, int]]]:
         """The rule and the spans of phone numbers, with and without what only may be digits."""
-        folded, _, units, contexts, loose, _ = case.reading
+        folded, _, units, contexts, loose, _, _ = case.reading
         if sum([len(unit.digits) for unit in loose]) < LEAST_DIGITS:
             return "", []
         readings = [(units, contexts)]

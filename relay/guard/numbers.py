@@ -17,8 +17,9 @@ import phonenumbers
 from .context import HARD
 from .lexicon import FILLERS, squeeze
 from .phrases import alternation
-from .tokens import DIGITS, WEAK_WORD, WORD, Unit
+from .tokens import Unit
 from .vocabulary import words
+from .word import DIGITS, WEAK_WORD, WORD
 
 
 def _any_of(phrases: list[str]) -> str:
@@ -84,6 +85,8 @@ _BACKWARDS_CUE: Final = re.compile(_any_of(_BACKWARDS))
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 
 
+#: Units that are farther apart belong to nothing together.
+_WIDE: Final = 60
 #: No number has fewer digits, or more digits, or more parts.
 LEAST_DIGITS, _MOST_DIGITS, _MOST_UNITS = 7, 18, 40
 #: Rules that are sure of the form of a whole number.
@@ -146,18 +149,21 @@ def is_foreign_mobile(digits: str) -> bool:
     return _ANY_MOBILE.fullmatch(digits) is not None and is_foreign(digits)
 
 
+def only_signs(gap: str) -> bool:
+    """Whether what stands between two units is signs, and few of them."""
+    return gap in ("", " ") or (len(gap) <= _WIDE and _WORDS.search(gap) is None)
+
+
 def gap_level(gap: str) -> int:
     """How far apart two units are.
 
     0 only signs, 1 words that go between parts, 2 letters without a space, 3 a few words, 4 far.
     """
-    if gap in ("", " "):
+    if only_signs(gap):
         return 0
-    if len(gap) > 60:
+    if len(gap) > _WIDE:
         return 4
     words = _WORDS.findall(gap)
-    if not words:
-        return 0
     for word in words:
         if not (len(word) == 1 or word in FILLERS or squeeze(word) in FILLERS):
             break

@@ -13,8 +13,9 @@ from .context import HARD
 from .numbers import LEAST_DIGITS, Plan, home_prefix, is_foreign, is_foreign_mobile, phone_prefix
 from .oracle import Oracle
 from .reading import Reading
-from .tokens import DIGITS, Unit, digits_of
+from .tokens import Unit, digits_of
 from .window import GONE, WINDOW_MS, Memory, Piece, Trace, guessed_units
+from .word import DIGITS
 
 #: Digits before a piece with which it can make a row that tells.
 _TAIL: Final = WINDOW - 1

@@ -8,38 +8,46 @@ from typing import Final, NamedTuple
 from .context import contexts_of
 from .lexicon import VIETNAMESE
 from .normalise import Folded
-from .tokens import (
-    WORD,
-    Token,
-    Unit,
-    read_units,
-    tokens_of,
-)  # fmt: skip
+from .tokens import Token, Unit, read_units, tokens_of
+from .word import FILLS, JUMBLED, VIETNAMESE_DIGIT, WORD, Word, words_of
 
 _LETTERS: Final = re.compile(r"[a-z]+")
 
 
 class Reading(NamedTuple):
-    """`units` are surely digits, `loose` also those that may be; `words` are the text's words."""
+    """`units` are surely digits, `loose` also those that may be.
+
+    `known` is what each token is by itself; `lists` are those that any of them is on.
+    """
 
     folded: str
     tokens: list[Token]
     units: list[Unit]
     contexts: list[int]
     loose: list[Unit]
-    words: frozenset[str]
+    known: list[Word]
+    lists: int
 
     def __repr__(self) -> str:
         return f"Reading({len(self.tokens)} tokens)"
+
+    def others(self) -> list[str]:
+        """The words beside the digits, but for those of filling."""
+        covered = {unit[1] for unit in self.units}
+        return [
+            text
+            for (text, start, _), word in zip(self.tokens, self.known, strict=True)
+            if not word[2] & FILLS and start not in covered
+        ]
 
 
 def _vietnamese(tokens: list[Token], units: list[Unit]) -> bool:
     """Whether the words for digits are rather Vietnamese: two or more that nothing else reads."""
     known = VIETNAMESE
     rows = [
-        token
-        for token in tokens
-        if (text := token[0]) in known
+        (text, start)
+        for text, start, _ in tokens
+        if text in known
         or not (
             text.isalpha() or text.isdecimal() or known.keys().isdisjoint(_LETTERS.findall(text))
         )
@@ -47,7 +55,7 @@ def _vietnamese(tokens: list[Token], units: list[Unit]) -> bool:
     if len(rows) < 2:
         return False
     surely = {unit.start for unit in units if unit.kind == WORD}
-    count = sum(token.text not in known or token.start not in surely for token in rows)
+    count = sum(text not in known or start not in surely for text, start in rows)
     return count >= 2 and count * 2 >= len(surely)
 
 
@@ -55,9 +63,12 @@ def read(folded: Folded) -> Reading:
     """Read a folded text."""
     text = folded.text
     tokens = tokens_of(text)
-    loose = read_units(text, tokens)
-    if len(tokens) > 1 and _vietnamese(tokens, loose):
-        loose = read_units(text, tokens, vietnamese=True)
+    known = words_of([word for word, _, _ in tokens])
+    lists = 0
+    for _, _, on in known:
+        lists |= on
+    loose = read_units(text, tokens, known)
+    if lists & (VIETNAMESE_DIGIT | JUMBLED) and _vietnamese(tokens, loose):
+        loose = read_units(text, tokens, known, vietnamese=True)
     units = [unit for unit in loose if unit[3] <= WORD]
-    words = frozenset([word for word, _, _ in tokens])
-    return Reading(text, tokens, units, contexts_of(text, units), loose, words)
+    return Reading(text, tokens, units, contexts_of(text, tokens, units), loose, known, lists)

@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from .contacts import Contact, find_contacts
-from .cues import APP_WORDS, CODE_WORDS, HANDLE_WORDS, LINK_WORDS, WAY_OUT_WORDS
 from .dialogue import names_code, requests_code
 from .forwarding import forwards_calls
 from .reading import Reading
 from .sieve import sift
 from .solicitation import solicits
+from .word import OF_CODES, OF_CONTACTS, OF_LEAVING, SINGLE
 
-_CONTACT_WORDS: Final = LINK_WORDS | HANDLE_WORDS
-_LEAVING_WORDS: Final = APP_WORDS | WAY_OUT_WORDS
 #: Thai is not written in words, so what asks for words asks for nothing there.
 _THAI: Final = re.compile("[\u0e00-\u0e7f]")
 #: Words joined by the signs of links, addresses and labels.
@@ -51,7 +49,7 @@ def contacts_in(reading: Reading, *, beside_masks: bool = False) -> list[Contact
     """Links, addresses and handles, all or those beside a mask; spans may overlap."""
     folded = reading.folded
     if (
-        _CONTACT_WORDS.isdisjoint(reading.words)
+        not reading.lists & OF_CONTACTS
         and not _has_thai(folded)
         and not (_JOINING.search(folded) and _JOINED.search(folded))
     ):
@@ -80,7 +78,7 @@ def call_forward_in(reading: Reading) -> bool:
 
 def solicitation_in(reading: Reading) -> bool:
     """Whether a message proposes to talk or to pay elsewhere."""
-    if _LEAVING_WORDS.isdisjoint(reading.words) and not _has_thai(reading.folded):
+    if not reading.lists & OF_LEAVING and not _has_thai(reading.folded):
         return False
     return any(solicits(sift(part)) for _, part in _parts(reading.folded))
 
@@ -95,13 +93,13 @@ def _speaks_of_codes(reading: Reading) -> bool:
     return (
         _names_a_code(reading)
         or ("0" in folded and _WITH_A_ZERO.search(folded) is not None)
-        or _SPELT.search(folded) is not None
+        or (reading.lists & SINGLE != 0 and _SPELT.search(folded) is not None)
     )
 
 
 def _names_a_code(reading: Reading) -> bool:
     folded = reading.folded
-    return not CODE_WORDS.isdisjoint(reading.words) or "*" in folded or _has_thai(folded)
+    return reading.lists & OF_CODES != 0 or "*" in folded or _has_thai(folded)
 
 
 def _has_thai(folded: str) -> bool:

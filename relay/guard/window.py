@@ -15,12 +15,12 @@ from typing import Final, NamedTuple, TypeAlias
 from .budget import PLACE_COST, WINDOW, Spent, row_cost
 from .context import is_explained
 from .gate import may_matter
-from .lexicon import FILLERS, PLACES
 from .normalise import fold
-from .numbers import gap_level
+from .numbers import only_signs
 from .reading import Reading, read
 from .rules import code_request_in
-from .tokens import PLAIN_WORDS, WEAK_WORD, Token, Unit, digits_of
+from .tokens import Unit, digits_of
+from .word import OF_A_PLACE, PLAIN_WORDS, TELLS_PART, WEAK_WORD
 
 #: What stands in a delivered text where digits were taken out, and where another contact was.
 MASK: Final = "•••"
@@ -111,11 +111,11 @@ class Piece(NamedTuple):
 
 def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     """The trace of a message that has been read."""
-    folded, tokens, units, contexts, loose, words = reading
+    folded, _, units, contexts, loose, _, lists = reading
     masked = MASK in folded
     if not loose and not masked and not asks_code:
         return NOTHING
-    others = _others(tokens, units)
+    others = reading.others()
     explained = {
         unit[1]
         for unit, context in zip(units, contexts, strict=True)
@@ -143,23 +143,13 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
         free,
         free_loose,
         tuple(rows_of(reading)) if units else (),
-        not PLACES.isdisjoint(words),
+        lists & TELLS_PART != 0,
         some and len(others) <= _OTHERS,
         some and not others,
         masked,
         asks_code,
-        "lokasi" in words and _COORDINATES.search(folded) is not None,
+        lists & OF_A_PLACE != 0 and _COORDINATES.search(folded) is not None,
     )
-
-
-def _others(tokens: list[Token], units: list[Unit]) -> list[str]:
-    """The words of a message beside its digits, but for those of filling."""
-    covered = {unit[1] for unit in units}
-    return [
-        text
-        for text, start, _ in tokens
-        if text not in FILLERS and len(text) > 1 and start not in covered
-    ]
 
 
 def guessed_units(reading: Reading) -> list[Unit]:
@@ -168,10 +158,10 @@ def guessed_units(reading: Reading) -> list[Unit]:
     All that looks like digits where a message says little else; else letters in one row with
     digits, as in "0 B 6 nol", but for plain words.
     """
-    folded, tokens, units, _, loose, _ = reading
+    folded, _, units, _, loose, _, _ = reading
     if len(loose) == len(units):
         return units
-    words = [word for word in _others(tokens, units) if _NO_DIGITS.match(word)]
+    words = [word for word in reading.others() if _NO_DIGITS.match(word)]
     if len(words) <= 1 and (units or [unit[3] for unit in loose].count(WEAK_WORD) > 1):
         return loose
     covered = {unit[1] for unit in units}
@@ -182,7 +172,7 @@ def guessed_units(reading: Reading) -> list[Unit]:
             row = []
             rows.append(row)
             continue
-        if row and gap_level(folded[row[-1].end : unit.start]):
+        if row and not only_signs(folded[row[-1].end : unit.start]):
             row = []
             rows.append(row)
         row.append(unit)
@@ -198,12 +188,12 @@ def rows_of(reading: Reading) -> list[str]:
     folded = reading.folded
     rows: list[str] = []
     last = -1
-    place = _COORDINATES.search(folded) if "lokasi" in reading.words else None
+    place = _COORDINATES.search(folded) if reading.lists & OF_A_PLACE else None
     stop = place.start() if place else len(folded)
     for digits, start, end, _ in reading.units:
         if start >= stop:
             break
-        if rows and gap_level(folded[last:start]) == 0:
+        if rows and only_signs(folded[last:start]):
             rows[-1] += digits
         else:
             rows.append(digits)
