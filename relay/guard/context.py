@@ -187,6 +187,8 @@ def _hard_places(tokens: list[Token], begin: int, last: int) -> Iterator[int]:
     """Where a hard form may begin, from `begin` to `last`."""
     waiting, reach = -1, 0  # a word that may begin one, and where it needs a digit by
     for text, start, end in tokens:
+        if end <= begin - _BESIDE:
+            continue
         if waiting >= 0 and start <= reach and not text.isalpha():
             yield waiting
         waiting = -1

@@ -64,6 +64,7 @@ from .dialogue_words import (
 from .numbers import gap_level
 from .sieve import Idea, Sifted, sift
 from .tokens import Unit
+from .word import JUMBLED, SINGLE
 
 #: A secret named in so few words is asked for.
 _FEW_WORDS: Final = 4
@@ -80,11 +81,14 @@ _CLAUSE_END: Final = re.compile(
 )
 
 
-def _plain(folded: str) -> Sifted:
+def _plain(folded: str, lists: int) -> Sifted:
     """The text with digits in words read as letters, and words spelt out put together."""
     text = OTP.sub("otp", folded)
-    text = DIGIT_IN_WORD.sub(lambda match: match.group().translate(AS_LETTERS), text)
-    return sift(SPELT_OUT.sub(lambda match: SIGNS.sub("", match.group()), text))
+    if lists & JUMBLED or "-" in folded:
+        text = DIGIT_IN_WORD.sub(lambda match: match.group().translate(AS_LETTERS), text)
+    if lists & SINGLE:
+        text = SPELT_OUT.sub(lambda match: SIGNS.sub("", match.group()), text)
+    return sift(text)
 
 
 def _without(text: Sifted, idea: Idea, put: str) -> Sifted:
@@ -101,9 +105,12 @@ def _secret(text: Sifted) -> bool:
     )
 
 
-def names_code(folded: str) -> bool:
-    """Whether a one-time code, a wallet's PIN or a password is spoken of."""
-    text = _plain(folded)
+def names_code(folded: str, lists: int) -> bool:
+    """Whether a one-time code, a wallet's PIN or a password is spoken of.
+
+    `lists` are those that words of the text are on (`word`).
+    """
+    text = _plain(folded, lists)
     return _secret(text) and not text.has(TOLD) and not text.has(NOT_COME)
 
 
@@ -119,9 +126,12 @@ def _warns(text: Sifted) -> bool:
     return HOWEVER.search(rest) is None and TO_ME.search(rest) is None
 
 
-def requests_code(folded: str) -> str:
-    """The rule by which a message asks the other to say a secret code, or nothing."""
-    text = _plain(folded)
+def requests_code(folded: str, lists: int) -> str:
+    """The rule by which a message asks the other to say a secret code, or nothing.
+
+    `lists` are those that words of the text are on (`word`).
+    """
+    text = _plain(folded, lists)
     rule = _request_in(text)
     if not rule and STRETCHED.search(text.text):
         rule = _request_in(sift(STRETCHED.sub(r"\1", text.text)))

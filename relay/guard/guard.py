@@ -13,6 +13,7 @@ which the memory of the answers is rebuilt (`budget`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 from .accounts import find_accounts
@@ -20,7 +21,7 @@ from .dialogue import code_spans
 from .gate import may_matter
 from .normalise import MAX_CHARS, Folded, fold
 from .notices import NOTICE_OF
-from .numbers import LEAST_DIGITS, find_numbers, plan_of
+from .numbers import find_numbers, plan_of, too_few
 from .oracle import Oracle
 from .pieces import continues_number, overspends, own_spans
 from .policy import DEFAULT_POLICY, Action, FindingClass, Policy
@@ -143,13 +144,24 @@ class Guard:
             raise TooLong(f"A text of more than {MAX_CHARS} characters can't be screened.")
         if not may_matter(text):
             return Verdict(Action.OFF, text, (), ())
+        return self.judge(memory, sender, text, now_ms)
+
+    def judge(self, memory: Memory, sender: str, text: str, now_ms: int) -> Verdict:
+        """As `screen`, of a text that may matter (`gate.may_matter`), as is known already."""
+        if len(text) > MAX_CHARS:
+            raise TooLong(f"A text of more than {MAX_CHARS} characters can't be screened.")
         found = _Found()
         for again in range(_MAX_ROUNDS):
             case = self._case(memory, sender, text, now_ms)
             trace = self._trace(case)
             is_long = len(text) > _LONG
-            blocked, spans = _Found(), list[Span]()
-            for hit in self._hits(case, trace, rest=again > 0 and is_long):
+            hits = self._hits(case, trace, rest=again > 0 and is_long)
+            first_hit = next(hits, None)
+            if first_hit is None:
+                return found.verdict(text, trace)
+            blocked = _Found()
+            spans: list[Span] = []
+            for hit in chain((first_hit,), hits):
                 action = self._action(hit, first=not again)
                 if action is Action.BLOCK:
                     blocked.add(hit, action, case.folded)
@@ -251,7 +263,7 @@ class Guard:
     def _number(self, case: _Case) -> tuple[str, list[tuple[int, int]]]:
         """The rule and the spans of phone numbers, with and without what only may be digits."""
         folded, _, units, contexts, loose, _, _ = case.reading
-        if sum([len(unit.digits) for unit in loose]) < LEAST_DIGITS:
+        if too_few(loose):
             return "", []
         readings = [(units, contexts)]
         if len(loose) > len(units):
@@ -280,9 +292,11 @@ class Guard:
         """A one-time code: after someone has asked for one, or where the text calls it so."""
         reading = case.reading
         asked = case.memory.code_asked(case.sender, case.now_ms)
+        least = 2 if asked and trace.payload else 4
+        if len(trace.digits) < least:
+            return None
         if not asked and not code_named_in(reading):
             return None
-        least = 2 if asked and trace.payload else 4
         codes = [
             (start, end)
             for start, end in code_spans(reading.folded, reading.units, reading.contexts, least)
@@ -308,8 +322,11 @@ class Guard:
     # --- contacts ---------------------------------------------------------------------------------
 
     def _contact_hits(self, reading: Reading, *, beside_masks: bool = False) -> Iterator[Hit]:
+        contacts = contacts_in(reading, beside_masks=beside_masks)
+        if not contacts:
+            return
         by_rule: dict[tuple[str, str], list[tuple[int, int]]] = {}
-        for kind, start, end, rule in contacts_in(reading, beside_masks=beside_masks):
+        for kind, start, end, rule in contacts:
             if reading.folded[start:end].strip() not in self._allow:
                 by_rule.setdefault((kind, rule), []).append((start, end))
         for (kind, rule), spans in by_rule.items():
@@ -342,6 +359,8 @@ class _Found:
         return [Span(*place, hit.finding_class not in _CONTACTS) for place in places]
 
     def verdict(self, text: str, trace: Trace) -> Verdict:
+        if not self._lengths:
+            return Verdict(Action.OFF, text, (), (), trace)
         findings = tuple(Finding(*key, length) for key, length in self._lengths.items())
         notices = dict.fromkeys(NOTICE_OF[finding.finding_class] for finding in findings)
         return Verdict(self._action, text, findings, tuple(notices), trace)

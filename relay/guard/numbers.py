@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 import phonenumbers
@@ -190,11 +190,32 @@ def _possible(digits: str) -> bool:
         return False
 
 
-class _Text(NamedTuple):
-    plan: Plan
-    cue: bool
-    zero_cue: bool
-    backwards: bool
+class _Text:
+    """A text in which digits stand, and what it says of them, which is looked for if it matters."""
+
+    def __init__(self, folded: str, plan: Plan, *, mirrored: bool) -> None:
+        self._folded = folded
+        self._mirrored = mirrored
+        self.plan = plan
+
+    @cached_property
+    def cue(self) -> bool:
+        """Whether it speaks of a phone or a number."""
+        return _PHONE_CUE.search(self._folded) is not None
+
+    @cached_property
+    def zero_cue(self) -> bool:
+        """Whether it tells to put a zero in front."""
+        return _ZERO_CUE.search(self._folded) is not None
+
+    @cached_property
+    def backwards(self) -> bool:
+        """Whether digits are to be read the other way round."""
+        return self._mirrored or _BACKWARDS_CUE.search(self._folded) is not None
+
+    def has_plus_before(self, unit: Unit) -> bool:
+        """Whether a plus stands before a unit, as a sign or a word."""
+        return _PLUS.search(self._folded, max(0, unit.start - 9), unit.start) is not None
 
 
 def _judge(digits: str, plus: bool, text: _Text, exact: bool) -> str:
@@ -226,22 +247,22 @@ def _judge(digits: str, plus: bool, text: _Text, exact: bool) -> str:
     return ""
 
 
+def too_few(units: list[Unit]) -> bool:
+    """Whether units have fewer digits than any number that is written at once."""
+    return sum([len(unit[0]) for unit in units]) <= LEAST_DIGITS
+
+
 def find_numbers(
     folded: str, units: list[Unit], contexts: list[int], plan: Plan, *, mirrored: bool = False
 ) -> list[Found]:
     """The numbers in a text, none overlapping, from left to right."""
-    if sum([len(unit.digits) for unit in units]) < LEAST_DIGITS:
+    if too_few(units):
         return []
     if len(units) > _FLOOD:
         if sum(unit.kind == DIGITS for unit in units) <= _FLOOD:
             return []
         return [Found(0, len(units) - 1, "flood")]
-    text = _Text(
-        plan,
-        _PHONE_CUE.search(folded) is not None,
-        _ZERO_CUE.search(folded) is not None,
-        mirrored or _BACKWARDS_CUE.search(folded) is not None,
-    )
+    text = _Text(folded, plan, mirrored=mirrored)
     gaps = [folded[a.end : b.start] for a, b in itertools.pairwise(units)]
     levels = [gap_level(gap) for gap in gaps]
     # The same words again and again are a separator, whatever they mean.
@@ -252,7 +273,7 @@ def find_numbers(
     out: list[Found] = []
     first = 0
     while first < len(units):
-        found = _longest(folded, units, contexts, levels, first, text)
+        found = _longest(units, contexts, levels, first, text)
         if found is None:
             first += 1
         else:
@@ -262,19 +283,21 @@ def find_numbers(
 
 
 def _longest(
-    folded: str, units: list[Unit], contexts: list[int], levels: list[int], first: int, text: _Text
+    units: list[Unit], contexts: list[int], levels: list[int], first: int, text: _Text
 ) -> Found | None:
     """The longest number that starts at a unit."""
-    plus = _PLUS.search(folded, max(0, units[first].start - 9), units[first].start) is not None
     glued = first > 0 and levels[first - 1] == 0
     row = _Row()
     best: Found | None = None
+    plus: bool | None = None
     for last in range(first, min(len(units), first + _MOST_UNITS)):
         row.take(units[last], contexts[last], levels[last - 1] if last > first else 0)
         if row.gap > 3 or len(row.digits) > _MOST_DIGITS:
             break
         if not row.may_be_number():
             continue
+        if plus is None:
+            plus = text.has_plus_before(units[first])
         rule = _judge(row.digits, plus, text, exact=row.gap >= 2 or row.is_doubtful)
         if not rule and text.backwards and row.gap < 2:
             rule = _judge(row.digits[::-1], plus, text, exact=True) and "backwards"

@@ -32,6 +32,8 @@ def own_spans(
     oracle: Oracle, reading: Reading, trace: Trace, memory: Memory, sender: str
 ) -> list[tuple[int, int]]:
     """Spans of the folded text whose digits are a party's own, alone or with what came before."""
+    if not memory.pieces and len(trace.guessed) < WINDOW:
+        return []
     spans: set[tuple[int, int]] = set()
     seen: set[tuple[str, str]] = set()
     for units, tails in _ways(reading, trace, memory.pieces, sender):

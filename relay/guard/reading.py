@@ -9,7 +9,7 @@ from .context import contexts_of
 from .lexicon import VIETNAMESE
 from .normalise import Folded
 from .tokens import Token, Unit, read_units, tokens_of
-from .word import FILLS, JUMBLED, VIETNAMESE_DIGIT, WORD, Word, words_of
+from .word import FILLS, JUMBLED, VIETNAMESE_DIGIT, WORD, words_of
 
 _LETTERS: Final = re.compile(r"[a-z]+")
 
@@ -17,7 +17,8 @@ _LETTERS: Final = re.compile(r"[a-z]+")
 class Reading(NamedTuple):
     """`units` are surely digits, `loose` also those that may be.
 
-    `known` is what each token is by itself; `lists` are those that any of them is on.
+    `others` are the words beside `units`, but for those of filling; `lists` are those that any
+    token is on (`word`).
     """
 
     folded: str
@@ -25,20 +26,11 @@ class Reading(NamedTuple):
     units: list[Unit]
     contexts: list[int]
     loose: list[Unit]
-    known: list[Word]
+    others: list[str]
     lists: int
 
     def __repr__(self) -> str:
         return f"Reading({len(self.tokens)} tokens)"
-
-    def others(self) -> list[str]:
-        """The words beside the digits, but for those of filling."""
-        covered = {unit[1] for unit in self.units}
-        return [
-            text
-            for (text, start, _), word in zip(self.tokens, self.known, strict=True)
-            if not word[2] & FILLS and start not in covered
-        ]
 
 
 def _vietnamese(tokens: list[Token], units: list[Unit]) -> bool:
@@ -71,4 +63,10 @@ def read(folded: Folded) -> Reading:
     if lists & (VIETNAMESE_DIGIT | JUMBLED) and _vietnamese(tokens, loose):
         loose = read_units(text, tokens, known, vietnamese=True)
     units = [unit for unit in loose if unit[3] <= WORD]
-    return Reading(text, tokens, units, contexts_of(text, tokens, units), loose, known, lists)
+    digits_at = {unit[1] for unit in units}
+    others = [
+        word
+        for (word, start, _), (_, _, on) in zip(tokens, known, strict=True)
+        if not on & FILLS and start not in digits_at
+    ]
+    return Reading(text, tokens, units, contexts_of(text, tokens, units), loose, others, lists)

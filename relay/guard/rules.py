@@ -15,7 +15,7 @@ from .forwarding import forwards_calls
 from .reading import Reading
 from .sieve import sift
 from .solicitation import solicits
-from .word import OF_CODES, OF_CONTACTS, OF_LEAVING, SINGLE
+from .word import JUMBLED, OF_CODES, OF_CONTACTS, OF_LEAVING, SINGLE
 
 #: Thai is not written in words, so what asks for words asks for nothing there.
 _THAI: Final = re.compile("[\u0e00-\u0e7f]")
@@ -38,7 +38,7 @@ _JOINING: Final = re.compile(r"[.•@/\\\[({:=_📷📸]")
 _WITH_A_ZERO: Final = re.compile(r"[a-z]0|0[a-z]")
 _SPELT: Final = re.compile(r"(?<![a-z0-9])[a-z0][ ._*-][a-z0][ ._*-][a-z](?![a-z])")
 #: Signs of dialling codes, and their names where they may be glued to digits.
-_DIALLED: Final = ("#", "bintang", "asteri")
+_DIALLED: Final = re.compile("#|bintang|asteri")
 #: What stands in a text where something was taken out (`window.MASK`, `window.CONTACT_MASK`).
 _MASK: Final = re.compile("•••|▪▪▪")
 _PART: Final = 320
@@ -65,13 +65,16 @@ def code_request_in(reading: Reading) -> str:
     """The rule by which a message asks for a one-time code, or nothing."""
     if not _speaks_of_codes(reading):
         return ""
-    return next(filter(None, (requests_code(part) for _, part in _parts(reading.folded))), "")
+    for _, part in _parts(reading.folded):
+        if rule := requests_code(part, reading.lists):
+            return rule
+    return ""
 
 
 def call_forward_in(reading: Reading) -> bool:
     """Whether a message holds a call-forwarding code or asks to set one."""
     folded = reading.folded
-    if not _names_a_code(reading) and not any(sign in folded for sign in _DIALLED):
+    if not _names_a_code(reading) and not _DIALLED.search(folded):
         return False
     return any(forwards_calls(part) for _, part in _parts(folded))
 
@@ -85,14 +88,14 @@ def solicitation_in(reading: Reading) -> bool:
 
 def code_named_in(reading: Reading) -> bool:
     """Whether a message speaks of a one-time code, a wallet's PIN or a password."""
-    return _speaks_of_codes(reading) and names_code(reading.folded)
+    return _speaks_of_codes(reading) and names_code(reading.folded, reading.lists)
 
 
 def _speaks_of_codes(reading: Reading) -> bool:
     folded = reading.folded
     return (
         _names_a_code(reading)
-        or ("0" in folded and _WITH_A_ZERO.search(folded) is not None)
+        or (reading.lists & JUMBLED != 0 and _WITH_A_ZERO.search(folded) is not None)
         or (reading.lists & SINGLE != 0 and _SPELT.search(folded) is not None)
     )
 
@@ -106,11 +109,12 @@ def _has_thai(folded: str) -> bool:
     return not folded.isascii() and _THAI.search(folded) is not None
 
 
-def _parts(folded: str) -> Iterator[tuple[int, str]]:
+def _parts(folded: str) -> list[tuple[int, str]]:
     """Parts of a text and where they start."""
+    if len(folded) <= _PART:
+        return [(0, folded)]
     step = _PART - _OVERLAP
-    for at in range(0, max(1, len(folded) - _OVERLAP), step):
-        yield at, folded[at : at + _PART]
+    return [(at, folded[at : at + _PART]) for at in range(0, len(folded) - _OVERLAP, step)]
 
 
 def _beside_masks(folded: str) -> Iterator[tuple[int, str]]:

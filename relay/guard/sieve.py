@@ -94,6 +94,16 @@ def _rows_of_phrase(phrase: str) -> Iterator[str]:
 _NEEDS: Final[list[list[Need]]] = []
 
 
+def signs_of(*ideas: Idea) -> int:
+    """Of each of some ideas one thing that it needs: a text that has none of them has none."""
+    signs = 0
+    for each in ideas:
+        if not each.needs:
+            return -1
+        signs |= each.needs & -each.needs
+    return signs
+
+
 class Sifted:
     """A text, and what may be in it."""
 
@@ -105,6 +115,10 @@ class Sifted:
 
     def __repr__(self) -> str:
         return f"Sifted({len(self.text)} characters)"
+
+    def may_have_any(self, signs: int) -> bool:
+        """Whether one of some ideas can be in the text, by `signs_of` them."""
+        return signs < 0 or self._has & signs != 0
 
     def may_have(self, idea: Idea) -> bool:
         """Whether an idea can be in the text; if not, it is not."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .sieve import Sifted, sift
+from .sieve import Sifted, sift, signs_of
 from .solicitation_words import (
     AGAIN,
     ALL_THE_SAME,
@@ -73,6 +73,11 @@ _ROUND_THE_APP: Final = (
 )  # fmt: skip
 
 
+#: Ideas of which every proposal has one.
+_OPENINGS: Final = signs_of(
+    *_ROUND_THE_APP, TO_ME, THAI, PAY_ME, CANCEL, ORDER, APP, NUMBER
+)  # fmt: skip
+
 _CLAUSE_END: Final = re.compile(r"[,;\n]|[.!?]\s")
 #: How near each other, in characters, ideas of one proposal stand.
 _CLOSE, _NEAR, _FAR = 4, 18, 50
@@ -95,6 +100,8 @@ def _asks_for_a_number(text: Sifted) -> bool:
     """Whether a person's number is asked for."""
     if "+" in text.text:
         text = sift(text.text.replace("+", ""))
+    if not (text.may_have(ASK) or text.may_have(OUTRIGHT)):
+        return False
     if not text.has(NUMBER) or text.near(NUMBER, THING, 12):
         return False
     if text.has(OUTRIGHT):
@@ -139,6 +146,8 @@ def _proposes(text: Sifted, *, outside: bool) -> bool:
 
 def solicits(text: Sifted) -> bool:
     """Whether a folded message proposes to talk or to pay elsewhere."""
+    if not text.may_have_any(_OPENINGS) and "+" not in text.text:
+        return False
     outside = text.has(OUTSIDE) or text.has(WITHOUT)
     if not _proposes(text, outside=outside):
         return False

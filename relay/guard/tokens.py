@@ -65,6 +65,10 @@ class Unit(NamedTuple):
         return f"Unit({self.start}:{self.end})"
 
 
+#: As `Unit(...)`, in half the time.
+_new_unit: Final = tuple.__new__
+
+
 def digits_of(units: list[Unit]) -> str:
     """The digits of units, joined."""
     return "".join([unit[0] for unit in units])
@@ -128,11 +132,11 @@ def _plain_units(tokens: list[Token], known: list[Word], first: Mapping[str, str
             continue
         text, start, end = tokens[place]
         if kind == DIGITS:
-            units.append(Unit(text, start, end, DIGITS))
+            units.append(_new_unit(Unit, (text, start, end, DIGITS)))
         elif kind == MIXED:
             units.extend(_mixed(tokens[place], first))
         elif kind != LETTER:
-            units.append(Unit(digits, start, end, kind))
+            units.append(_new_unit(Unit, (digits, start, end, kind)))
         else:
             if place + 1 >= retry:
                 spelt, at = _spelt(tokens, place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
@@ -70,8 +70,11 @@ class Trace(NamedTuple):
 
     def cost(self, allowed: frozenset[str] = frozenset()) -> int:
         """What its digits cost of the budget, without rows that are allowed."""
-        sure = sum(row_cost(row) for row in self.rows if row not in allowed)
-        return sure + len(self.guessed) - len(self.digits) + PLACE_COST * self.coordinates
+        cost = len(self.guessed) - len(self.digits) + PLACE_COST * self.coordinates
+        for row in self.rows:
+            if row not in allowed:
+                cost += row_cost(row)
+        return cost
 
 
 #: The trace of a message that has nothing to do with digits.
@@ -111,18 +114,18 @@ class Piece(NamedTuple):
 
 def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     """The trace of a message that has been read."""
-    folded, _, units, contexts, loose, _, lists = reading
+    folded, _, units, contexts, loose, others, lists = reading
     masked = MASK in folded
     if not loose and not masked and not asks_code:
         return NOTHING
-    others = reading.others()
-    explained = {
-        unit[1]
-        for unit, context in zip(units, contexts, strict=True)
-        if context and is_explained(unit, context)
-    }
+    explained: Collection[int] = ()
     digits = free = digits_of(units)
-    if explained:
+    if any(contexts):
+        explained = {
+            unit[1]
+            for unit, context in zip(units, contexts, strict=True)
+            if context and is_explained(unit, context)
+        }
         free = digits_of([unit for unit in units if unit[1] not in explained])
     little_else = len(others) <= 1
     free_loose = free
@@ -158,12 +161,14 @@ def guessed_units(reading: Reading) -> list[Unit]:
     All that looks like digits where a message says little else; else letters in one row with
     digits, as in "0 B 6 nol", but for plain words.
     """
-    folded, _, units, _, loose, _, _ = reading
+    folded, _, units, _, loose, others, _ = reading
     if len(loose) == len(units):
         return units
-    words = [word for word in reading.others() if _NO_DIGITS.match(word)]
-    if len(words) <= 1 and (units or [unit[3] for unit in loose].count(WEAK_WORD) > 1):
+    words = sum([_NO_DIGITS.match(word) is not None for word in others])
+    if words <= 1 and (units or [unit[3] for unit in loose].count(WEAK_WORD) > 1):
         return loose
+    if len(digits_of(loose)) < WINDOW:
+        return units  # no row has so many
     covered = {unit[1] for unit in units}
     row: list[Unit] = []
     rows = [row]
@@ -260,6 +265,16 @@ class Memory:
             self._remove(piece)
             self._count(piece, -1)
 
+    def settle(self, entry_id: str, entry: Entry, trace: Trace) -> None:
+        """A message that was fed as `entry_id` is stored, and is known as `entry` from now on."""
+        known = self._by_id.get(entry_id)
+        if known is None or entry.id in self._by_id:
+            self.forget(entry_id)
+            self.feed(entry, trace)
+            return
+        self._remove(known)
+        self._insert(Piece(self._place(entry), entry.id, known.sender, entry.at_ms, known.trace))
+
     def spent_by(self, sender: str, allowed: frozenset[str]) -> Spent:
         """What a party's digits cost, without rows that are allowed, and its masked messages."""
         tally = self._spent.get(sender)
@@ -271,7 +286,7 @@ class Memory:
 
     def code_asked(self, sender: str, now_ms: int) -> bool:
         """Whether another than `sender` has lately asked for a code."""
-        return any(
+        return bool(self._asking) and any(
             piece.sender != sender and abs(now_ms - piece.at_ms) <= WINDOW_MS
             for piece in self._asking
         )

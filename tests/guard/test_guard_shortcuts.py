@@ -1,0 +1,135 @@
+"""What the guard saves itself changes nothing of what it says."""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from relay.guard import Entry, Guard, Memory, word
+from relay.guard.context import (
+    _AFTER_DIGITS,
+    _BEFORE_DIGITS,
+    _COUNTS_DIGITS,
+    _HARD,
+    _SOFT,
+    HARD,
+    SOFT,
+    _mark,
+    contexts_of,
+)
+from relay.guard.evaluation.cases import parse_cases
+from relay.guard.gate import may_matter
+from relay.guard.normalise import fold
+from relay.guard.reading import read
+from relay.guard.sieve import sift
+from relay.guard.solicitation import _OPENINGS, _proposes
+from relay.guard.tokens import Unit
+from relay.guard.vocabulary import words
+from relay.guard.window import ALL_MASKED, Trace
+from relay.guard.word import DIGITS
+
+DATA = Path(__file__).parents[1] / "data/guard"
+#: What begins a form, or looks as if it did.
+FORMS = words(
+    "rt rw rt. rtrw no no. blok pos kode part bag two first next dua empat digit angka terakhir rp "
+    "b d ga go x2 2x3 cm 08 12 3/4 12345 0812 1.000 07.30 [1/2] (3 #08-12 $5 -6.2, 106.81 bca hong "
+    "leong virtual account don hang a1 1a 12blok5 ke-2 abc-1234 t4pos-555 5rb 25 menit ซอย ฿20 •••"
+)
+
+
+@lru_cache
+def texts() -> list[str]:
+    """Texts of the list, and pieces of them and of forms in any order."""
+    cases = parse_cases((DATA / "dev.tsv").read_text("utf-8").split("\n"))
+    listed = sorted({turn.text for case in cases for turn in case.turns})
+    source = random.Random(5)
+    pieces = [piece for text in listed for piece in text.split()]
+    mixed = [
+        "".join(
+            source.choice(FORMS if source.random() < 0.6 else pieces)
+            + source.choice((" ", " ", " ", "-", ".", "/", ": ", "", "  ", "\n"))
+            for _ in range(source.randrange(1, 14))
+        )
+        for _ in range(3000)
+    ]
+    return [fold(text).text for text in listed + mixed]
+
+
+def contexts_by_search(folded: str, units: list[Unit]) -> list[int]:
+    """The contexts of units if each form is tried at every place of the text."""
+    out = [0] * len(units)
+    if units and (any(unit.kind == DIGITS for unit in units) or _COUNTS_DIGITS.search(folded)):
+        begin, end = max(0, units[0].start - _BEFORE_DIGITS), units[-1].end + _AFTER_DIGITS
+        _mark(out, HARD, units, [match.span() for match in _HARD.finditer(folded, begin, end)])
+        if 0 in out:
+            _mark(out, SOFT, units, [match.span() for match in _SOFT.finditer(folded, 0, end)])
+    return out
+
+
+def test_forms_are_found_wherever_they_begin() -> None:
+    found: set[int] = set()
+    for text in texts():
+        reading = read(fold(text))
+        contexts = contexts_of(reading.folded, reading.tokens, reading.units)
+        assert contexts == contexts_by_search(reading.folded, reading.units), text
+        found.update(contexts)
+    assert found == {0, SOFT, HARD}
+
+
+def test_every_proposal_has_one_of_the_ideas_that_are_looked_for_first() -> None:
+    proposals = [sifted for text in texts() if _proposes(sifted := sift(text), outside=False)]
+    assert len(proposals) > 50
+    assert all(sifted.may_have_any(_OPENINGS) or "+" in sifted.text for sifted in proposals)
+
+
+def test_a_text_that_is_known_to_matter_is_judged_as_any_other() -> None:
+    guard = Guard("ID", ["+6281290417356"])
+    for text in filter(may_matter, texts()[::20]):
+        assert guard.judge(Memory(), "d", text, 0) == guard.screen(Memory(), "d", text, 0)
+
+
+def test_of_the_words_that_are_kept_none_is_somebody_s_number() -> None:
+    guard = Guard("ID", ["+6281290417356"])
+    for text in (
+        "wa 081290417356",
+        "noldelapansatuduasembilannolempatsatutujuhtigalimaenam",
+        "n0ld3lapan s4tu 0812x9041",
+    ):
+        guard.screen(Memory(), "d", text, 0)
+    assert all(kept.isalpha() and len(kept) <= 12 for kept in word._known)
+
+
+def test_only_so_many_words_are_kept() -> None:
+    for step in range(word._MOST_KEPT + 10):
+        letters = "".join("abcdefghij"[int(digit)] for digit in str(step))
+        word.words_of([f"kata{letters}"])
+    assert 0 < len(word._known) <= word._MOST_KEPT
+
+
+@pytest.mark.parametrize("trace", [Trace("12", "12", "12", "12", ("12",)), ALL_MASKED])
+@pytest.mark.parametrize("known_as", ["", "1-0"], ids=["new", "learned before"])
+def test_what_is_settled_is_as_if_it_was_taken_back_and_fed_again(
+    trace: Trace, known_as: str
+) -> None:
+    settled, fed = Memory(), Memory()
+    for memory in (settled, fed):
+        memory.feed(Entry("0-1", "c", "satu 5", 0, "0-1"))
+        memory.feed(Entry("under way", "d", "", 5), trace)
+        memory.feed(Entry("under way 2", "c", "rt 4", 6))
+        if known_as:
+            memory.feed(Entry(known_as, "d", "", 7, known_as), trace)
+    entry = Entry("1-0", "d", "", 7, "1-0")
+    settled.settle("under way", entry, trace)
+    fed.forget("under way")
+    fed.feed(entry, trace)
+    assert settled.pieces == fed.pieces
+    assert settled.last() == fed.last()
+    for sender in "cd":
+        assert settled.spent_by(sender, frozenset()) == fed.spent_by(sender, frozenset())
+    settled.forget("1-0")
+    fed.forget("1-0")
+    assert settled.pieces == fed.pieces
+    assert settled.spent_by("d", frozenset()) == fed.spent_by("d", frozenset()) == (0, 0)
