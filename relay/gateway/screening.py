@@ -120,7 +120,7 @@ class Screening:
             began_s = clock_s()
             try:
                 assert self.trip_guard is not None
-                verdict = self.trip_guard.guard.screen(
+                verdict = self.trip_guard.guard.judge(
                     self._memory, post.sender, said(body), post.node.now_ms()
                 )
             except TooLong:
@@ -157,11 +157,11 @@ class Screening:
         """A post in flight is in the log, as its `n`-th entry; 0 if it was there before."""
         self._arrived(post)
         if post.verdict is not None:
-            self._memory.forget(_under_way(post))
             if n:
-                self._memory.feed(
-                    _entry(post.sender, post.verdict.text, entry_id), post.verdict.trace
-                )
+                said_there = _entry(post.sender, post.verdict.text, entry_id)
+                self._memory.settle(_under_way(post), said_there, post.verdict.trace)
+            else:
+                self._memory.forget(_under_way(post))
         if n == self._n + 1 and not self._is_behind:
             self._n, self.head = n, entry_id
             self._held.add((post.sender, post.id))

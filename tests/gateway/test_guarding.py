@@ -504,7 +504,7 @@ def broken(self, memory, sender, text, now_ms):
         return sound(self, memory, sender, text, now_ms)
     {body}
 
-relay.guard.guard.Guard.screen = broken
+relay.guard.guard.Guard.screen = relay.guard.guard.Guard.judge = broken
 """
 
 
