@@ -179,7 +179,10 @@ class PartyView:
 
 def position(entry_id: bytes) -> str:
     """A stream id as the wire's position: fixed width, so that positions compare as strings."""
-    ms, _, seq = entry_id.decode().partition("-")
+    text = entry_id.decode()
+    if len(text) == 15 and text[13] == "-":  # as nearly all are
+        return f"{text[:14]}000{text[14]}"
+    ms, _, seq = text.partition("-")
     return f"{ms:0>13}-{seq:0>4}"
 
 

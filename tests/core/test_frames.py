@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgpack
@@ -22,6 +23,7 @@ from relay.core.frames import (
     BadFrame,
     UnknownOp,
 )
+from relay.core.ids import POST_ID
 
 BOTH = pytest.mark.parametrize(
     ("codec", "pack"), [(FROM_APP_MSGPACK, msgpack.packb), (FROM_APP_JSON, lambda v: json.dumps(v).encode())]
@@ -30,6 +32,12 @@ PLANTED = "081234567890"
 ITEM = {
     "epoch": 1, "pos": "1795312003117-0000", "id": "m1", "from": "peer", "text": "x", "tag": "t",
 }  # fmt: skip
+
+#: Nearly ids and positions: their own characters, and some that look like those.
+post_ids = st.text("aZ9é", max_size=3) | st.text("aZ09_-. \n²é٣", max_size=38)
+places = st.from_regex(r"[0-9]{12}[0-9²٣-][-.0][0-9]{3}[0-9²-]", fullmatch=True) | st.from_regex(
+    r"[0-9]{13}-[0-9]{3,5}\n?", fullmatch=True
+)
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)
@@ -196,3 +204,21 @@ def test_no_frame_prints_what_a_person_wrote_or_a_token() -> None:
     ):
         assert PLANTED not in repr(frame)
         assert PLANTED not in str(frame)
+
+
+@BOTH
+@given(name=post_ids, place=places)
+def test_an_id_and_a_position_are_taken_exactly_where_they_have_their_form(
+    codec: frames.Codec, pack: Any, name: str, place: str
+) -> None:
+    for frame, field, pattern in (
+        ({"op": "post", "id": name}, "id", POST_ID.pattern),
+        ({"op": "got", "pos": place}, "pos", "[0-9]{13}-[0-9]{4}"),
+        ({"op": "seen", "pos": place}, "pos", "[0-9]{13}-[0-9]{4}"),
+    ):
+        if re.fullmatch(pattern, frame[field]):
+            codec.decode(pack(frame))
+        else:
+            with pytest.raises(BadField, match=f"`{field}`") as caught:
+                codec.decode(pack(frame))
+            assert caught.value.frame_id is None
