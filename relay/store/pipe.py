@@ -122,15 +122,14 @@ class Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._silent_since_s = self._loop.time()
         self.stalled = False
-        waiting, gets = self._waiting, self._reader.gets
+        waiting, gets, refused = self._waiting, self._reader.gets, hiredis.ReplyError
         try:
             self._reader.feed(data)
             while (reply := gets()) is not False:
-                if self._skip < 0:
-                    self._skip = waiting[0][0]
-                if self._skip > 0:
-                    self._skip -= 1
-                    if type(reply) is hiredis.ReplyError and self._refusal is None:
+                skip = self._skip if self._skip >= 0 else waiting[0][0]
+                if skip > 0:
+                    self._skip = skip - 1
+                    if type(reply) is refused and self._refusal is None:
                         self._refusal = reply
                     continue
                 self._skip = -1
@@ -139,7 +138,7 @@ class Line(asyncio.Protocol):
                     reply, self._refusal = self._refusal, None
                 _, callback = waiting.popleft()
                 self._answered += 1
-                if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("READONLY"):
+                if type(reply) is refused and str(reply).startswith("READONLY"):
                     # It was a primary and is a replica now; the next connection finds the new one.
                     self._loop.call_soon(self.abort)
                 if self._batches and self._answered >= self._batches[0][0]:
