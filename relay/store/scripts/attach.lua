@@ -34,18 +34,25 @@ if shut_out(trip, role, now) then
   return { 'is_closed', role, 'closed', not_arrived(trip, role, gone, ARGV[7], pending) }
 end
 
+local seat, attached, epoch, deadline, messages_key, alias, peer_alias, peer_seat, undelivered_before, locale, bars,
+  got, seen, peer_got, peer_seen = get(trip, role .. '.seat', role .. '.attached', 'epoch', 'deadline', 'messages_key',
+    role .. '.alias', peer .. '.alias', peer .. '.seat', role .. '.undelivered', role .. '.locale', 'bars',
+    role .. '.got', role .. '.seen', peer .. '.got', peer .. '.seen')
 -- What was noted of a place that the log has lost stands for nothing.
-local noted = { 'd.got', 'd.seen', 'c.got', 'c.seen' }
-local known_epoch, in_log = get(trip, 'epoch'), {}
-for i, pos in ipairs({ get(trip, unpack(noted)) }) do
-  if pos then
-    if in_log[pos] == nil then in_log[pos] = holds(trip, known_epoch, pos) end
-    if not in_log[pos] then redis.call('HDEL', KEYS[1], noted[i]) end
-  end
+local in_log = {}
+local function is_held(pos)
+  if in_log[pos] == nil then in_log[pos] = holds(trip, epoch, pos) end
+  return in_log[pos]
 end
-local seat, attached, epoch, deadline, messages_key, alias, peer_alias, peer_seat, peer_got, peer_seen, got, undelivered_before, locale, bars =
-  get(trip, role .. '.seat', role .. '.attached', 'epoch', 'deadline', 'messages_key', role .. '.alias',
-    peer .. '.alias', peer .. '.seat', peer .. '.got', peer .. '.seen', role .. '.got', role .. '.undelivered', role .. '.locale', 'bars')
+local function noted(field, pos)
+  if pos and not is_held(pos) then
+    redis.call('HDEL', KEYS[1], field)
+    return nil
+  end
+  return pos
+end
+got, seen = noted(role .. '.got', got), noted(role .. '.seen', seen)
+peer_got, peer_seen = noted(peer .. '.got', peer_got), noted(peer .. '.seen', peer_seen)
 if seat and device ~= '' then
   local seat_device, seat_attempt = string.match(seat, '^%S+ %S+ (%S*) (%d+)$')
   if seat_device == device and tonumber(seat_attempt) > attempt then return { 'older' } end
@@ -68,7 +75,7 @@ else
       if not held[id] then lost[#lost + 1] = id end
     end
   end
-  if after ~= '' and not holds(trip, epoch, after) then after = '' end
+  if after ~= '' and not is_held(after) then after = '' end
   -- What this device has stored before it dropped, it has.
   if after ~= '' and (not got or after > got) then
     got = after
