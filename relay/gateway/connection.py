@@ -114,11 +114,11 @@ class Connection(WSListener):
         outgoing: Codec,
         bucket: Bucket,
         max_frames_per_s: float,
-        door: Door,
+        door: Door | None,
     ) -> None:
         self._gate = gate
-        self.door: Door | None = door
-        self.address = door.address
+        self.door = door
+        self.address = "" if door is None else door.address
         self._decode = incoming.decode
         self._encode = outgoing.encode
         self._kind = _TEXT if incoming.is_text else _BINARY

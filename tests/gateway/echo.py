@@ -11,7 +11,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 from picows import WSFrame, WSMsgType, WSTransport, ws_create_server
@@ -48,7 +47,7 @@ class Echo(Connection):
     def __init__(self) -> None:
         self._codec = codec = _AsItCame()
         bucket = Bucket(1e9, 1e9, 0.0)
-        door: Any = SimpleNamespace(address="")
+        door: Any = None
         super().__init__(self, "echo", codec, codec, bucket, 1e9, door)  # type: ignore[arg-type]
         self._assembler = Assembler(_MAX_BYTES)
         # As if it were attached: an app that is may say `ping`.
