@@ -6,6 +6,9 @@ import asyncio
 import gc
 import socket
 import weakref
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from aiofastnet import create_server
@@ -18,8 +21,18 @@ from relay.gateway.admission import Admission
 from relay.gateway.arrivals import Arrivals
 from relay.gateway.connection import Connection
 from relay.gateway.door import Door
+from relay.gateway.gateway import Gateway
 from relay.gateway.limits import Limits
+from relay.keyfile import KeyFile, LiveRing
 from relay.rig.waiting import until
+from relay.settings import Settings
+from relay.store.access import Access, pipe_to
+from relay.store.endpoint import Endpoint
+from relay.store.pipe import Callback, Pipe, ignore
+from relay.store.scripts import ATTACH
+from relay.store.store import Store
+from tests.support.party import Party
+from tests.support.relay import RelayProcess
 
 
 def some_connections(count: int) -> list[Any]:
@@ -85,3 +98,51 @@ async def test_a_connection_that_is_gone_is_freed_at_once() -> None:
     finally:
         gc.enable()
         server.close()
+
+
+class _Late:
+    """What the store answers to who asks for a seat, held back until it is let through."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._send, self._is_held = pipe.send, True
+        self.answers: list[Callable[[], None]] = []
+        pipe.send = self.send  # type: ignore[method-assign]
+
+    def send(
+        self, packed: bytes, callback: Callback = ignore, skip: int = 0, *, firm: bool = False
+    ) -> None:
+        if self._is_held and ATTACH.sha.encode() in packed:
+            answered = callback
+            callback = lambda reply: self.answers.append(partial(answered, reply))  # noqa: E731
+        self._send(packed, callback, skip, firm=firm)
+
+    def let_through(self) -> None:
+        self._is_held = False
+        for answer in self.answers:
+            answer()
+
+
+async def test_an_end_that_overtakes_the_answer_is_not_missed(tmp_path: Path) -> None:
+    """The node hears of it before it has anybody to tell, and of nothing later."""
+    async with RelayProcess(tmp_path) as relay, pipe_to(relay.store_url, name="other") as pipe:
+        late, access = _Late(pipe), Access(Endpoint.parse(relay.store_url))
+        ring = LiveRing.of_file(KeyFile(Settings(data=str(relay.data)).ring_path))
+        gateway = Gateway("other", Store(pipe), access, ring, Limits())
+        listener = socket.create_server(("127.0.0.1", 0))
+        await gateway.start(listener)
+        try:
+            gateway._clocks.pop().cancel()  # which looks at all channels, every two seconds
+            url = f"ws://127.0.0.1:{listener.getsockname()[1]}/v1/channel"
+            tokens = await relay.open_trip("t")
+            app = await Party.connect(url)
+            await app.say("attach", token=tokens["driver"])
+            await until(lambda: late.answers, "the store has seated it")
+            await relay.end_trip("t")
+            final = gateway.node.finality
+            await until(lambda: list(final.said(gateway.node.loop.time())), "the node hears of it")
+            late.let_through()
+            assert await app.closed() == 4500
+            said = [frame["op"] for frame in app.heard]
+            assert (said[0], said[-1]) == ("attached", "closed")
+        finally:
+            await gateway.stop()
