@@ -302,15 +302,9 @@ class Trip:
         old, epoch = self.apps["driver"], self._epoch
         seat = Seat(self.name, "driver", f"driver-{self._word}-{epoch + 1}")
         self._account.paired(epoch + 1, driver=seat, customer=self.apps["customer"].seat)
-        answer = await self._backend.call(
-            "PUT", f"/v1/trips/{self.name}/parties/driver",
-            {"epoch": epoch} | _party(seat), 200, 404, 409, 412,
-        )  # fmt: skip
+        answer = await self._seat(seat, epoch)
         if answer.status != 200:
             return  # its time was over before
-        slack_s = self._backend.slack_s(answer)
-        self._account.over(self.name, epoch, answered_s=_now_s() + slack_s, over_ms=None)
-        self._epoch = epoch + 1
         await self._post_late(old, self.apps["customer"])
         self._sit(seat, answer.body["token"])
 
@@ -372,6 +366,18 @@ class Trip:
 
     # --- its parts --------------------------------------------------------------------------------
 
+    async def _seat(self, seat: Seat, epoch: int) -> Answer:
+        """Have the platform put another driver in the place of the one of `epoch`."""
+        answer = await self._backend.call(
+            "PUT", f"/v1/trips/{self.name}/parties/driver",
+            {"epoch": epoch} | _party(seat), 200, 404, 409, 412,
+        )  # fmt: skip
+        if answer.status == 200:
+            slack_s = self._backend.slack_s(answer)
+            self._account.over(self.name, epoch, answered_s=_now_s() + slack_s, over_ms=None)
+            self._epoch = answer.body["epoch"]
+        return answer
+
     def _sit(self, seat: Seat, token: str) -> None:
         words = f"{self._word} {seat.role} {numbered(self._epoch)}"
         manner = self._manner
@@ -395,6 +401,14 @@ class Trip:
             "POST", f"/v1/trips/{self.name}/parties/{app.seat.role}/token",
             {"party_id": app.seat.party}, 200, 404, 409,
         )  # fmt: skip
+        if answer.status == 409 and answer.body["code"] == "party":
+            # A failover has forgotten that the platform seated it: that is to be done again.
+            view = await self._backend.call("GET", f"/v1/trips/{self.name}", None, 200, 404)
+            if view.status == 200 and view.body["state"] == "open":
+                customer = self.apps["customer"].seat
+                epoch = view.body["epoch"]
+                self._account.paired(epoch + 1, driver=app.seat, customer=customer)
+                answer = await self._seat(app.seat, epoch)
         if answer.status == 200:
             token: str = answer.body["token"]
             return token

@@ -117,10 +117,8 @@ async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_i
     # Of this no news comes back: the node has just lost its subscription.
     assert await watched.ask(watched.primary, "CLIENT", "KILL", "TYPE", "pubsub")
     assert (await relay.end_trip("unheard"))["state"] == "closed"
-    swapped = await relay.call(
-        "PUT", "/v1/trips/swapped/parties/driver",
-        {"epoch": 1, "party_id": "drv-2", "phone": "+6281298765432", "alias": "Wati"},
-    )  # fmt: skip
+    new_driver = {"epoch": 1, "party_id": "drv-2", "phone": "+6281298765432", "alias": "Wati"}
+    swapped = await relay.call("PUT", "/v1/trips/swapped/parties/driver", new_driver)
     assert swapped.status_code == 200
     revoked = await relay.call(
         "POST", "/v1/trips/revoked/parties/driver/token", {"party_id": "drv-1", "revoke": True}
@@ -139,10 +137,24 @@ async def test_what_was_final_stays_so_though_the_new_primary_has_not_heard_of_i
     for name in ("ended", "unheard", "graced", "never-opened"):
         again = await relay.open(name)
         assert (again.status_code, again.json()["code"]) == (409, "closed"), name
-    for name in ("swapped", "revoked"):
-        old = await Party.connect(relay.gateway_url)
-        await old.say("attach", token=tokens[name]["driver"])
-        assert await old.closed() == 4503, name
+    old = await Party.connect(relay.gateway_url)
+    await old.say("attach", token=tokens["revoked"]["driver"])
+    assert await old.closed() == 4503
+
+    old = await Party.connect(relay.gateway_url)
+    await old.say("attach", token=tokens["swapped"]["driver"])
+    assert (await old.hear("closed"))["reason"] == "reassigned"
+    customer = await Party.attach(relay.gateway_url, tokens["swapped"]["customer"])
+    assert customer.attached["epoch"] == 2, "what is written now is not for who left"
+    driver = "/v1/trips/swapped/parties/driver"
+    unknown = await relay.call("POST", f"{driver}/token", {"party_id": "drv-2"})
+    assert (unknown.status_code, unknown.json()["code"]) == (409, "party")
+    back = await relay.call("PUT", driver, {**new_driver, "epoch": 2})
+    assert (back.status_code, back.json()["epoch"]) == (200, 3)
+    driver_again = await Party.attach(relay.gateway_url, back.json()["token"])
+    await customer.hear("reassigned", epoch=3)
+    await driver_again.accepted(numbered(1), epoch=3)
+    await customer.hear("message", text=numbered(1))
 
 
 async def test_what_only_the_dead_primary_had_goes_back_to_its_sender(

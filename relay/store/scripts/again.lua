@@ -28,9 +28,17 @@ if state == 'absent' or state == 'closed' then return 0 end
 local role = ARGV[3]
 local known = tonumber((get(trip, what == 'revoked' and role .. '.revoked' or 'epoch'))) or 0
 if known >= (tonumber(ARGV[4]) or 0) then return 0 end
--- Who came instead is forgotten with it. Nobody sits there until the platform says again who does.
-redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.tokens')
-if what == 'revoked' then redis.call('HSET', KEYS[1], role .. '.revoked', ARGV[4]) end
-note(trip, now, 'revoked', role)
-tell({ op = 'revoked', trip = trip, role = role, count = 0 })
+if what == 'revoked' then
+  redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.tokens')
+  redis.call('HSET', KEYS[1], role .. '.revoked', ARGV[4])
+  note(trip, now, 'revoked', role)
+  tell({ op = 'revoked', trip = trip, role = role, count = 0 })
+  return 1
+end
+-- Who came instead is forgotten with it. Nobody sits there until the platform says again who does; but nothing
+-- that is written from now on may be of the pairing that is over.
+local lost = part(trip, role, ARGV[4], now)
+note(trip, now, 'reassigned', role)
+tell({ op = 'reassigned', trip = trip, role = role, epoch = tonumber(ARGV[4]),
+  alias = (get(trip, role .. '.alias')), d = list(lost.d), c = list(lost.c), bars = list(bars_of(trip)) })
 return 1

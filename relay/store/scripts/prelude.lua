@@ -392,6 +392,39 @@ local function kept_outcomes(trip, epoch, now, lost, arrived)
   return lost, fields
 end
 
+-- (seldom) Ends a pairing, because `role` leaves: its log goes, and another one begins in epoch `following`. Gives by
+-- role what never arrived. The record of who leaves stays as it is, but for what belongs to the seat.
+local function part(trip, role, following, now)
+  local key = trip_key(trip)
+  local epoch, party, tokens, other, d_got, c_got =
+    get(trip, 'epoch', role .. '.party', role .. '.tokens', PEER[role] .. '.party', 'd.got', 'c.got')
+  local lost, arrived = kept_outcomes(trip, epoch, now, outcomes(trip, epoch, d_got, c_got))
+  keep_shut(trip, epoch, PEER[role], now)
+  local shut = keep_shut(trip, epoch, role, now)
+  redis.call('HDEL', key, role .. '.seat', role .. '.attached', role .. '.tokens',
+    'd.got', 'c.got', 'd.seen', 'c.seen', 'gone.shut')
+  -- What the guard has taken out of somebody's messages stays counted while that party stays; 's' is the
+  -- platform. Of who leaves a little stays counted for the channel, or reassigning would be a way round.
+  local masks, masks_before = get(trip, role .. '.masks', role .. '.masks_before')
+  redis.call('HINCRBY', key, 'gone.masks', math.min(2, (tonumber(masks) or 0) + (tonumber(masks_before) or 0)))
+  redis.call('HDEL', key, role .. '.masks', role .. '.masks_before')
+  for _, stays in ipairs({ PEER[role], 's' }) do
+    redis.call('HINCRBY', key, stays .. '.masks_before', tonumber((get(trip, stays .. '.masks'))) or 0)
+    redis.call('HDEL', key, stays .. '.masks')
+  end
+  local messages = retire_log(trip, epoch, now)
+  redis.call('XADD', log_key(trip, following), '*', 'i', '', 'o', '')
+  redis.call('HSET', key, 'epoch', following, 'messages', messages,
+    'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c),
+    'e' .. following .. '.' .. role, party, 'e' .. following .. '.' .. PEER[role], other,
+    'gone.tokens', tokens or '', 'gone.role', role, 'gone.party', party, 'gone.epoch', epoch,
+    'gone.undelivered', list(lost[role]), unpack(arrived))
+  if shut then redis.call('HSET', key, 'gone.shut', int(shut)) end
+  -- What was refused lies in the old log all the same, and is known by the bars of its pairing alone.
+  redis.call('HSET', key, 'bars.' .. epoch, list(bars_of(trip)))
+  return lost
+end
+
 -- (seldom) The one way a channel closes. It frees before it writes, so it works in a store that is full.
 local function close(trip, reason, detail, now)
   if #KEYS > 1 then redis.call('EXISTS', TAG .. ':nothing') end

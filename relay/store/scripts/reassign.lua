@@ -9,8 +9,7 @@ if (redis.call('GET', sanctioned_key(trip)) or '') ~= ARGV[11] then return { 'ra
 local _, refusal = step(state_of(trip, now), 'reassign')
 if refusal then return { refusal } end
 
-local epoch, current, tokens, other, d_got, c_got =
-  get(trip, 'epoch', role .. '.party', role .. '.tokens', PEER[role] .. '.party', 'd.got', 'c.got')
+local epoch, current, tokens, other = get(trip, 'epoch', role .. '.party', role .. '.tokens', PEER[role] .. '.party')
 if current == party then
   redis.call('HSET', KEYS[1], role .. '.tokens', with_token(tokens, ARGV[8], expires))
   return { 'same', tonumber(epoch) }
@@ -18,34 +17,12 @@ end
 if epoch ~= known then return { 'epoch', tonumber(epoch) } end
 if other == party then return { 'paired' } end
 
-local lost, arrived = kept_outcomes(trip, epoch, now, outcomes(trip, epoch, d_got, c_got))
-keep_shut(trip, epoch, PEER[role], now)
-local shut = keep_shut(trip, epoch, role, now)
+redis.call('HDEL', KEYS[1], role .. '.phone')
 local following = int(epoch + 1)
-redis.call('HDEL', KEYS[1], role .. '.seat', role .. '.attached', role .. '.phone',
-  'd.got', 'c.got', 'd.seen', 'c.seen')
--- What the guard has taken out of somebody's messages stays counted while that party stays; 's' is the
--- platform. Of who leaves a little stays counted for the channel, or reassigning would be a way round.
-local masks, masks_before = get(trip, role .. '.masks', role .. '.masks_before')
-redis.call('HINCRBY', KEYS[1], 'gone.masks',
-  math.min(2, (tonumber(masks) or 0) + (tonumber(masks_before) or 0)))
-redis.call('HDEL', KEYS[1], role .. '.masks', role .. '.masks_before')
-for _, stays in ipairs({ PEER[role], 's' }) do
-  redis.call('HINCRBY', KEYS[1], stays .. '.masks_before', tonumber((get(trip, stays .. '.masks'))) or 0)
-  redis.call('HDEL', KEYS[1], stays .. '.masks')
-end
-local messages = retire_log(trip, epoch, now)
-redis.call('XADD', log_key(trip, following), '*', 'i', '', 'o', '')
-redis.call('HSET', KEYS[1], 'epoch', following, 'messages', messages, role .. '.party', party, role .. '.alias', alias,
-  role .. '.since', following, role .. '.locale', ARGV[6], role .. '.phone', ARGV[7], role .. '.tokens', ARGV[8] .. '=' .. expires,
-  'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c),
-  'e' .. following .. '.' .. role, party, 'e' .. following .. '.' .. PEER[role], other,
-  'gone.tokens', tokens, 'gone.role', role, 'gone.party', current, 'gone.epoch', epoch,
-  'gone.undelivered', list(lost[role]), unpack(arrived))
-redis.call('HDEL', KEYS[1], 'gone.shut')
-if shut then redis.call('HSET', KEYS[1], 'gone.shut', int(shut)) end
--- What was refused lies in the old log all the same, and is known by the bars of its pairing alone.
-redis.call('HSET', KEYS[1], 'bars.' .. epoch, list(bars_of(trip)))
+local lost = part(trip, role, following, now)
+redis.call('HSET', KEYS[1], role .. '.party', party, role .. '.alias', alias, role .. '.since', following,
+  role .. '.locale', ARGV[6], role .. '.phone', ARGV[7], role .. '.tokens', ARGV[8] .. '=' .. expires,
+  'e' .. following .. '.' .. role, party)
 -- What stops the party that stays goes on; what stopped the one that left is its own.
 local bars = cjson.decode(ARGV[10])
 for _, one in ipairs(bars) do one[3] = now end
