@@ -34,7 +34,7 @@ from relay.ops.desk import desk_of
 from relay.ops.limits import DeskLimits
 from relay.store import keys
 from relay.store.copies import Copies
-from relay.store.endpoint import Endpoint
+from relay.store.endpoint import Endpoint, StoreError
 from relay.store.pipe import ServerPipe
 from relay.store.records import Attachment, NotAttached
 from relay.store.server_process import find_program, server_arguments
@@ -280,10 +280,16 @@ class World:
         shown = parse_party_token(token)
         # A seat counts as taken while its node lives.
         await self.store.pipe.call("ZADD", keys.NODES, 1, "n")
-        return await self.store.attach(
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.store.attach_soon(
             shown.trip, digest=shown.digest, node="n", connection=os.urandom(4).hex(), device="",
-            attempt=0, epoch=0, after="", pending=[],
+            attempt=0, epoch=0, after="", page=1, pending=[], callback=answered.set_result,
         )  # fmt: skip
+        found = await answered
+        if isinstance(found, StoreError):
+            raise found
+        seated: Attachment | NotAttached = found
+        return seated
 
     async def lets_in(self, token: str) -> bool:
         return isinstance(await self.attach(token), Attachment)

@@ -52,8 +52,11 @@ def test_the_scripts_carry_what_they_ask_of_this_table() -> None:
         asked = set(re.findall(r"step\([^']*'(\w+)'", script.text))
         asked |= set(re.findall(r"step\([^\n]* or '(\w+)'\)", script.text))
         assert asked, script.name
-        for state, row in TABLE.items():
-            (line,) = re.findall(rf"\['{state}'\] = {{ ([^}}]*) }}", script.text)
-            found = dict(re.findall(r"\['(\w+)'\] = '(\w+)'", line))
-            assert asked <= found.keys() <= {str(command) for command in row}
-            assert all(row[Command(command)] == outcome for command, outcome in found.items())
+        (states,) = re.findall(r"local STATES = { ([^}]*) }", script.text)
+        assert states == ", ".join(f"{state} = true" for state in TABLE)
+        (moves,) = re.findall(r"local MOVES = { (.*) }\n", script.text)
+        found = dict(re.findall(r"\['(\w+)'\] = { ([^}]*) }", moves))
+        assert asked <= found.keys()
+        for command, row in found.items():
+            told = dict(re.findall(r"(\w+) = '(\w+)'", row))
+            assert told == {state: TABLE[state][Command(command)] for state in TABLE}
