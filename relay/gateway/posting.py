@@ -7,7 +7,6 @@ nothing has happened, and whoever waits for it when the connection to the store 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -173,7 +172,7 @@ class Pending:
         if self._connection.line is not channel.lease.line:
             # This store may have lost older posts of the app's, which must come before this one.
             if channel.lease.line is not None and not channel.lease.holds():
-                channel.lease.hold(partial(screening.take_again, self))
+                screening.take_later(self)
             else:
                 self.refuse(RefusedCode.STORE_AWAY)
             return

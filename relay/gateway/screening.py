@@ -14,6 +14,7 @@ stores and delivers, and is read on from where it is when it may have missed som
 from __future__ import annotations
 
 import time
+from bisect import insort
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -100,13 +101,22 @@ class Screening:
     def take(self, post: Pending) -> None:
         """Let a post go on when it is its turn and all that was said before it is known."""
         followers = self._followers[post.sender]
-        if followers or (not post.depends and self._on_condition[post.sender]):
-            followers.append(post)
+        if followers:
+            insort(followers, post, key=_turn)
         elif self._waiting or (post.depends and (self._is_behind or self.trip_guard is None)):
-            self._waiting.append(post)
-            self._read_soon(post)
+            self.take_again(post)
+        elif not post.depends and self._on_condition[post.sender]:
+            followers.append(post)
         else:
             post.go_on()
+
+    def take_later(self, post: Pending) -> None:
+        """Let a post wait until its channel's lease holds again, and those after it behind it."""
+        insort(self._waiting, post, key=_turn)
+        if not self._is_reading:
+            self._is_reading = True
+            node, channel = post.node, post.channel
+            channel.lease.hold(lambda: node.spawn(self._read(node, channel)))
 
     def holds(self, post: Pending) -> bool:
         """Whether the log has a post of this id already."""
@@ -206,10 +216,9 @@ class Screening:
         self.take_again(post)
 
     def take_again(self, post: Pending) -> None:
-        """Let a post that could not go on wait for its turn again."""
+        """Let a post wait for its turn until the memory is whole."""
         # Those that were sent after it come to the same end, and after it again.
-        self._waiting.append(post)
-        self._waiting.sort(key=lambda waiting: waiting.turn)
+        insort(self._waiting, post, key=_turn)
         self._read_soon(post)
 
     # --- what others said -------------------------------------------------------------------------
@@ -334,6 +343,10 @@ class Screening:
             if post not in self._waiting:
                 # A step of its own: what fails with it must not keep the others.
                 post.node.loop.call_soon(post.give_up)
+
+
+def _turn(post: Pending) -> int:
+    return post.turn
 
 
 def _under_way(post: Pending) -> str:

@@ -19,8 +19,9 @@ from relay.client import MemoryStorage, Message, PeerGot, connect
 from relay.rig.texts import numbered
 from relay.rig.waiting import until
 from relay.store import keys
+from tests.conftest import ROOMY
 from tests.support.party import JSON, Party
-from tests.support.past import Past, slow_to_look
+from tests.support.past import RESUMES_SLOWLY, Past, slow_to_look
 from tests.support.relay import RelayProcess
 
 
@@ -108,6 +109,35 @@ async def test_an_app_stays_whose_messages_the_next_store_has(tmp_path: Path) ->
         await customer.hear("message", text="two")
         await settled(customer, driver, accepted["pos"])
         assert not driver.all("refused")
+
+
+async def test_no_post_gets_before_those_that_wait_for_the_next_store(tmp_path: Path) -> None:
+    """Also once the relay has looked at this channel, while others are still to be looked at."""
+    async with slow_to_look(tmp_path, RESUMES_SLOWLY, **ROOMY) as relay:
+        tokens = await relay.open_trip("in-order")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        await driver.accepted("one")
+        past = await Past(relay, "in-order").keep()
+        await past.come_back()
+
+        posted = ["one"]
+
+        async def goes_on() -> bool:
+            posted.append(await driver.post("lantai 2" if len(posted) % 2 else "siap"))
+            await asyncio.sleep(0.02)
+            return "deliveries_resumed" in relay.log.read_text()
+
+        await until(goes_on, "the store is taken up")
+
+        def places() -> list[str]:
+            answered = driver.all("accepted") + driver.all("refused")
+            return (
+                [frame.get("pos", "") for frame in answered] if len(answered) >= len(posted) else []
+            )
+
+        found = [place for place in await until(places, "all is answered") if place]
+        assert len(found) > 10
+        assert found == sorted(found)
 
 
 async def test_a_stale_receipt_hides_no_later_one(relay: RelayProcess) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import relay as relay_package
 from relay.store import keys
@@ -56,7 +57,22 @@ events.look_at_all = look_slowly
 """
 
 
-def slow_to_look(folder: Path) -> RelayProcess:
-    (folder / "sitecustomize.py").write_text(LOOKS_SLOWLY)
+#: As for a node with many channels, of which the first have been looked at.
+RESUMES_SLOWLY = """
+import asyncio
+from relay.gateway.gateway import Gateway
+
+look = Gateway._look_at
+
+async def look_and_wait(self, channels):
+    await look(self, channels)
+    await asyncio.sleep(0.5)
+
+Gateway._look_at = look_and_wait
+"""
+
+
+def slow_to_look(folder: Path, how: str = LOOKS_SLOWLY, **settings: Any) -> RelayProcess:
+    (folder / "sitecustomize.py").write_text(how)
     path = os.pathsep.join([str(folder), str(Path(relay_package.__file__).parents[1])])
-    return RelayProcess(folder, environment={"PYTHONPATH": path})
+    return RelayProcess(folder, environment={"PYTHONPATH": path}, **settings)
