@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -40,6 +40,9 @@ from .entry import UNREADABLE
 from .node import Node
 
 log = structlog.get_logger(__name__)
+
+#: For how long the parties of a channel that may be over stay while the store is asked.
+_LOOK_S: Final = 0.5
 
 #: Per role, (id, position) of what its peer's device had not confirmed, as the store knew.
 Undelivered = dict[Role, list[tuple[str, str]]]
@@ -319,10 +322,15 @@ def take_control(node: Node, payload: bytes) -> None:
 
 
 async def _look_or_part(node: Node, channel: Channel) -> None:
-    """Look at a channel of which something final was heard; if that fails, cut off its parties."""
+    """Look at a channel of which something final was heard; if that fails, cut off its parties.
+
+    Also if it takes long: they are to be gone within a second of an end, and a connection to the
+    store that hangs is given up only later.
+    """
     try:
-        await look_at(node, channel)
-    except StoreError:
+        async with asyncio.timeout(_LOOK_S):
+            await look_at(node, channel)
+    except (StoreError, TimeoutError):
         for connection in tuple(channel.connections.values()):
             node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
 

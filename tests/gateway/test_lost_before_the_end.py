@@ -14,7 +14,7 @@ import pytest
 from relay.rig.waiting import until
 from relay.store import keys
 from tests.support.party import Party
-from tests.support.past import Past, slow_to_look
+from tests.support.past import HARDLY_LOOKS, Past, slow_to_look
 from tests.support.relay import DRIVER_PHONE, RelayProcess
 
 HOW = ("ended", "replaced", "peer replaced", "blocked")
@@ -130,6 +130,27 @@ async def test_who_stayed_is_not_told_before_the_relay_has_looked(tmp_path: Path
             assert await driver.closed() == 4003, how
             assert not driver.all("closed") and not driver.all("reassigned"), how
             assert await told(relay, trips[how]["driver"], "lost") == ["lost"], how
+
+
+async def test_who_stayed_is_cut_off_in_time_though_the_relay_cannot_look(tmp_path: Path) -> None:
+    async with slow_to_look(tmp_path, HARDLY_LOOKS) as relay:
+        tokens = await relay.open_trip("ended")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        await (await Past(relay, "ended").keep()).come_back()
+        await until(lambda: serves(relay), "the store is there")
+        await until(lambda: "deliveries_suspended" in relay.log.read_text(), "it has noticed")
+        await until(lambda: is_heard(relay), "the relay listens")
+        await relay.end_trip("ended")
+        assert await driver.closed(within_s=2) == 4003
+        assert await told(relay, tokens["driver"]) == []
+
+
+async def is_heard(relay: RelayProcess) -> bool:
+    async with relay.redis() as redis:
+        found = await redis.execute_command(
+            "PUBSUB", "SHARDNUMSUB", keys.control(keys.partition("ended"))
+        )
+    return bool(found[1])
 
 
 async def serves(relay: RelayProcess) -> bool:

@@ -57,6 +57,9 @@ events.look_at_all = look_slowly
 """
 
 
+#: As for a node whose connection to the store hangs, when it is to look.
+HARDLY_LOOKS = LOOKS_SLOWLY.replace("0.5", "5")
+
 #: As for a node with many channels, of which the first have been looked at.
 RESUMES_SLOWLY = """
 import asyncio
