@@ -66,7 +66,7 @@ def close_channel(
     this pairing."""
     node.channels.pop(channel.trip, None)
     for role, connection in tuple(channel.connections.items()):
-        if connection.line is line:
+        if _is_whole(connection, line):
             lost = _never_arrived(channel, role, line, undelivered)
             connection.send(Closed(reason, lost))
             node.close(connection, CloseCode.CHANNEL_CLOSED)
@@ -84,7 +84,7 @@ def bar(
     now_ms = node.now_ms()
     for role, connection in tuple(channel.connections.items()):
         if channel.bars.shuts_out(role.letter, now_ms):
-            if connection.line is line:
+            if _is_whole(connection, line):
                 lost = _never_arrived(channel, role, line, undelivered)
                 connection.send(Closed(CloseReason.CLOSED, lost))
             else:
@@ -106,7 +106,7 @@ def reassign_channel(
     here = tuple(channel.connections.items())
     lost = {role: _never_arrived(channel, role, line, undelivered) for role, _ in here}
     for role, connection in here:
-        if connection.line is not line:
+        if not _is_whole(connection, line):
             _ask_back(node, connection)
         elif connection is stays:
             connection.send(Reassigned(epoch, alias, lost[role]))
@@ -138,6 +138,12 @@ def set_online(channel: Channel, role: Role, online: bool, location: str | None)
         peer = channel.connections.get(role.peer)
         if peer is not None:
             peer.send(Presence(online))
+
+
+def _is_whole(connection: Connection, line: Line | None) -> bool:
+    """Whether what was told over `line` is of a log that has all that this app was served. Between
+    two stores a connection has none."""
+    return line is not None and connection.line is line
 
 
 def _ask_back(node: Node, connection: Connection) -> None:
