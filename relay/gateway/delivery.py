@@ -33,16 +33,24 @@ _TOLD: Final[dict[str, Literal["grace", "suspended"]]] = {
 
 
 def deliver(
-    node: Node, channel: Channel, entry: Entry, n: int, origin: Connection | None = None
+    node: Node,
+    channel: Channel,
+    entry: Entry,
+    n: int,
+    origin: Connection | None = None,
+    before: bytes | None = None,
 ) -> None:
     """Give entry number `n` of the log to whoever is attached here, in order.
 
-    `origin` is the connection that posted it: it has its acknowledgement instead.
+    `origin` is the connection that posted it: it has its acknowledgement instead. `before` is the
+    entry before it where another node tells of it: that may have another store by now, whose log is
+    as long and not the same.
     """
     if origin is None:
-        channel.screening.learn(entry, n)
+        channel.screening.learn(entry, n, before)
     for connection in tuple(channel.connections.values()):
-        if connection.catching_up or n > connection.n + 1:
+        is_other = before is not None and n == connection.n + 1 and before != connection.head
+        if connection.catching_up or n > connection.n + 1 or is_other:
             if connection is origin:
                 connection.acknowledged.add(entry.id)
             connection.known_n = max(connection.known_n, n)

@@ -352,12 +352,12 @@ def take_mail(node: Node, payload: bytes) -> None:
 
 def _mail_post(
     node: Node, channel: Channel, epoch: int, n: int, entry_id: bytes, letter: str, post_id: str,
-    sealed: bytes,
+    sealed: bytes, before: bytes | None = None,
 ) -> None:  # fmt: skip
     if epoch != channel.epoch:
         return
     if not channel.lease.holds():
-        told = epoch, n, entry_id, letter, post_id, sealed
+        told = epoch, n, entry_id, letter, post_id, sealed, before
         channel.lease.hold_reply(partial(_held_post, node, channel), told)
         return
     try:
@@ -365,7 +365,7 @@ def _mail_post(
     except UNREADABLE:
         log.error("mail that cannot be read")
         return
-    deliver(node, channel, entry, n)
+    deliver(node, channel, entry, n, before=before)
 
 
 def _held_post(node: Node, channel: Channel, told: Any) -> None:
@@ -404,7 +404,8 @@ def _mail_typing(node: Node, channel: Channel, letter: str, on: bool) -> None:
 
 
 _MAIL: dict[str, Any] = {
-    "post": _mail_post,
+    "posted": _mail_post,
+    "post": _mail_post,  # of an earlier version, which does not tell what came before
     "here": _mail_here,
     "gone": _mail_gone,
     "taken_over": _mail_taken_over,

@@ -309,11 +309,13 @@ class Pending:
         self._answer(self._accepted(entry))
         if channel.epoch != self._epoch or n == 0:
             return
+        # What the sender was served up to here, if that is all; else who is told reads the log.
+        before = self._connection.head if self._connection.n == n - 1 else b""
         deliver(node, channel, entry, n, self._connection)
         peer_node = channel.locations.get(role.peer)
         if peer_node is not None and role.peer not in channel.connections:
-            news = [self._epoch, n, entry_id, role.letter, self.id, self._sealed]
-            node.mail(peer_node, ["post", channel.trip, *news])
+            news = [self._epoch, n, entry_id, role.letter, self.id, self._sealed, before]
+            node.mail(peer_node, ["posted", channel.trip, *news])
 
     def _accepted(self, entry: Entry) -> Accepted:
         tag = entry.tag_in(self._connection.locale)

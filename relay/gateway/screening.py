@@ -223,12 +223,13 @@ class Screening:
 
     # --- what others said -------------------------------------------------------------------------
 
-    def learn(self, entry: Entry, n: int) -> None:
-        """Another's entry is the `n`-th of the log."""
+    def learn(self, entry: Entry, n: int, before: bytes | None = None) -> None:
+        """Another's entry is the `n`-th of the log, and comes after `before` if that is told."""
         self._known_n = max(self._known_n, n)
         if self._is_behind or n <= self._n:
             return
-        if n > self._n + 1 or not self._remember(entry):
+        is_next = n == self._n + 1 and before in (None, self.head)
+        if not is_next or not self._remember(entry):
             self._is_behind = True
             return
         self._n, self.head = n, entry.id

@@ -21,7 +21,7 @@ from relay.rig.waiting import until
 from relay.store import keys
 from tests.conftest import ROOMY
 from tests.support.party import JSON, Party
-from tests.support.past import RESUMES_SLOWLY, Past, slow_to_look
+from tests.support.past import RESUMES_SLOWLY, TELLS_OF_ANOTHER_LOG, Past, slow_to_look
 from tests.support.relay import RelayProcess
 
 
@@ -137,6 +137,35 @@ async def test_no_post_gets_before_those_that_wait_for_the_next_store(tmp_path: 
         found = [place for place in await until(places, "all is answered") if place]
         assert len(found) > 10
         assert found == sorted(found)
+
+
+async def test_what_another_node_tells_counts_only_behind_what_was_served(tmp_path: Path) -> None:
+    """Its store may be another one by now, with a log that is as long: there is what it tells, and
+    not what came before it. Else it would be shown, and before what the app has missed."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    async with slow_to_look(tmp_path / "one", TELLS_OF_ANOTHER_LOG, **ROOMY) as one:
+        other = RelayProcess(tmp_path / "other", **ROOMY)
+        other.data = one.data
+        async with other:
+            tokens = await one.open_trip("elsewhere")
+            customer = await Party.attach(other.gateway_url, tokens["customer"])
+            driver = await Party.attach(one.gateway_url, tokens["driver"])
+            before = await gaps(other)
+            for text in TEXTS[:4]:
+                await driver.accepted(text)
+                await customer.hear("message", text=text)
+            assert customer.texts() == [*TEXTS[:4]]
+            assert await gaps(other) - before == 4, "each is read from the log"
+
+
+async def gaps(relay: RelayProcess) -> float:
+    text = (await relay.call("GET", "/metrics")).text
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith("relay_gaps_total")
+    )
 
 
 async def test_a_stale_receipt_hides_no_later_one(relay: RelayProcess) -> None:
