@@ -15,11 +15,10 @@ from aiofastnet import create_server
 from websockets.asyncio.client import connect
 
 from relay.core.bucket import Bucket
-from relay.core.codes import CloseCode
 from relay.core.frames import FROM_APP_JSON, TO_APP_JSON
 from relay.gateway.admission import Admission
 from relay.gateway.arrivals import Arrivals
-from relay.gateway.connection import Connection
+from relay.gateway.connection import Connection, Gate
 from relay.gateway.door import Door
 from relay.gateway.gateway import Gateway
 from relay.gateway.limits import Limits
@@ -64,15 +63,8 @@ def test_news_that_may_have_been_lost_is_news_of_all() -> None:
     assert [arrivals.remove("t", one), arrivals.remove("o", other)] == [True, True]
 
 
-class _Nobody:
-    """What a connection needs of a node, where nothing is said."""
-
-    def connected(self, connection: Connection) -> None: ...
-    def take(self, connection: Connection, frame: Any) -> None: ...
-    def has_room(self, connection: Connection) -> None: ...
-    def flush_soon(self, connection: Connection) -> None: ...
-    def closes(self, code: CloseCode) -> None: ...
-    def dropped(self, connection: Connection) -> None: ...
+class _Nobody(Gate):
+    """A node that does nothing."""
 
 
 async def test_a_connection_that_is_gone_is_freed_at_once() -> None:
