@@ -63,7 +63,7 @@ def deliver(
             if connection is not origin:
                 hand_over(node, connection, entry)
         elif _order(entry.id) > _order(connection.head):
-            node.spawn(_resume_if_open(node, connection))
+            node.spawn(_resume_if_open(node, channel, channel.epoch, connection))
 
 
 def change_state(channel: Channel, state: str, deadline: int) -> None:
@@ -156,20 +156,17 @@ def _take_page(
         _read(node, channel, connection, last)
         return
     if not page and connection.known_n > connection.n:
-        node.spawn(_resume_if_open(node, connection))
+        node.spawn(_resume_if_open(node, channel, channel.epoch, connection))
         return
     _finish(node, channel, connection)
 
 
-async def _resume_if_open(node: Node, connection: Connection) -> None:
-    """The log is shorter than what was served from it: the store has lost entries, or it closes.
+async def _resume_if_open(node: Node, channel: Channel, epoch: int, connection: Connection) -> None:
+    """The log of `epoch` is shorter than what was served from it: the store has lost entries, or
+    the channel closes or is reassigned, of which this node may have heard since.
 
     In the first case the app resumes, and both apps post again what the log lacks.
     """
-    channel = connection.channel
-    if channel is None:
-        return
-    epoch = channel.epoch
     try:
         glance = await node.store.glance(channel.trip, epoch)
         has_lost = glance.state in ("open", "grace") and glance.epoch == epoch

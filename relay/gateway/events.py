@@ -122,7 +122,7 @@ def reassign_channel(
     if stays is None:
         node.channels.pop(channel.trip, None)
     else:
-        stays.n, stays.known_n, stays.head = 0, 0, b"0-0"
+        stays.n, stays.known_n, stays.head, stays.resume_from = 0, 0, b"0-0", None
         stays.acknowledged.clear()
         catch_up(node, channel, stays)
 

@@ -136,7 +136,12 @@ class Party:
 
     async def accepted(self, text: str, **fields: Any) -> dict[str, Any]:
         """Post and wait for the acceptance."""
-        return await self.hear("accepted", id=await self.post(text, **fields))
+        try:
+            post_id = await self.post(text, **fields)
+        except ConnectionClosed:
+            code = await self.closed()
+            raise WasCutOff(f"closed with {code} before a post: {self.heard[-3:]}") from None
+        return await self.hear("accepted", id=post_id)
 
     def all(self, op: str) -> list[dict[str, Any]]:
         return [frame for frame in self.heard if frame["op"] == op]
