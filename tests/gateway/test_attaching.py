@@ -22,7 +22,8 @@ from relay.gateway.connection import Connection, Gate
 from relay.gateway.door import Door
 from relay.gateway.gateway import Gateway
 from relay.gateway.limits import Limits
-from relay.keyfile import KeyFile, LiveRing
+from relay.keyfile import KeyFile
+from relay.live_ring import LiveRing
 from relay.rig.waiting import until
 from relay.settings import Settings
 from relay.store.access import Access, pipe_to

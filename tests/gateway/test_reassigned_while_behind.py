@@ -10,26 +10,44 @@ from tests.support.party import Party
 from tests.support.past import TELLS_OF_ANOTHER_LOG, slow_to_look
 from tests.support.relay import RelayProcess
 
-#: As on a busy machine: the log is read after it was put away, and that it is shorter than it was
-#: is looked into when this node has heard why.
+#: As on a busy machine: the log is read when it was put away, and that it is shorter than it was is
+#: looked into when this node has heard why.
 HEARS_LATE = """
 import asyncio, sys
 import relay.gateway.delivery as delivery
 import relay.gateway.events as events
 
-read, hear, look = delivery._read, events.take_control, delivery._resume_if_open
+read, look = delivery._read, delivery._resume_if_open
+hear, reassign = events.take_control, events.reassign_channel
+put_away, was_short = asyncio.Event(), asyncio.Event()
 
-def later(delay_s, step):
-    return lambda *given: asyncio.get_running_loop().call_later(delay_s, step, *given)
+async def after(event, step, *given):
+    await event.wait()
+    step(*given)
 
-async def look_later(*given):
-    await asyncio.sleep(1)
+def read_late(node, *given):
+    node.spawn(after(put_away, read, node, *given))
+
+def hear_late(node, payload):
+    if b'"reassigned"' in payload:
+        put_away.set()
+        node.spawn(after(was_short, hear, node, payload))
+    else:
+        hear(node, payload)
+
+def reassign_late(*given):
+    if was_short.is_set():
+        reassign(*given)
+
+async def look_late(*given):
+    was_short.set()
+    while given[-1].channel.epoch == 1:
+        await asyncio.sleep(0.01)
     await look(*given)
     print("looked into it", file=sys.stderr, flush=True)
 
-delivery._read = later(0.5, read)
-events.take_control = later(1, hear)
-delivery._resume_if_open = look_later
+delivery._read, delivery._resume_if_open = read_late, look_late
+events.take_control, events.reassign_channel = hear_late, reassign_late
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from relay.gateway.limits import Limits
 from relay.gateway.node import Node
-from relay.keyfile import LiveRing
+from relay.live_ring import LiveRing
 from relay.store import keys
 from relay.store.embedded import EmbeddedServer
 from relay.store.endpoint import Endpoint
