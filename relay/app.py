@@ -23,7 +23,8 @@ from typing import Any, Final
 
 import structlog
 
-from .keyfile import KeyFile, KeyFileError, KeyFileExists, LiveRing
+from .keyfile import KeyFile, KeyFileError, KeyFileExists
+from .live_ring import LiveRing
 from .order import CANNOT_START, MAX_LINE_BYTES, Order, bound
 from .settings import Settings
 from .store.embedded import EmbeddedServer

@@ -1,4 +1,4 @@
-"""The key ring outside memory: its file, the environment, and what a running node sees of it.
+"""The file of a key ring.
 
 Whoever reads the file can read every message and number whose ciphertext he also has. So it is made
 with mode 0600 in a folder of mode 0700 and refused if others can read it. Keep it apart from the
@@ -19,7 +19,6 @@ nothing secret. A running relay takes the lines over (`ops.journal`).
 
 from __future__ import annotations
 
-import base64
 import errno
 import fcntl
 import json
@@ -27,7 +26,7 @@ import os
 import shlex
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -36,19 +35,17 @@ from relay.core.acts import Act
 from relay.vault.ring import BadKeyRing, KeyRing
 
 __all__ = [
-    "VARIABLE",
     "JournalLine",
     "KeyChange",
     "KeyFile",
     "KeyFileError",
     "KeyFileExists",
     "KeyFileMissing",
-    "LiveRing",
     "Stamp",
+    "ring_of",
     "ring_text",
 ]
 
-VARIABLE: Final = "RELAY_KEYRING"
 _MAX_BYTES: Final = 16 * 1024 * 1024
 _LOCK_WAIT_S: Final = 10.0
 _LOCK_POLL_S: Final = 0.01
@@ -126,7 +123,7 @@ class KeyFile:
                 file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
                 try:
                     self._check(os.fstat(file))
-                    ring, problem = _ring_of(_read_all(file))
+                    ring, problem = ring_of(_read_all(file))
                     opened, now = os.fstat(file), os.stat(self.path)
                 finally:
                     os.close(file)
@@ -185,7 +182,7 @@ class KeyFile:
     ) -> KeyChange:
         """Destroy every key whose purpose has passed."""
         longest = longest_trip_ms, longest_retention_ms, longest_evidence_ms
-        return self.update(lambda ring: _without_due(ring, now_ms, *longest))
+        return self.update(lambda ring: ring.without_due(now_ms, *longest))
 
     def journal(self) -> list[JournalLine]:
         """What was done to the ring and is not known to be in the audit log yet, in order."""
@@ -316,123 +313,9 @@ class KeyFile:
         raise problem
 
 
-class LiveRing:
-    """The key ring as a running node sees it: of a file, or of the environment."""
-
-    __slots__ = ("_file", "_ring", "_stamp", "source")
-
-    source: str
-    """Where it is from, for people: a path or the variable's name."""
-
-    def __init__(
-        self,
-        ring: KeyRing,
-        source: str,
-        file: KeyFile | None = None,
-        stamp: Stamp | None = None,
-    ) -> None:
-        self._ring = ring
-        self._file = file
-        self._stamp = stamp
-        self.source = source
-
-    @classmethod
-    def of_file(cls, file: KeyFile) -> LiveRing:
-        """The ring of a file, which follows its changes. Raises ``KeyFileError``."""
-        ring, stamp = file.load()
-        return cls(ring, str(file.path), file, stamp)
-
-    @classmethod
-    def of_environment(cls, environment: Mapping[str, str]) -> LiveRing:
-        """The ring of ``RELAY_KEYRING``: its JSON, plain or in base64. It stays as it is.
-
-        A process's environment can be read by its user's other processes and is passed to its
-        children, and Linux allows 128 KiB a variable: a month of keys, in base64. Prefer the file.
-
-        Raises ``KeyFileError``; ``KeyFileMissing`` if the variable is not set.
-        """
-        ring, problem = None, "missing"
-        if VARIABLE in environment:
-            ring, problem = _ring_of(_plain(environment[VARIABLE].strip()))
-        del environment  # a traceback that prints local variables must not show it
-        if ring is not None:
-            return cls(ring, VARIABLE)
-        if problem == "missing":
-            raise KeyFileMissing(
-                f"{VARIABLE} is not set. Set it to what `relay keyring new` prints, or name a file."
-            )
-        raise KeyFileError(
-            f"{VARIABLE} does not hold a key ring ({problem}), so the relay can't encrypt or read "
-            "anything. Set it to what `relay keyring new` prints, plain or in base64."
-        )
-
-    def __repr__(self) -> str:
-        return f"LiveRing({self.source!r}, {self._ring!r})"
-
-    @property
-    def ring(self) -> KeyRing:
-        """The ring as last read. Take it anew for each use."""
-        return self._ring
-
-    def reload_if_changed(self) -> bool:
-        """Read the file again if another process has replaced it; costs one ``stat`` if not.
-
-        Returns whether the ring is another now. Raises ``KeyFileError`` each time until the file is
-        in order again; the ring last read stays in use, which shows nobody anything new, but keys
-        that were meant to be destroyed are still in it: the node should report that it isn't ready.
-        """
-        if self._file is None:
-            return False
-        if self._file.stamp() == self._stamp:
-            return False
-        self._ring, self._stamp = self._file.load()
-        return True
-
-    def maintain(
-        self,
-        now_ms: int,
-        *,
-        ahead_ms: int,
-        longest_trip_ms: int,
-        longest_retention_ms: int,
-        longest_evidence_ms: int,
-    ) -> KeyChange:
-        """Make the keys of the time ahead and destroy those that are due; for a ring the node owns.
-
-        Writes only if there is something to change, so it may be called every minute and by every
-        worker. Destruction can't be undone: ``now_ms`` must be the time by which trips are opened
-        and closed.
-
-        Raises ``KeyFileError``, also for a ring from the environment, which only its owner can
-        change.
-        """
-        if self._file is None:
-            raise KeyFileError(
-                f"The key ring in {VARIABLE} can't be changed from here. Rotate it where it is "
-                "kept and start the relay again, or use a file."
-            )
-
-        def maintained(ring: KeyRing) -> KeyRing:
-            kept = _without_due(
-                ring, now_ms, longest_trip_ms, longest_retention_ms, longest_evidence_ms
-            )
-            return kept.extended(now_ms, ahead_ms, os.urandom)
-
-        self.reload_if_changed()
-        if maintained(self._ring) is self._ring:
-            return KeyChange()
-        change = self._file.update(maintained)
-        self._ring, self._stamp = self._file.load()
-        return change
-
-
 def ring_text(ring: KeyRing) -> str:
     """The ring with its secret bytes as one line of JSON: what the file and the variable hold."""
     return json.dumps(ring.to_document(), separators=(",", ":"))
-
-
-def _without_due(ring: KeyRing, now_ms: int, *longest_ms: int) -> KeyRing:
-    return ring.without({key.id for key in ring.due(now_ms, *longest_ms)})
 
 
 def _change(before: KeyRing, after: KeyRing) -> KeyChange:
@@ -442,7 +325,7 @@ def _change(before: KeyRing, after: KeyRing) -> KeyChange:
     )
 
 
-def _ring_of(text: str | bytes) -> tuple[KeyRing | None, str]:
+def ring_of(text: str | bytes) -> tuple[KeyRing | None, str]:
     """The ring of a JSON text, or what is wrong with it.
 
     Returned, not raised: neither this frame nor the decoder's error, both of which hold the text,
@@ -470,16 +353,6 @@ def _journal_of(text: bytes) -> list[JournalLine]:
         except (ValueError, TypeError):
             continue
     return found
-
-
-def _plain(text: str) -> str | bytes:
-    if text.startswith("{"):
-        return text
-    packed = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
-    except ValueError:
-        return ""
 
 
 def _stamp(found: os.stat_result) -> Stamp:

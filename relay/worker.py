@@ -34,7 +34,8 @@ from .api.app import build
 from .console.routes import routes as console_pages
 from .gateway.gateway import Gateway
 from .gateway.limits import OTHER_FILES, Limits
-from .keyfile import KeyFile, KeyFileError, LiveRing
+from .keyfile import KeyFile, KeyFileError
+from .live_ring import LiveRing
 from .metrics import Snapshot, as_text, joined, snapshot_of
 from .ops.chores import Chores, keep_doing
 from .ops.desk import Desk, desk_of

@@ -17,7 +17,8 @@ from urllib.parse import quote, urlsplit
 
 from .. import logs
 from ..core.casework import StaffScope
-from ..keyfile import VARIABLE, KeyFile, LiveRing
+from ..keyfile import KeyFile
+from ..live_ring import VARIABLE, LiveRing
 from ..ops.actor import Actor
 from ..settings import Settings, SettingsError, load
 from ..store.access import pipe_to

@@ -16,7 +16,8 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from ..keyfile import VARIABLE, KeyFile, KeyFileError, ring_text
+from ..keyfile import KeyFile, KeyFileError, ring_text
+from ..live_ring import VARIABLE
 from ..ops.audit import Audit
 from ..ops.journal import take_over_journal
 from ..settings import Settings

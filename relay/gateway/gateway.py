@@ -47,7 +47,7 @@ from ..core.frames import (
     Typing,
 )
 from ..core.session import State
-from ..keyfile import LiveRing
+from ..live_ring import LiveRing
 from ..ops.reports import Reports
 from ..store import keys
 from ..store.access import Access

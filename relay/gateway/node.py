@@ -19,7 +19,8 @@ import structlog
 from ..core.bucket import Bucket
 from ..core.codes import CloseCode
 from ..core.ids import Role
-from ..keyfile import KeyFileError, LiveRing
+from ..keyfile import KeyFileError
+from ..live_ring import LiveRing
 from ..store import keys
 from ..store.endpoint import pack
 from ..store.store import Store

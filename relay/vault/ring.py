@@ -269,6 +269,17 @@ class KeyRing(Opaque):
             )
         return KeyRing([key for key in self if key.id not in key_ids]) if key_ids else self
 
+    def without_due(
+        self,
+        now_ms: int,
+        longest_trip_ms: int,
+        longest_retention_ms: int,
+        longest_evidence_ms: int,
+    ) -> KeyRing:
+        """A ring without the keys whose purpose has passed; this one if there are none."""
+        longest = longest_trip_ms, longest_retention_ms, longest_evidence_ms
+        return self.without({key.id for key in self.due(now_ms, *longest)})
+
     def rows(
         self,
         now_ms: int,

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from relay.keyfile import KeyFile, LiveRing
+from relay.keyfile import KeyFile
+from relay.live_ring import LiveRing
 from tests.support.relay import RelayProcess
 
 from .commands import Done, Quickly, Run, relay_command

@@ -32,7 +32,7 @@ from relay.gateway.gateway import Gateway
 from relay.gateway.limits import Limits
 from relay.guard.guard import Guard
 from relay.guard.policy import Policy
-from relay.keyfile import LiveRing
+from relay.live_ring import LiveRing
 from relay.store.durability import MEMORY
 from relay.store.pipe import Line, Pipe
 from relay.store.records import position

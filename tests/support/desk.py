@@ -16,7 +16,8 @@ import httpx2
 import pyotp
 
 from relay.core.casework import StaffScope
-from relay.keyfile import KeyFile, LiveRing
+from relay.keyfile import KeyFile
+from relay.live_ring import LiveRing
 from relay.ops.actor import Actor
 from relay.ops.desk import Desk, desk_of
 from relay.settings import Settings

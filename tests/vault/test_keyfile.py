@@ -18,15 +18,8 @@ import pytest
 
 import relay
 from relay import keyfile
-from relay.keyfile import (
-    KeyChange,
-    KeyFile,
-    KeyFileError,
-    KeyFileExists,
-    KeyFileMissing,
-    LiveRing,
-    ring_text,
-)
+from relay.keyfile import KeyChange, KeyFile, KeyFileError, KeyFileExists, KeyFileMissing, ring_text
+from relay.live_ring import LiveRing
 from relay.vault.ring import KeyRing, KeyUnavailable, Purpose
 
 NOW_MS = 1_732_233_600_000
@@ -57,6 +50,7 @@ def python(code: str, *arguments: object) -> subprocess.Popen[str]:
         "import os, sys, time\n"
         f"sys.path.insert(0, {root!r})\n"
         "from relay.keyfile import *\n"
+        "from relay.live_ring import LiveRing\n"
         f"NOW_MS, HOUR_MS = {NOW_MS}, {HOUR_MS}\n"
         "file = KeyFile(sys.argv[1])\n"
     )

@@ -25,7 +25,8 @@ from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
 from relay.core.ids import Role
-from relay.keyfile import KeyFile, KeyFileError, LiveRing, ring_text
+from relay.keyfile import KeyFile, KeyFileError, ring_text
+from relay.live_ring import LiveRing
 from relay.vault.envelope import DataKey, MessageCipher, wrap
 from relay.vault.evidence import seal_evidence
 from relay.vault.numbers import InvalidPhone, PhoneNumber, seal_number
