@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from .accounts import find_accounts
 from .dialogue import code_spans
 from .gate import may_matter
+from .masks import MASK
 from .normalise import MAX_CHARS, Folded, fold
 from .notices import NOTICE_OF
 from .numbers import find_numbers, plan_of, too_few
@@ -35,7 +36,7 @@ from .rules import (
     solicitation_in,
 )
 from .tokens import Unit, digits_of
-from .window import ALL_MASKED, MASK, NOTHING, Memory, Trace, trace_of
+from .window import ALL_MASKED, NOTHING, Memory, Trace, trace_of
 
 #: What is left after something was taken out is looked at again, so often at most.
 _MAX_ROUNDS: Final = 6

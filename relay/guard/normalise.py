@@ -13,6 +13,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from .masks import without_masks
 from .vocabulary import words
 
 #: What lies beyond is not looked at; the caller must refuse longer texts.
@@ -112,6 +113,8 @@ def fold(text: str) -> Folded:
         text = text[:MAX_CHARS]
     if text.isascii():
         return Folded(text.lower().replace("\x7f", " "), None, len(text))
+    if (rest := without_masks(text)).isascii() and rest.isprintable():
+        return Folded(text.lower(), None, len(text))
     parts: list[str] = []
     starts: list[int] = []
     place = 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from .window import CONTACT_MASK, MASK
+from .masks import CONTACT_MASK, MASK
 
 #: Between two spans: signs, and at most one letter on its own ("0x8x1x2").
 _NO_WORDS: Final = re.compile(r"[\W_]*(?:[^\W\d_](?=[\W\d_]|$))?[\W_]*\Z")

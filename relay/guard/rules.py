@@ -12,6 +12,7 @@ from typing import Final
 from .contacts import Contact, find_contacts
 from .dialogue import names_code, requests_code
 from .forwarding import forwards_calls
+from .masks import CONTACT_MASK, MASK, without_masks
 from .reading import Reading
 from .sieve import sift
 from .solicitation import solicits
@@ -32,15 +33,14 @@ _JOINED: Final = re.compile(
     """,
     re.VERBOSE,
 )
-#: One of them is in each of those, and found at once.
+#: One of them is in each of those, and found at once. In a mask none of its signs joins words.
 _JOINING: Final = re.compile(r"[.•@/\\\[({:=_📷📸]")
 #: "0tp", "k0de"; "o t p", "o.t.p"
 _WITH_A_ZERO: Final = re.compile(r"[a-z]0|0[a-z]")
 _SPELT: Final = re.compile(r"(?<![a-z0-9])[a-z0][ ._*-][a-z0][ ._*-][a-z](?![a-z])")
 #: Signs of dialling codes, and their names where they may be glued to digits.
 _DIALLED: Final = re.compile("#|bintang|asteri")
-#: What stands in a text where something was taken out (`window.MASK`, `window.CONTACT_MASK`).
-_MASK: Final = re.compile("•••|▪▪▪")
+_MASK: Final = re.compile(f"{MASK}|{CONTACT_MASK}")
 _PART: Final = 320
 _OVERLAP: Final = 80
 
@@ -51,7 +51,7 @@ def contacts_in(reading: Reading, *, beside_masks: bool = False) -> list[Contact
     if (
         not reading.lists & OF_CONTACTS
         and not _has_thai(folded)
-        and not (_JOINING.search(folded) and _JOINED.search(folded))
+        and not (_JOINING.search(without_masks(folded)) and _JOINED.search(folded))
     ):
         return []
     return [

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick
 
+from .masks import without_masks
 from .phrases import ENDINGS, pattern_of
 from .vocabulary import words
 
@@ -172,7 +173,7 @@ def sift(text: str) -> Sifted:
     """A folded text with what may be in it."""
     find, meets, foreign = _sieve()
     row = b" ".join(text.encode("ascii", "replace").translate(_TO_ROW).split())
-    has = 0 if text.isascii() else foreign
+    has = 0 if text.isascii() or without_masks(text).isascii() else foreign
     for index, _, _ in find(b" %b " % row, overlapping=True):
         has |= meets[index]
     return Sifted(text, has)

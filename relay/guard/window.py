@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from .budget import PLACE_COST, WINDOW, Spent, row_cost
 from .context import is_explained
 from .gate import may_matter
+from .masks import MASK
 from .normalise import fold
 from .numbers import only_signs
 from .reading import Reading, read
@@ -22,9 +23,6 @@ from .rules import code_request_in
 from .tokens import Unit, digits_of
 from .word import OF_A_PLACE, PLAIN_WORDS, TELLS_PART, WEAK_WORD
 
-#: What stands in a delivered text where digits were taken out, and where another contact was.
-MASK: Final = "•••"
-CONTACT_MASK: Final = "▪▪▪"
 #: The sender that stands for all parties that were replaced.
 GONE: Final = "gone"
 #: How long pieces of a foreign number, and a request for a code, are remembered.

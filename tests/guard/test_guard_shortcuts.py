@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from relay.guard.context import (
 )
 from relay.guard.evaluation.cases import parse_cases
 from relay.guard.gate import may_matter
-from relay.guard.normalise import fold
+from relay.guard.masks import CONTACT_MASK, MASK, without_masks
+from relay.guard.normalise import fold, fold_char
 from relay.guard.reading import read
+from relay.guard.rules import _JOINED, _JOINING
 from relay.guard.sieve import sift
 from relay.guard.solicitation import _OPENINGS, _proposes
 from relay.guard.tokens import Unit
@@ -83,6 +86,36 @@ def test_every_proposal_has_one_of_the_ideas_that_are_looked_for_first() -> None
     proposals = [sifted for text in texts() if _proposes(sifted := sift(text), outside=False)]
     assert len(proposals) > 50
     assert all(sifted.may_have_any(_OPENINGS) or "+" in sifted.text for sifted in proposals)
+
+
+@lru_cache
+def masked_texts() -> list[str]:
+    """Texts from which something was taken out, glued to what is left or not."""
+    source = random.Random(8)
+    signs = (MASK, CONTACT_MASK, f" {MASK} ", f" {CONTACT_MASK} ", "•", MASK + "•", "▪")
+    return [
+        "".join(
+            source.choice(signs) if source.random() < 0.3 else part
+            for part in re.split(r"(\s|(?<=[a-z])(?=\d))", text)
+        )
+        for text in texts()
+    ]
+
+
+def test_a_text_with_masks_is_folded_sign_by_sign() -> None:
+    masked = [text.upper() for text in masked_texts() if not text.isascii()]
+    for text in masked:
+        folded = fold(text)
+        assert folded.text == "".join(map(fold_char, text)), text
+        if len(folded.text) == len(text):
+            assert all(folded.span(at, at + 1) == (at, at + 1) for at in range(len(text)))
+    assert 500 < sum(fold(text).starts is None for text in masked) < len(masked)
+
+
+def test_words_that_are_joined_show_it_without_the_masks_beside_them() -> None:
+    joined = [text for text in masked_texts() if _JOINED.search(text)]
+    assert len(joined) > 500
+    assert all(_JOINING.search(without_masks(text)) for text in joined)
 
 
 def test_a_text_that_is_known_to_matter_is_judged_as_any_other() -> None:

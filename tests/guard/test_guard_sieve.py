@@ -11,6 +11,7 @@ import pytest
 
 from relay.guard import dialogue_words, solicitation_words
 from relay.guard.evaluation.cases import parse_cases
+from relay.guard.masks import CONTACT_MASK, MASK
 from relay.guard.normalise import fold
 from relay.guard.sieve import Idea, Need, _rows_of, sift
 
@@ -40,6 +41,11 @@ def shuffled(text: str, source: random.Random) -> str:
     return "".join(word + source.choice(("  ", ",", "-", "\n", ".", " 7 ")) for word in words)
 
 
+def masked(text: str, source: random.Random) -> str:
+    """The text with masks for some of its words."""
+    return " ".join(source.choice((word, word, MASK, CONTACT_MASK)) for word in text.split())
+
+
 def missed(text: str) -> list[str]:
     sifted = sift(text)
     return [
@@ -54,6 +60,14 @@ def test_what_is_found_in_a_text_may_be_in_it() -> None:
     for text in texts():
         assert missed(text) == []
         assert missed(shuffled(text, source)) == []
+        assert missed(masked(text, source)) == []
+
+
+def test_no_idea_is_about_a_mask() -> None:
+    # Neither a sign nor a range of signs reaches so far.
+    written = {sign for idea in ideas().values() for sign in idea.pattern}
+    assert max(written) < min(MASK + CONTACT_MASK)
+    assert not any("\\u" in idea.pattern for idea in ideas().values())
 
 
 def test_most_ideas_are_not_searched_for_in_most_texts() -> None:

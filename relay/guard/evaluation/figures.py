@@ -9,8 +9,9 @@ from statistics import fmean, median, quantiles
 from typing import Final, NamedTuple
 
 from ..guard import Guard, TooLong
+from ..masks import MASK
 from ..policy import Action
-from ..window import MASK, Entry, Memory
+from ..window import Entry, Memory
 from .cases import Case
 from .judge import is_stopped, leaked_digits
 from .reader import digits_of, readings
