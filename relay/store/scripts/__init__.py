@@ -60,7 +60,7 @@ def _moves(text: str) -> str:
     rows = (
         f"['{command}'] = {{ " + ", ".join(f"{s} = '{TABLE[s][command]}'" for s in TABLE) + " }"
         for command in Command
-        if f"'{command}'" in text
+        if re.search(rf"step\(.*'{command}'", text)
     )
     return f"local STATES = {{ {states} }}\nlocal MOVES = {{ " + ", ".join(rows) + " }\n"
 

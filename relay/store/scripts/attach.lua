@@ -10,12 +10,14 @@
 --    own undelivered JSON of the epoch before, own locale, bars JSON,
 --    entries of the log after that position}
 local trip, digest, node, conn, device, attempt = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
-local pending = { unpack(ARGV, 10) }
 local now = now_ms()
-local state = state_of(trip, now)
+local state, deadline, epoch, messages_key, bars, d_tokens, c_tokens =
+  get(trip, 'state', 'deadline', 'epoch', 'messages_key', 'bars', 'd.tokens', 'c.tokens')
+state = state_at(trip, now, state, deadline)
 
-local role, gone = holder(trip, digest, state, now)
+local role, gone = holder(trip, digest, state, now, bars, d_tokens, c_tokens)
 if not role then return { gone } end
+local pending = { unpack(ARGV, 10) }
 if gone then
   local lost = not_arrived(trip, role, gone, ARGV[7], pending)
   if get(trip, 'gone.shut') then return { 'is_closed', role, 'closed', lost } end
@@ -29,17 +31,30 @@ if refusal then
   if shut_since(trip, role, tonumber(closed)) then reason = 'closed' end
   return { 'is_closed', role, reason, not_arrived(trip, role, gone, ARGV[7], pending) }
 end
-if shut_out(trip, role, now) then
+if shut_out(bars, role, now) then
   -- To this party it is closed, in the words of any channel that an operator closed.
   return { 'is_closed', role, 'closed', not_arrived(trip, role, gone, ARGV[7], pending) }
 end
 
-local seat, attached, epoch, deadline, messages_key, alias, peer_alias, peer_seat, undelivered_before, locale, bars,
-  got, seen, peer_got, peer_seen = get(trip, role .. '.seat', role .. '.attached', 'epoch', 'deadline', 'messages_key',
-    role .. '.alias', peer .. '.alias', peer .. '.seat', role .. '.undelivered', role .. '.locale', 'bars',
-    role .. '.got', role .. '.seen', peer .. '.got', peer .. '.seen')
+local seat, attached, alias, undelivered_before, locale, got, seen, peer_alias, peer_seat, peer_got, peer_seen =
+  get(trip, role .. '.seat', role .. '.attached', role .. '.alias', role .. '.undelivered', role .. '.locale',
+    role .. '.got', role .. '.seen', peer .. '.alias', peer .. '.seat', peer .. '.got', peer .. '.seen')
+
+local log, count = log_key(trip, epoch), tonumber(ARGV[9])
+local in_this_epoch = ARGV[7] == epoch or (ARGV[7] == '0' and epoch == '1')
+local after, page = in_this_epoch and ARGV[8] or '', nil
+if after ~= '' then
+  -- Read with the entry at that position: the log may have lost it.
+  count = count + 1
+  page = redis.call('XRANGE', log, after, '+', 'COUNT', count)
+  if not page[1] or position(page[1][1]) ~= after then after, count = '', count - 1 end
+end
+if after == '' then page = redis.call('XRANGE', log, '-', '+', 'COUNT', count) end
+local head = #page < count and page[#page] or redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+if after ~= '' then table.remove(page, 1) end
+
 -- What was noted of a place that the log has lost stands for nothing.
-local in_log = {}
+local in_log = { [after] = true, [position(head[1])] = true }
 local function is_held(pos)
   if in_log[pos] == nil then in_log[pos] = holds(trip, epoch, pos) end
   return in_log[pos]
@@ -58,32 +73,26 @@ if seat and device ~= '' then
   if seat_device == device and tonumber(seat_attempt) > attempt then return { 'older' } end
 end
 note(trip, now, seat and 'taken_over' or 'attached', role)
-redis.call('HSET', KEYS[1], role .. '.seat', node .. ' ' .. conn .. ' ' .. device .. ' ' .. int(attempt),
-  role .. '.attached', int(now))
+local changes = { role .. '.seat', node .. ' ' .. conn .. ' ' .. device .. ' ' .. int(attempt),
+  role .. '.attached', int(now) }
+-- What this device has stored before it dropped, it has.
+if after ~= '' and (not got or after > got) then
+  got = after
+  changes[5], changes[6] = role .. '.got', got
+end
+redis.call('HSET', KEYS[1], unpack(changes))
 
-local log = log_key(trip, epoch)
-local after, lost = ARGV[8], {}
-if ARGV[7] ~= epoch and (ARGV[7] ~= '0' or epoch ~= '1') then
-  after = ''
-else
-  if #pending > 0 then
-    local held = {}
-    for _, entry in ipairs(redis.call('XRANGE', log, '-', '+')) do
-      if sender(entry[2]) == role then held[entry[2][2]] = true end
-    end
-    for _, id in ipairs(pending) do
-      if not held[id] then lost[#lost + 1] = id end
-    end
+local lost = {}
+if #pending > 0 and in_this_epoch then
+  local held = {}
+  for _, entry in ipairs(redis.call('XRANGE', log, '-', '+')) do
+    if sender(entry[2]) == role then held[entry[2][2]] = true end
   end
-  if after ~= '' and not is_held(after) then after = '' end
-  -- What this device has stored before it dropped, it has.
-  if after ~= '' and (not got or after > got) then
-    got = after
-    redis.call('HSET', KEYS[1], role .. '.got', got)
+  for _, id in ipairs(pending) do
+    if not held[id] then lost[#lost + 1] = id end
   end
 end
-local head = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
 return { 'attached', role, tonumber(epoch), state, tonumber(deadline), messages_key or '',
   redis.call('XLEN', log), head[1], alias, peer_alias, peer_seat or '', peer_got or '', peer_seen or '', got or '',
   seat or '', attached and (now - tonumber(attached)) or -1, after, lost, undelivered_before or '[]', locale or '',
-  bars or '[]', redis.call('XRANGE', log, after ~= '' and '(' .. after or '-', '+', 'COUNT', ARGV[9]) }
+  bars or '[]', page }

@@ -46,7 +46,9 @@ local function int(n) return string.format('%d', n) end
 
 local function trip_key(trip) return TAG .. ':trip:' .. trip end
 local function log_key(trip, epoch) return TAG .. ':log:' .. trip .. ':' .. epoch end
+
 local function sanctioned_key(trip) return TAG .. ':sanctioned:' .. trip end
+
 local function kept_key(trip, epoch) return TAG .. ':kept:' .. trip .. ':' .. epoch end
 
 local function get(trip, ...)
@@ -145,9 +147,11 @@ local function barred(trip, role, at)
   return stopped
 end
 
--- Whether a party has no channel any more: from when it is barred until that is lifted, by any clock.
-local function shut_out(trip, role, now)
-  for _, bar in ipairs(bars_of(trip)) do
+-- Whether a party has no channel any more by these bars (JSON): from when it is barred until that is lifted,
+-- by any clock.
+local function shut_out(bars, role, now)
+  if not bars or bars == '[]' then return false end
+  for _, bar in ipairs(cjson.decode(bars)) do
     if bar[1] == role and bar[2] == 'all' and not bar[6] and now < bar[4] then return true end
   end
   return false
@@ -268,7 +272,7 @@ local function bar(trip, role, kind, until_ms, now, source)
   else
     local epoch, d_got, c_got = get(trip, 'epoch', 'd.got', 'c.got')
     -- Who is shut out on another account has been told then, and hears the same ever after.
-    if kind == 'all' and not shut_out(trip, role, now) then
+    if kind == 'all' and not shut_out(list(bars), role, now) then
       local lost, arrived = outcomes(trip, epoch, d_got, c_got)
       redis.call('HDEL', trip_key(trip), role .. '.seat')
       redis.call('HSET', trip_key(trip), role .. '.undelivered', list(lost[role]),
@@ -281,22 +285,19 @@ local function bar(trip, role, kind, until_ms, now, source)
 end
 
 -- The role of the party whose token this is, or nil and why not; for the party that was replaced last,
--- its role and true.
-local function holder(trip, digest, state, now)
-  for _, candidate in ipairs(ROLES) do
-    for known, expires in string.gmatch(get(trip, candidate .. '.tokens') or '', '(%S+)=(%d+)') do
-      if known == digest then
-        -- A closed channel says so to an old token, and so does one that is closed to this party.
-        local open = state ~= 'closed' and not shut_out(trip, candidate, now)
-        if open and tonumber(expires) <= now then return nil, 'expired' end
-        return candidate, false
-      end
-    end
+-- its role and true. `state`, `bars` and tokens as the record has them.
+local function holder(trip, digest, state, now, bars, d_tokens, c_tokens)
+  local mark = '%f[%x]' .. digest .. '=(%d+)'
+  local d_expires, c_expires = string.match(d_tokens or '', mark), string.match(c_tokens or '', mark)
+  local role, expires = d_expires and 'd' or 'c', d_expires or c_expires
+  if expires then
+    -- A closed channel says so to an old token, and so does one that is closed to this party.
+    local open = state ~= 'closed' and not shut_out(bars, role, now)
+    if open and tonumber(expires) <= now then return nil, 'expired' end
+    return role, false
   end
   local gone_tokens, gone_role = get(trip, 'gone.tokens', 'gone.role')
-  for known in string.gmatch(gone_tokens or '', '(%S+)=%d+') do
-    if known == digest then return gone_role, true end
-  end
+  if string.match(gone_tokens or '', mark) then return gone_role, true end
   return nil, 'token'
 end
 

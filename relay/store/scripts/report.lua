@@ -78,9 +78,9 @@ local alarms, asks_block, evidence_until = ARGV[11] == '1', ARGV[12] == '1', int
 local key = TAG .. ':case:' .. case
 if redis.call('EXISTS', key) == 1 then return { 'clash' } end
 -- Only the party that is reported, only where the two still sit opposite, and nobody strikes back.
-local current, peer_party, ceiling = get(trip, 'epoch', peer .. '.party', 'ceiling')
+local current, peer_party, ceiling, bars = get(trip, 'epoch', peer .. '.party', 'ceiling', 'bars')
 local blocks = asks_block and state ~= 'closed' and sits == current and peer_party == reported
-  and not shut_out(trip, role, now) and not shut_out(trip, peer, now)
+  and not shut_out(bars, role, now) and not shut_out(bars, peer, now)
 local due = int(now + limit_ms)
 local words = { d = 'driver', c = 'customer' }
 redis.call('HSET', key, 'trip', trip, 'epoch', epoch, 'category', category, 'priority', priority, 'state', 'new',

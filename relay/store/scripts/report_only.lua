@@ -4,7 +4,7 @@
 local trip, digest = ARGV[1], ARGV[2]
 local now = now_ms()
 local state = state_of(trip, now)
-local role, gone = holder(trip, digest, state, now)
+local role, gone = holder(trip, digest, state, now, get(trip, 'bars', 'd.tokens', 'c.tokens'))
 if not role then return { gone } end
 local closed, window_s, epoch, alias, locale, party, reason, lost = get(trip, 'closed', 'report_window_s', 'epoch',
   PEER[role] .. '.alias', role .. '.locale', role .. '.party', 'reason', role .. '.undelivered')
