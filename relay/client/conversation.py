@@ -82,6 +82,8 @@ class Conversation:
             frame["pending"] = ledger.outbox.pending(ledger.epoch)
             if ledger.inbox.after is not None:
                 frame["after"] = ledger.inbox.after
+                if ledger.inbox.after_id is not None:
+                    frame["after_id"] = ledger.inbox.after_id
         return frame
 
     def receive(self, frame: Frame, now_s: float) -> list[Event]:

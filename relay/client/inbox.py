@@ -26,11 +26,16 @@ def key_of(epoch: int, sender: str, message_id: str) -> str:
     return f"{epoch}/{sender}/{message_id}"
 
 
+def _id_of(key: str) -> str:
+    return key.split("/", 2)[2]
+
+
 @dataclass(slots=True)
 class _Arrival:
     """A message that waits for the application, or (`key` None) the repetition of a known one."""
 
     key: str | None
+    id: str
     pos: str
     fresh: bool = True  # came on the present connection, so its position is in the present log
     done: bool = False
@@ -43,8 +48,12 @@ class Inbox:
     Its position matters all the same: a sender who posted again waits for a `got` of the new one.
     """
 
-    def __init__(self, after: str | None, seen: str | None, known: Iterable[str]) -> None:
+    def __init__(
+        self, after: str | None, after_id: str | None, seen: str | None, known: Iterable[str]
+    ) -> None:
         self.after = after
+        #: The message there: after a failover another one may have its place.
+        self.after_id = after_id
         self.seen = seen
         #: Where each came from first on this connection; None if it came on an earlier one.
         self._known: OrderedDict[str, str | None] = OrderedDict.fromkeys(known)
@@ -75,7 +84,7 @@ class Inbox:
     def restart(self, epoch: int) -> None:
         """Begin another pairing's log: the next one's, or again an earlier one's, because a store
         that failed over has forgotten the reassignment. Of that one the messages are known."""
-        self.after = self.seen = None
+        self.after = self.after_id = self.seen = None
         self._known = OrderedDict.fromkeys(
             key for key in self._known if int(key.partition("/")[0]) <= epoch
         )
@@ -99,12 +108,12 @@ class Inbox:
         self.remember(key, pos)
         waiting = self._waiting.get(key)
         if new:
-            arrival = self._waiting[key] = _Arrival(key, pos)
+            arrival = self._waiting[key] = _Arrival(key, _id_of(key), pos)
             self._line.append(arrival)
         elif waiting is not None and waiting.pos == pos:
             waiting.fresh = True
         else:
-            self._line.append(_Arrival(None, pos))
+            self._line.append(_Arrival(None, _id_of(key), pos))
             self._advance()
         return new
 
@@ -136,6 +145,7 @@ class Inbox:
                 del self._waiting[arrival.key]
             if arrival.fresh and arrival.pos > self._high:
                 self._high = self.after = self._got_due = arrival.pos
+                self.after_id = arrival.id
 
     def saw(self, key: str, pos: str) -> bool:
         """Note that the person has read everything up to a message that came from `pos`.

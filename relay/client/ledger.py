@@ -75,7 +75,7 @@ class Ledger:
         self._returned = {item.post.id: item for item in saved.outbox if item.refused}
         self.attempt = saved.attempt
         self.epoch = saved.epoch
-        self.inbox = Inbox(saved.after, saved.seen, saved.known)
+        self.inbox = Inbox(saved.after, saved.after_id, saved.seen, saved.known)
         self.outbox = Outbox([item for item in saved.outbox if not item.refused], in_flight)
         self.reports = Reports()
         self.closed: Closed | None = None
@@ -94,6 +94,7 @@ class Ledger:
             trip=self._trip,
             epoch=self.epoch,
             after=self.inbox.after,
+            after_id=self.inbox.after_id,
             seen=self.inbox.seen,
             known=self.inbox.known(),
             outbox=list(posts.values()),

@@ -44,6 +44,7 @@ class SavedState:
     trip: str | None = None
     epoch: int | None = None
     after: str | None = None
+    after_id: str | None = None
     seen: str | None = None
     known: list[str] = field(default_factory=list, repr=False)
     outbox: list[SavedPost] = field(default_factory=list, repr=False)
@@ -58,6 +59,7 @@ class SavedState:
                 "trip": self.trip,
                 "epoch": self.epoch,
                 "after": self.after,
+                "after_id": self.after_id,
                 "seen": self.seen,
                 "known": self.known,
                 "outbox": [_packed(saved) for saved in self.outbox],

@@ -63,6 +63,7 @@ class Attach(Frame, tag="attach"):
     token: Annotated[str, Meta(max_length=256)]
     epoch: int | None = None
     after: PositionOrNone | None = None
+    after_id: PostId | None = None
     pending: Annotated[list[PostId], Meta(max_length=100)] | None = None
     device: Short | None = None
     attempt: Annotated[int, Meta(ge=0, le=2**53)] | None = None

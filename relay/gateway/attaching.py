@@ -60,8 +60,8 @@ def _ask_for_seat(node: Node, connection: Connection, frame: Attach, token: Part
     node.store.attach_soon(
         token.trip, digest=token.digest, node=node.id, connection=connection.id,
         device=(frame.device or "").replace(" ", ""), attempt=frame.attempt or 0,
-        epoch=frame.epoch or 0, after=frame.after or "", page=FIRST_PAGE,
-        pending=frame.pending or (),
+        epoch=frame.epoch or 0, after=frame.after or "", after_id=frame.after_id or "",
+        page=FIRST_PAGE, pending=frame.pending or (),
         callback=partial(_take_seat, node, connection, frame, token, line),
     )  # fmt: skip
 
@@ -190,7 +190,7 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
     channel.connections[role] = connection
     connection.channel, connection.role, connection.locale = channel, role, seated.locale
     connection.n = connection.known_n = seated.n
-    connection.head = seated.head
+    connection.head, connection.head_post = seated.head
     if (channel.trip, role) not in node.buckets:
         limits, now_s = node.limits, node.loop.time()
         # The rate is the party's: a new connection brings what the time since the last one earned.

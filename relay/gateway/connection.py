@@ -44,6 +44,7 @@ from .limits import CLOSE_TIMEOUT_S, MAX_UNREAD_BYTES
 
 if TYPE_CHECKING:
     from ..store.pipe import Line
+    from ..store.records import Landmark
     from ..vault.tokens import PartyToken
     from .channel import Channel
     from .door import Door
@@ -89,18 +90,19 @@ class Connection(WSListener):
     """An app's connection, from the handshake to the end.
 
     `channel` and `role` are set while it holds its party's seat. `n` and `head` tell up to which
-    entry of the log it has been served, `known_n` how many there are to its knowledge, `line` over
-    which of the connections to the store (`Lease.line`) the log was seen to hold that entry.
-    `resume_from` is where reading goes on once the app has room for more. `reporter` is set while
-    it is attached for reports only, and holds no seat; `reporting` while one is being taken. `door`
-    is the socket that it came in by, until that is gone; `address` what it counts under.
+    entry of the log it has been served, `head_post` the id of the message there, `known_n` how many
+    there are to its knowledge, `line` over which of the connections to the store (`Lease.line`) the
+    log was seen to hold that entry. `resume_from` is where reading goes on once the app has room
+    for more. `reporter` is set while it is attached for reports only, and holds no seat;
+    `reporting` while one is being taken. `door` is the socket that it came in by, until that is
+    gone; `address` what it counts under.
     """
 
     __slots__ = (
         "_assembler", "_bucket", "_choked", "_closing", "_complaints", "_decode", "_encode",
         "_flood", "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode",
         "_transport", "_unsent", "_unsent_bytes", "_unsent_since_s", "acknowledged", "address",
-        "answers", "catching_up", "channel", "door", "frames", "head", "heard_s", "id",
+        "answers", "catching_up", "channel", "door", "frames", "head", "head_post", "heard_s", "id",
         "known_n", "line", "locale", "n", "opened_s", "pinged_s", "replayed", "reporter",
         "reporting", "resume_from", "role", "session",
     )  # fmt: skip
@@ -148,6 +150,7 @@ class Connection(WSListener):
         self.answers: list[Answer] = []
         self.n = 0
         self.head: bytes = b"0-0"
+        self.head_post = ""
         self.known_n = 0
         self.line: Line | None = None
         self.catching_up = False
@@ -279,6 +282,11 @@ class Connection(WSListener):
         """Note that this is no stranger any more."""
         if self.door is not None:
             self.door.attached()
+
+    @property
+    def landmark(self) -> Landmark:
+        """The last entry that it has been served."""
+        return self.head, self.head_post
 
     @property
     def closed(self) -> bool:

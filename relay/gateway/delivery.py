@@ -15,7 +15,7 @@ import structlog
 from ..core.codes import CloseCode
 from ..core.frames import Replayed, StateChanged
 from ..store.endpoint import StoreError
-from ..store.records import time_ms
+from ..store.records import Landmark, time_ms
 from .channel import Channel
 from .connection import Connection
 from .entry import UNREADABLE, Entry
@@ -38,7 +38,7 @@ def deliver(
     entry: Entry,
     n: int,
     origin: Connection | None = None,
-    before: bytes | None = None,
+    before: Landmark | None = None,
 ) -> None:
     """Give entry number `n` of the log to whoever is attached here, in order.
 
@@ -49,7 +49,7 @@ def deliver(
     if origin is None:
         channel.screening.learn(entry, n, before)
     for connection in tuple(channel.connections.values()):
-        is_other = before is not None and n == connection.n + 1 and before != connection.head
+        is_other = before is not None and n == connection.n + 1 and before != connection.landmark
         if connection.catching_up or n > connection.n + 1 or is_other:
             if connection is origin:
                 connection.acknowledged.add(entry.id)
@@ -59,7 +59,7 @@ def deliver(
                 catch_up(node, channel, connection)
         elif n == connection.n + 1:
             connection.n = n
-            connection.head = entry.id
+            connection.head, connection.head_post = entry.id, entry.post_id
             if connection is not origin:
                 hand_over(node, connection, entry)
         elif _order(entry.id) > _order(connection.head):
@@ -138,10 +138,10 @@ def _take_page(
             connection.resume_from = last
             return
         last = entry_id
+        post_id, sender, sealed = fields[1].decode(), fields[2].decode(), fields[3]
         if _order(entry_id) > _order(connection.head):
             connection.n += 1
-            connection.head = entry_id
-        post_id, sender, sealed = fields[1].decode(), fields[2].decode(), fields[3]
+            connection.head, connection.head_post = entry_id, post_id
         if sender == "o" or entry_id in connection.acknowledged:
             continue
         if not deadline or time_ms(entry_id) >= int(deadline):

@@ -32,7 +32,7 @@ from ..core.frames import (
 from ..core.ids import Role
 from ..store.endpoint import StoreError
 from ..store.pipe import Line
-from ..store.records import ROLE_OF, Glance, Seat, pairs
+from ..store.records import ROLE_OF, Glance, Landmark, Seat, pairs
 from .channel import Channel
 from .connection import Connection
 from .delivery import catch_up, change_state, deliver
@@ -50,10 +50,11 @@ Undelivered = dict[Role, list[tuple[str, str]]]
 
 class Doubt(NamedTuple):
     """Connections that were served over an earlier connection to the store than `line`, each with
-    the last entry that it was served: the store may have lost the end of the log since."""
+    the last entry that it was served: the store may have lost the end of the log since, and have
+    another message at that place."""
 
     line: Line | None
-    served: dict[Connection, bytes]
+    served: dict[Connection, Landmark]
 
 
 # --- what became of a channel ---------------------------------------------------------------------
@@ -122,7 +123,8 @@ def reassign_channel(
     if stays is None:
         node.channels.pop(channel.trip, None)
     else:
-        stays.n, stays.known_n, stays.head, stays.resume_from = 0, 0, b"0-0", None
+        stays.n, stays.known_n, stays.resume_from = 0, 0, None
+        stays.head, stays.head_post = b"0-0", ""
         stays.acknowledged.clear()
         catch_up(node, channel, stays)
 
@@ -194,7 +196,7 @@ async def look_at_all(node: Node, channels: Sequence[Channel]) -> None:
 
     for channel in channels:
         line = channel.lease.line
-        served = {c: c.head for c in channel.connections.values() if c.line is not line}
+        served = {c: c.landmark for c in channel.connections.values() if c.line is not line}
         node.store.glance_soon(
             channel.trip, channel.epoch,
             partial(take, channel, channel.epoch, Doubt(line, served)), served.values(),
@@ -249,7 +251,9 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
                 catch_up(node, channel, here)
 
 
-def _part_from_lost_log(node: Node, channel: Channel, doubt: Doubt, lost: frozenset[bytes]) -> None:
+def _part_from_lost_log(
+    node: Node, channel: Channel, doubt: Doubt, lost: frozenset[Landmark]
+) -> None:
     """Cut off who was served what the log does not hold any more: both apps resume, and post again
     what it lacks.
 
@@ -352,7 +356,7 @@ def take_mail(node: Node, payload: bytes) -> None:
 
 def _mail_post(
     node: Node, channel: Channel, epoch: int, n: int, entry_id: bytes, letter: str, post_id: str,
-    sealed: bytes, before: bytes | None = None,
+    sealed: bytes, before: list[Any] | None = None,
 ) -> None:  # fmt: skip
     if epoch != channel.epoch:
         return
@@ -365,7 +369,7 @@ def _mail_post(
     except UNREADABLE:
         log.error("mail that cannot be read")
         return
-    deliver(node, channel, entry, n, before=before)
+    deliver(node, channel, entry, n, before=tuple(before) if before is not None else None)
 
 
 def _held_post(node: Node, channel: Channel, told: Any) -> None:

@@ -22,7 +22,7 @@ from ..guard.policy import Action
 from ..store.endpoint import NotSent, StoreError
 from ..store.log_writer import LogWriter
 from ..store.pipe import lacks_script
-from ..store.records import After, time_ms
+from ..store.records import NOWHERE, After, time_ms
 from .channel import Channel
 from .connection import Connection
 from .delivery import deliver
@@ -310,7 +310,7 @@ class Pending:
         if channel.epoch != self._epoch or n == 0:
             return
         # What the sender was served up to here, if that is all; else who is told reads the log.
-        before = self._connection.head if self._connection.n == n - 1 else b""
+        before = self._connection.landmark if self._connection.n == n - 1 else NOWHERE
         deliver(node, channel, entry, n, self._connection)
         peer_node = channel.locations.get(role.peer)
         if peer_node is not None and role.peer not in channel.connections:

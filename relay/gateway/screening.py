@@ -28,7 +28,7 @@ from ..guard.guard import TooLong, Verdict
 from ..guard.window import Entry as Said
 from ..guard.window import Memory
 from ..store.endpoint import StoreError
-from ..store.records import After, position, time_ms
+from ..store.records import After, Landmark, position, time_ms
 from ..trip_guard import TripGuard, trip_guard
 from ..vault.envelope import Unreadable
 from ..vault.ring import KeyUnavailable
@@ -88,7 +88,7 @@ class Screening:
         #: The messages of the log, as (sender, post id).
         self._held: set[tuple[str, str]] = set()
         #: Up to which entry of the log the memory goes.
-        self.head: bytes = b"0-0"
+        self.head: Landmark = b"0-0", ""
         self._n = 0
         #: How long the log is to this node's knowledge.
         self._known_n = 0
@@ -173,7 +173,7 @@ class Screening:
             else:
                 self._memory.forget(_under_way(post))
         if n == self._n + 1 and not self._is_behind:
-            self._n, self.head = n, entry_id
+            self._n, self.head = n, (entry_id, post.id)
             self._held.add((post.sender, post.id))
         elif n > self._n or n == 0:
             self._is_behind = True
@@ -223,7 +223,7 @@ class Screening:
 
     # --- what others said -------------------------------------------------------------------------
 
-    def learn(self, entry: Entry, n: int, before: bytes | None = None) -> None:
+    def learn(self, entry: Entry, n: int, before: Landmark | None = None) -> None:
         """Another's entry is the `n`-th of the log, and comes after `before` if that is told."""
         self._known_n = max(self._known_n, n)
         if self._is_behind or n <= self._n:
@@ -232,7 +232,7 @@ class Screening:
         if not is_next or not self._remember(entry):
             self._is_behind = True
             return
-        self._n, self.head = n, entry.id
+        self._n, self.head = n, (entry.id, entry.post_id)
         if not self._in_flight:
             self._last = (entry.sender, entry.post_id)
 
@@ -296,7 +296,7 @@ class Screening:
             # The peer has read that, too.
             self._memory.feed(Said(f"alias {sender}", sender, alias, 0, "0-0"))
         while True:
-            page = await node.store.log_page(channel.trip, channel.epoch, self.head, _PAGE)
+            page = await node.store.log_page(channel.trip, channel.epoch, self.head[0], _PAGE)
             for entry_id, fields in page:
                 post_id, sender, sealed = fields[1].decode(), fields[2].decode(), fields[3]
                 if sender != "o":
@@ -307,7 +307,8 @@ class Screening:
                     else:
                         if not self._remember(entry):
                             raise GuardFailed
-                self._n, self.head, self._last = self._n + 1, entry_id, (sender, post_id)
+                self._n, self.head = self._n + 1, (entry_id, post_id)
+                self._last = sender, post_id
             if len(page) < _PAGE and (not page or self._n >= self._known_n):
                 self._is_behind = False
                 for name in self._unsure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,13 @@ from msgspec import Struct
 from ..core.ids import Role
 
 ROLE_OF: Final = {"d": Role.DRIVER, "c": Role.CUSTOMER}
+
+Landmark: TypeAlias = tuple[bytes, str]
+"""An entry by which a log is known again: its id, and that of its message. An entry's id is a time
+and a count, so two stores that both take writes for a moment may give it twice."""
+
+#: No entry's.
+NOWHERE: Final[Landmark] = b"", ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Attachment(Struct, frozen=True):
     deadline: int
     messages_key: bytes
     n: int
-    head: bytes
+    head: Landmark
     peer_alias: str
     peer_seat: Seat | None
     peer_got: str | None
@@ -125,7 +132,7 @@ class Glance(Struct, frozen=True):
     rules: int
     bars: bytes
     #: Which of the entries that were asked about are not in the log.
-    lost: frozenset[bytes]
+    lost: frozenset[Landmark]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

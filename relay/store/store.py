@@ -24,6 +24,7 @@ from .records import (
     Ended,
     Glance,
     GuardRecord,
+    Landmark,
     NotAttached,
     Opened,
     PartyRecord,
@@ -50,7 +51,7 @@ _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
 
 
-def _glance(n: int, r: list[bytes | None], lost: frozenset[bytes]) -> Glance:
+def _glance(n: int, r: list[bytes | None], lost: frozenset[Landmark]) -> Glance:
     def text(value: bytes | None) -> str:
         return (value or b"").decode()
 
@@ -273,12 +274,14 @@ class Store:
         attempt: int,
         epoch: int,
         after: str,
+        after_id: str,
         page: int,
         pending: Sequence[str],
         callback: Callable[[Attachment | NotAttached | StoreError], None],
     ) -> None:
         """Seat a connection. `callback` is called as the answer comes: what the store answers later
-        finds the connection seated. `page` is how much of the log after `after` comes along."""
+        finds the connection seated. `after_id` is the message at `after`, if the app names it;
+        `page` is how much of the log after it comes along."""
 
         def take(reply: Any) -> None:
             found: Attachment | NotAttached | StoreError
@@ -292,7 +295,7 @@ class Store:
 
         call = pack(
             "EVALSHA", scripts.ATTACH.sha, 1, keys.trip(trip), trip, digest, node, connection,
-            device, attempt, epoch, after, page, *pending,
+            device, attempt, epoch, after, after_id, page, *pending,
         )  # fmt: skip
         self._run_soon(scripts.ATTACH, call, take)
 
@@ -311,20 +314,20 @@ class Store:
             deadline=r[4],
             messages_key=r[5],
             n=r[6],
-            head=r[7],
-            peer_alias=r[9].decode(),
-            peer_seat=Seat.parse(r[10]),
-            peer_got=r[11].decode() or None,
-            peer_seen=r[12].decode() or None,
-            got=r[13].decode() or None,
-            replaced=Seat.parse(r[14]),
-            since_last_s=r[15] / 1000 if r[15] >= 0 else None,
-            after=r[16].decode(),
-            lost=[post_id.decode() for post_id in r[17]],
-            undelivered=[post_id for post_id, _ in pairs(r[18])],
-            locale=r[19].decode(),
-            bars=r[20],
-            page=[r[21], [r[4], r[20]]],
+            head=(r[7], r[8].decode()),
+            peer_alias=r[10].decode(),
+            peer_seat=Seat.parse(r[11]),
+            peer_got=r[12].decode() or None,
+            peer_seen=r[13].decode() or None,
+            got=r[14].decode() or None,
+            replaced=Seat.parse(r[15]),
+            since_last_s=r[16] / 1000 if r[16] >= 0 else None,
+            after=r[17].decode(),
+            lost=[post_id.decode() for post_id in r[18]],
+            undelivered=[post_id for post_id, _ in pairs(r[19])],
+            locale=r[20].decode(),
+            bars=r[21],
+            page=[r[22], [r[4], r[21]]],
         )
 
     async def report_only(self, trip: str, *, digest: str) -> ReportOnly | NotAttached:
@@ -453,7 +456,7 @@ class Store:
         trip: str,
         epoch: int,
         callback: Callable[[Glance | StoreError], None],
-        entries: Collection[bytes] = (),
+        entries: Collection[Landmark] = (),
     ) -> None:
         """`glance` without a task of its own, for whoever looks at thousands.
 
@@ -465,7 +468,11 @@ class Store:
         def all_of_it(record: Any) -> None:
             try:
                 held = zip(entries, pages, strict=True)
-                lost = frozenset(entry for entry, page in held if not checked(page))
+                lost = frozenset(
+                    entry
+                    for entry, page in held
+                    if not checked(page) or page[0][1][1].decode() != entry[1]
+                )
                 found: Glance | StoreError = _glance(checked(length[0]), checked(record), lost)
             except StoreError as error:
                 found = error
@@ -473,8 +480,8 @@ class Store:
                 found = StoreError("a channel's record is damaged")
             callback(found)
 
-        for entry in entries:
-            self.pipe.send(pack("XRANGE", keys.log(trip, epoch), entry, entry), pages.append)
+        for at, _ in entries:
+            self.pipe.send(pack("XRANGE", keys.log(trip, epoch), at, at), pages.append)
         # The record last: if the log is in use then, it was when the entries were looked for.
         self.pipe.send(pack("XLEN", keys.log(trip, epoch)), length.append)
         self.pipe.send(

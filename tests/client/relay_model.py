@@ -64,7 +64,7 @@ class RelayModel:
         self.closed: str | None = None
         self.history: list[tuple[str, str, int]] = []  # (role, id, epoch) ever stored
         self._arrived: dict[tuple[int, str], set[str]] = {}  # of the logs that ended
-        self._ms = 0
+        self._ms = self._clock = 0
         self.losses = 0
         self.redacts = ""  # what the guard takes out of a text, with a notice to the peer
 
@@ -103,10 +103,12 @@ class RelayModel:
                 "limits": self.limits,
             }
         )
-        after = frame.get("after")
+        after, after_id = frame.get("after"), frame.get("after_id")
         start = 0
         if same and after is not None:
-            start = next((i + 1 for i, entry in enumerate(self.log) if entry.pos == after), 0)
+            for number, entry in enumerate(self.log, start=1):
+                if entry.pos == after and after_id in (None, entry.post["id"]):
+                    start = number
         if start:
             self._receipt(role, {"op": "got", "pos": after, "epoch": self.epoch})
         for entry in self.log[start:]:
@@ -164,7 +166,7 @@ class RelayModel:
             entry = next(mine, None)
         if entry is None:
             self._ms += 1
-            entry = self._entry(f"{self._ms:013}-{self.losses:04}", role, frame)
+            entry = self._entry(f"{self._ms:013}-{self._clock:04}", role, frame)
             self.log.append(entry)
             self.history.append((role, frame["id"], self.epoch))
             self._tell(PEER_OF[role], self.message(entry, PEER_OF[role]))
@@ -200,14 +202,16 @@ class RelayModel:
 
     # --- what happens to the channel ------------------------------------------------------------
 
-    def lose_tail(self, count: int) -> None:
-        """Forget the last `count` entries, as a failover does, and let the clock go back a bit.
+    def lose_tail(self, count: int, *, same_places: bool = False) -> None:
+        """Forget the last `count` entries, as a failover does, and let the clock go back a bit. What
+        comes next may get the `same_places`: the store that took over may have had it meanwhile.
 
         Nobody may be attached: a relay that sees its store fail over drops its connections.
         """
         assert not any(self.seats.values())
         del self.log[len(self.log) - count :]
         self.losses += 1
+        self._clock += not same_places
         self._ms = int(self.head.partition("-")[0] or 0)
         for role in self.got:
             self.got[role] = min(self.got[role], self.head)

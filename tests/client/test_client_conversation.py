@@ -271,15 +271,18 @@ class Trip(RuleBasedStateMachine):
             phone.end.send(self.relay.message(entry, phone.role))
 
     @precondition(lambda self: self.relay.closed is None and self.relay.log)
-    @rule(data=st.data(), count=st.integers(1, 4), then=st.sampled_from(["", "", "talk", "close"]))
-    def fail_over(self, data: st.DataObject, count: int, then: str) -> None:
+    @rule(
+        data=st.data(), count=st.integers(1, 4), same_places=st.booleans(),
+        then=st.sampled_from(["", "", "talk", "close"]),
+    )  # fmt: skip
+    def fail_over(self, data: st.DataObject, count: int, same_places: bool, then: str) -> None:
         """Forget the last messages; perhaps one app alone goes on before it is over, or none."""
         for phone in self.phones.values():
             self._drop(phone, 0)
         # What came over a connection goes to no store but the one whose log the relay has compared
         # with what that app was served.
         self.late.clear()
-        self.relay.lose_tail(min(count, len(self.relay.log)))
+        self.relay.lose_tail(min(count, len(self.relay.log)), same_places=same_places)
         if then == "talk":
             self._talk_alone(self.phone(data))
         if then and len(self.relay.log) > 4:

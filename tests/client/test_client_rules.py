@@ -145,6 +145,30 @@ def test_a_lost_place_confirms_nothing_that_comes_to_the_places_before_it() -> N
     assert [p.id for p in author.ledger.outbox.posts()] == ["b1", "b2", "b3"]
 
 
+def test_an_app_names_the_message_after_which_it_goes_on() -> None:
+    """After a failover another one may have its place, which must not be missed; also in the next
+    run."""
+    for runs_anew in (False, True):
+        relay = RelayModel()
+        made, end = conversation(relay, "customer")
+        for post_id in ("kept", "lost"):
+            relay.store("driver", {"op": "post", "epoch": 1, "id": post_id, "text": "x"})
+        for event in hear(made, end):
+            if isinstance(event, Message):
+                made.ledger.taken(event)
+        relay.leave(end)
+        made.dropped()
+        relay.lose_tail(1, same_places=True)
+        relay.store("driver", {"op": "post", "epoch": 1, "id": "other", "text": "x"})
+        assert relay.head == made.ledger.inbox.after
+        if runs_anew:
+            made = Conversation(SavedState.read(made.ledger.saved().to_bytes()))
+        end = End()
+        relay.attach(end, "customer", made.connect(1, 0.0, ""))
+        events = hear(made, end)
+        assert [e.id for e in events if isinstance(e, Message)] == ["other"]
+
+
 def test_a_post_that_the_log_holds_elsewhere_waits_for_the_receipt_of_that_place() -> None:
     """The store lost it, and then a try of it was written that a dead connection had left."""
     relay = RelayModel()
@@ -514,7 +538,7 @@ def test_seen_is_told_again_after_a_drop() -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 6000), max_size=300))
 def test_the_memory_of_messages_is_bounded_and_keeps_the_last(numbers: list[int]) -> None:
-    inbox = Inbox(None, None, [])
+    inbox = Inbox(None, None, None, [])
     for number in [*range(MAX_KNOWN), *numbers]:
         inbox.remember(key_of(1, "peer", str(number)))
     known = inbox.known()

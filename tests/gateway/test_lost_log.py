@@ -72,6 +72,40 @@ async def test_the_receipt_of_a_lost_place_confirms_nothing_that_came_since(
     assert await record(relay, "stale", "c.seen") == ""
 
 
+async def test_another_message_at_the_place_of_a_lost_one_is_not_taken_for_it(
+    tmp_path: Path,
+) -> None:
+    """Two stores that take writes for a moment both may give one place, to different messages."""
+    async with slow_to_look(tmp_path) as relay:
+        tokens = await relay.open_trip("same-place")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        customer = await Party.attach(relay.gateway_url, tokens["customer"])
+        past = await Past(relay, "same-place").keep()
+        one = await driver.accepted("one", id="one")
+        two = await customer.accepted("two", id="two")
+        await driver.hear("message", text="two")
+        _, (_, kept), (place, _) = await past.entries()
+        await past.come_back(then=(place, kept))
+        for party in (driver, customer):
+            assert await party.closed() == 4003, "the log does not hold what it was served"
+        driver = await Party.attach(
+            relay.gateway_url, tokens["driver"], epoch=1, pending=["one"], after=two["pos"],
+            after_id="two",
+        )  # fmt: skip
+        assert driver.attached["lost"] == []
+        (again,) = driver.all("message")
+        assert (again["from"], again["id"]) == ("you", "one")
+        assert one["pos"] < again["pos"] == two["pos"]
+        customer = await Party.attach(
+            relay.gateway_url, tokens["customer"], epoch=1, pending=["two"]
+        )
+        assert (customer.attached["lost"], customer.texts()) == (["two"], ["one"])
+        customer = await Party.attach(
+            relay.gateway_url, tokens["customer"], epoch=1, after=again["pos"], after_id="one"
+        )
+        assert customer.texts() == []
+
+
 async def test_no_post_gets_before_those_that_the_store_has_lost(tmp_path: Path) -> None:
     """The app knows nothing yet, and goes on over a connection that the relay is about to end."""
     async with slow_to_look(tmp_path) as relay:

@@ -30,13 +30,22 @@ class Past:
             ms = int(time.time() * 1000) + minutes * 60_000
             await redis.execute_command("XSETID", self._log, f"{ms}-0")
 
-    async def come_back(self, *others: Past) -> None:
+    async def entries(self) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """The trip's log as it is now."""
+        async with self._relay.redis() as redis:
+            return await redis.xrange(self._log)
+
+    async def come_back(
+        self, *others: Past, then: tuple[bytes, dict[bytes, bytes]] | None = None
+    ) -> None:
         """Go back to it, in other trips too, and cut the connections to the store as the end of a
-        server would."""
+        server would. `then`: an entry that was made here since, and its place."""
         async with self._relay.redis() as redis, redis.pipeline() as step:
             for one in (self, *others):
                 for key, dump in one._dumps.items():
                     step.restore(key, 0, dump, replace=True)
+            if then is not None:
+                step.xadd(self._log, then[1], id=then[0])  # type: ignore[arg-type]
             for kind in ("normal", "pubsub"):
                 step.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
             await step.execute()
@@ -74,14 +83,16 @@ async def look_and_wait(self, channels):
 Gateway._look_at = look_and_wait
 """
 
-#: As for a node whose store is another one, where something else came before.
+#: As for a node whose store is another one, where something else came before, at the same place.
 TELLS_OF_ANOTHER_LOG = """
 from relay.gateway.node import Node
 
 mail = Node.mail
 
 def tell(self, node, item):
-    mail(self, node, [*item[:-1], b"1-1"] if item[0] == "posted" else item)
+    if item[0] == "posted":
+        item = [*item[:-1], (item[-1][0], "another")]
+    mail(self, node, item)
 
 Node.mail = tell
 """

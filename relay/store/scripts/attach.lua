@@ -1,11 +1,11 @@
 -- Seats a connection for the party whose token this is, taking over from an older one.
 -- ARGV: trip, token digest, node, connection, device, attempt, epoch the app knows, after or '',
---       how much of the log after that to give, pending id, ...
+--       id of the message at after or '', how much of the log after that to give, pending id, ...
 -- Returns {refusal, ...}:
 --   token | expired | older, or
 --   {is_closed, role, reason, undelivered JSON}, or {gone, ...} for a party that was replaced, or
---   {attached, role, epoch, state, deadline, messages_key, n, head, own alias, peer alias,
---    peer seat or '', peer got or '', peer seen or '', own got or '', replaced seat or '',
+--   {attached, role, epoch, state, deadline, messages_key, n, head, id of its message, own alias,
+--    peer alias, peer seat or '', peer got or '', peer seen or '', own got or '', replaced seat or '',
 --    ms since the party's last attach or -1, position after which to replay, lost ids,
 --    own undelivered JSON of the epoch before, own locale, bars JSON,
 --    entries of the log after that position}
@@ -17,7 +17,7 @@ state = state_at(trip, now, state, deadline)
 
 local role, gone = holder(trip, digest, state, now, bars, d_tokens, c_tokens)
 if not role then return { gone } end
-local pending = { unpack(ARGV, 10) }
+local pending = { unpack(ARGV, 11) }
 if gone then
   local lost = not_arrived(trip, role, gone, ARGV[7], pending)
   if get(trip, 'gone.shut') then return { 'is_closed', role, 'closed', lost } end
@@ -40,14 +40,17 @@ local seat, attached, alias, undelivered_before, locale, got, seen, peer_alias, 
   get(trip, role .. '.seat', role .. '.attached', role .. '.alias', role .. '.undelivered', role .. '.locale',
     role .. '.got', role .. '.seen', peer .. '.alias', peer .. '.seat', peer .. '.got', peer .. '.seen')
 
-local log, count = log_key(trip, epoch), tonumber(ARGV[9])
+local log, count = log_key(trip, epoch), tonumber(ARGV[10])
 local in_this_epoch = ARGV[7] == epoch or (ARGV[7] == '0' and epoch == '1')
 local after, page = in_this_epoch and ARGV[8] or '', nil
 if after ~= '' then
-  -- Read with the entry at that position: the log may have lost it.
+  -- Read with the entry at that position: the log may have lost it, and another one may have its place.
   count = count + 1
   page = redis.call('XRANGE', log, after, '+', 'COUNT', count)
-  if not page[1] or position(page[1][1]) ~= after then after, count = '', count - 1 end
+  local first = page[1]
+  if not first or position(first[1]) ~= after or (ARGV[9] ~= '' and first[2][2] ~= ARGV[9]) then
+    after, count = '', count - 1
+  end
 end
 if after == '' then page = redis.call('XRANGE', log, '-', '+', 'COUNT', count) end
 local head = #page < count and page[#page] or redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
@@ -93,6 +96,6 @@ if #pending > 0 and in_this_epoch then
   end
 end
 return { 'attached', role, tonumber(epoch), state, tonumber(deadline), messages_key or '',
-  redis.call('XLEN', log), head[1], alias, peer_alias, peer_seat or '', peer_got or '', peer_seen or '', got or '',
+  redis.call('XLEN', log), head[1], head[2][2], alias, peer_alias, peer_seat or '', peer_got or '', peer_seen or '', got or '',
   seat or '', attached and (now - tonumber(attached)) or -1, after, lost, undelivered_before or '[]', locale or '',
   bars or '[]', page }
