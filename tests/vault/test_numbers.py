@@ -12,7 +12,7 @@ import phonenumbers
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.core.ids import Role
@@ -106,6 +106,48 @@ def test_the_examples_differ_in_length() -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(InvalidPhone):
         PhoneNumber(text)
+
+
+def accepted_by_the_library(text: str) -> bool:
+    """Whether it is the one E.164 text of a valid number, as the library goes about it."""
+    try:
+        parsed = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(parsed) and text == phonenumbers.format_number(
+        parsed, phonenumbers.PhoneNumberFormat.E164
+    )
+
+
+def kinds_of_examples() -> list[str]:
+    """Valid numbers of every kind of every region, and of those that belong to none."""
+    found = [
+        phonenumbers.example_number_for_type(region, kind)
+        for region in sorted(phonenumbers.SUPPORTED_REGIONS)
+        for kind in range(11)
+    ]
+    codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+    found += [phonenumbers.example_number_for_non_geo_entity(code) for code in codes]
+    return [
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        for number in found
+        if number is not None
+    ]
+
+
+@settings(max_examples=500)
+@given(
+    st.sampled_from(kinds_of_examples()), st.integers(2, 15), st.integers(0, 3),
+    st.from_regex(r"[0-9]{0,4}", fullmatch=True),
+)  # fmt: skip
+def test_accepted_is_what_the_library_accepts(text: str, at: int, out: int, put: str) -> None:
+    text = text[:at] + put + text[at + out :]
+    try:
+        PhoneNumber(text)
+        accepted = True
+    except InvalidPhone:
+        accepted = False
+    assert accepted == (7 <= len(text[1:]) <= 15 and accepted_by_the_library(text))
 
 
 @given(st.one_of(st.text(max_size=20), st.from_regex(r"\+?[0-9]{0,17}", fullmatch=True)))
