@@ -19,7 +19,7 @@ from ..core.casework import SanctionKind, SanctionReason
 from ..core.ids import Role
 from . import keys, scripts
 from .endpoint import StoreError, pack
-from .pipe import checked
+from .pipe import checked, resolving
 from .records import ROLE_OF, batched
 from .scripts import TOMBSTONE_S
 from .store import Store
@@ -166,7 +166,7 @@ class Parties:
         asked = [self._ask_standing(party, now_ms, trip) for party in parties]
         found = []
         for answer in asked:
-            *_, restricted, sanctions = checked(await asyncio.shield(answer))
+            *_, restricted, sanctions = checked(await answer)
             found.append(PartyStanding(restricted > 0, [_decoded(raw) for raw in sanctions]))
         return found
 
@@ -187,7 +187,7 @@ class Parties:
             ]
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._store.pipe.send(
-            b"".join((_MULTI, *commands, _EXEC)), answer.set_result, skip=len(commands) + 1
+            b"".join((_MULTI, *commands, _EXEC)), resolving(answer), skip=len(commands) + 1
         )
         return answer
 
