@@ -159,7 +159,8 @@ class Worker:
                 log_config=None, server_header=False, timeout_graceful_shutdown=5,
                 # Nobody's word for where a request comes from is taken, but for a proxy's that
                 # was named.
-                forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", ""),
+                forwarded_allow_ips=(proxies := os.environ.get("FORWARDED_ALLOW_IPS", "")),
+                proxy_headers=bool(proxies),
             )
         )  # fmt: skip
         api_socket = bound(settings.api, "api", shared=True)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from ..core.rates import Rates
 from .limits import Limits
@@ -23,26 +22,14 @@ class Admission:
     """The book of one node's calls."""
 
     def __init__(self, limits: Limits) -> None:
-        self._most = limits.calls_at_a_time
-        self._answering = 0
+        self._places = _Places(limits.calls_at_a_time)
         self._of_platform = _rates(limits.calls_per_s)
         self._of_staff = _rates(limits.staff_calls_per_s)
         self._of_strangers = _rates(limits.unknown_keys_per_s)
 
-    @contextmanager
-    def answering(self) -> Iterator[None]:
+    def answering(self) -> AbstractContextManager[None]:
         """Answer a call, or raise `Problem` if too many are being answered."""
-        if self._answering >= self._most:
-            raise Problem(
-                Code.OVERLOADED,
-                "This node is answering as many calls as it may, so nothing was done. Repeat the "
-                "call as it is after the time in `Retry-After`.",
-            )
-        self._answering += 1
-        try:
-            yield
-        finally:
-            self._answering -= 1
+        return self._places
 
     def calls(self, key_id: str, *, is_platform: bool) -> None:
         """Note a call with a good key. Raises `Problem` beyond its rate."""
@@ -52,6 +39,27 @@ class Admission:
         """Note a key that this node has not seen to be good. Raises `Problem` beyond the rate of
         the address that it comes from."""
         _take(self._of_strangers, address)
+
+
+class _Places:
+    """So many may be held at a time."""
+
+    __slots__ = ("_free",)
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+
+    def __enter__(self) -> None:
+        if not self._free:
+            raise Problem(
+                Code.OVERLOADED,
+                "This node is answering as many calls as it may, so nothing was done. Repeat the "
+                "call as it is after the time in `Retry-After`.",
+            )
+        self._free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1
 
 
 def _rates(per_s: float) -> Rates:

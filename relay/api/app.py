@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..ops.desk import Desk
 from ..store.copies import Copies
@@ -38,7 +40,7 @@ def build(
     gateway_url: str,
     desk: Desk,
     pages: Sequence[BaseRoute] = (),
-) -> Starlette:
+) -> ASGIApp:
     """Make the API of one node.
 
     `copies` tells how far changes have got; `ring` gives the key ring of the moment; `now_ms` the
@@ -69,12 +71,42 @@ def build(
     by_path: dict[str, list[Call]] = {}
     for call in calls:
         by_path.setdefault(call.path, []).append(call)
-    resources = [Route(path, Resource(path, at, keys, admission)) for path, at in by_path.items()]
-    app = Starlette(routes=[*resources, *pages])
+    resources = [Resource(path, at, keys, admission) for path, at in by_path.items()]
+    others = Starlette(routes=pages)
     # A redirect would repeat the path, which may hold a phone number.
-    app.router.redirect_slashes = False
-    app.router.default = nothing_here
-    return app
+    others.router.redirect_slashes = False
+    others.router.default = nothing_here
+    return _Addresses(resources, others)
+
+
+class _Addresses:
+    """Hands a request to the resource at its address, and all that is none of the API's to the
+    pages. A call is spared the framework's way, which looks through all routes and wraps each
+    request in what only pages need."""
+
+    def __init__(self, resources: Sequence[Resource], others: ASGIApp) -> None:
+        self._others = others
+        self._fixed = {one.path: one for one in resources if "{" not in one.path}
+        #: By the number of slashes, the others: what each is like, and the resource.
+        self._shaped = defaultdict(list)
+        for one in resources:
+            if one.path not in self._fixed:
+                pattern, _, _ = compile_path(one.path)
+                self._shaped[one.path.count("/")].append((pattern, one))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            if (fixed := self._fixed.get(path)) is not None:
+                scope["path_params"] = {}
+                await fixed(scope, receive, send)
+                return
+            for pattern, shaped in self._shaped.get(path.count("/"), ()):
+                if match := pattern.match(path):
+                    scope["path_params"] = match.groupdict()
+                    await shaped(scope, receive, send)
+                    return
+        await self._others(scope, receive, send)
 
 
 def _documents(calls: Sequence[Call], gateway_url: str) -> list[Call]:

@@ -153,37 +153,38 @@ class ApiKeys:
         self._lifetime_s = lifetime_s
         self._seen: dict[str, tuple[_Key, float]] = {}
 
-    def has_seen(self, header: bytes | None) -> bool:
-        """Whether the header holds a key that was good when it was looked up last."""
-        try:
-            key = parse_api_key(
-                (header or b"").partition(b" ")[2].strip().decode("ascii", "replace")
-            )
-        except BadToken:
-            return False
-        seen = self._seen.get(key.id)
-        return seen is not None and hmac.compare_digest(seen[0].stored.hash, key.digest)
-
     async def check(
-        self, header: bytes | None, scopes: Collection[KeyScope], *, survives_outage: bool = False
+        self,
+        header: bytes | None,
+        scopes: Collection[KeyScope],
+        *,
+        on_unseen: Callable[[], None] = lambda: None,
+        survives_outage: bool = False,
     ) -> Caller:
         """Who calls, if the header holds a key of one of the scopes.
 
-        With `survives_outage` a key that was good when the store was last heard is believed while
-        the store is away: nobody can revoke one then, and the metrics of an outage are needed
-        during the outage. Raises `Problem`, `StoreError`.
+        `on_unseen` is called before anything is asked for a key that was not good when it was
+        looked up last, and may raise what the caller is told instead. With `survives_outage` a key
+        that was good when the store was last heard is believed while the store is away: nobody can
+        revoke one then, and the metrics of an outage are needed during the outage. Raises
+        `Problem`, `StoreError`.
         """
-        if header is None:
-            raise _unauthorized("Bearer")
-        kind, _, text = header.partition(b" ")
-        if kind.lower() != b"bearer":
-            raise _unauthorized("Bearer")
         try:
-            key = parse_api_key(text.strip().decode("ascii", "replace"))
-        except BadToken:
-            raise _unauthorized('Bearer error="invalid_token"') from None
-        found = await self._look_up(key, survives_outage)
-        if found is None or not hmac.compare_digest(found.stored.hash, key.digest):
+            key = _shown_in(header)
+        except Problem:
+            on_unseen()
+            raise
+        seen = self._seen.get(key.id)
+        if seen is None or not seen[0].is_of(key):
+            on_unseen()
+        # The time before the question: an answer may be old when it arrives, never the reverse.
+        now_s = asyncio.get_running_loop().time()
+        found: _Key | None
+        if seen is not None and now_s - seen[1] < self._lifetime_s:
+            found = seen[0]
+        else:
+            found = await self._look_up(key, now_s, survives_outage)
+        if found is None or not found.is_of(key):
             raise _unauthorized('Bearer error="invalid_token"')
         stored = found.stored
         if not found.is_covered:
@@ -203,18 +204,13 @@ class ApiKeys:
             )
         return Caller(stored.scope, stored.operator, key.id)
 
-    async def _look_up(self, key: ApiKey, survives_outage: bool) -> _Key | None:
-        # The time before the question: an answer may be old when it arrives, never the reverse.
-        now_s = asyncio.get_running_loop().time()
-        seen = self._seen.get(key.id)
-        if seen is not None and now_s - seen[1] < self._lifetime_s:
-            return seen[0]
+    async def _look_up(self, key: ApiKey, now_s: float, survives_outage: bool) -> _Key | None:
         try:
             raw = await self._pipe.call("HGET", APIKEYS, key.id)
             stored = _stored(raw) if raw is not None else None
             found = _Key(stored, await self._is_covered(stored)) if stored is not None else None
         except StoreError:
-            if survives_outage and seen is not None:
+            if survives_outage and (seen := self._seen.get(key.id)) is not None:
                 return seen[0]
             raise
         if found is None:
@@ -240,6 +236,21 @@ class _Key(NamedTuple):
 
     stored: StoredKey
     is_covered: bool
+
+    def is_of(self, key: ApiKey) -> bool:
+        """Whether this is the record of the key that was shown."""
+        return hmac.compare_digest(self.stored.hash, key.digest)
+
+
+def _shown_in(header: bytes | None) -> ApiKey:
+    """The key in a header. Raises `Problem`."""
+    kind, _, text = (header or b"").partition(b" ")
+    if kind.lower() != b"bearer":
+        raise _unauthorized("Bearer")
+    try:
+        return parse_api_key(text.strip().decode("ascii", "replace"))
+    except BadToken:
+        raise _unauthorized('Bearer error="invalid_token"') from None
 
 
 def _stored(raw: bytes) -> StoredKey | None:

@@ -55,15 +55,20 @@ _is_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 class Asked(Generic[B]):
     """A call as it came in: `body` is decoded and valid, `path` is not checked yet.
 
-    `caller` is whose key it came with (None if the call needs none), `address` the host it came
-    from, as far as the relay can see.
+    `caller` is whose key it came with (None if the call needs none), `host` where it came from, as
+    far as the relay can see.
     """
 
     path: Mapping[str, str]
     query: Any
     body: B
     caller: Caller | None = None
-    address: str = ""
+    host: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where it came from, if that is an address."""
+        return address_of(self.host)
 
     def trip(self) -> str:
         """The trip in the path. Raises `Problem`."""
@@ -178,7 +183,7 @@ class Resource:
     def __init__(
         self, path: str, calls: Sequence[Call], keys: ApiKeys, admission: Admission
     ) -> None:
-        self._path = path
+        self.path = path
         self._admission = admission
         self._calls = {call.method: call for call in calls}
         if "GET" in self._calls:
@@ -201,14 +206,14 @@ class Resource:
             return
         except Exception as error:  # noqa: BLE001 - the caller is told, the log holds where
             call = self._calls.get(scope["method"])
-            problem = _problem_of(error, self._path, repeatable=call is None or call.repeatable)
+            problem = _problem_of(error, self.path, repeatable=call is None or call.repeatable)
             status, body, media_type = problem.status, problem.document(), problems.MEDIA_TYPE
             extra, more = problem.headers, None
         await respond(send, status, body, media_type, extra, more)
         log.debug(
             "api_call",
             method=scope["method"] if scope["method"] in self._calls else "other",
-            route=self._path,
+            route=self.path,
             status=status,
             duration_ms=round((time.perf_counter() - begun_s) * 1000, 2),
         )
@@ -223,15 +228,16 @@ class Resource:
                 headers={"allow": allowed},
             )
         client = scope.get("client")
-        address = address_of(client[0]) if client else ""
+        host = client[0] if client else ""
         headers = _headers(scope)
         caller = None
         if call.scopes:
             with self._admission.answering():
-                if not self._keys.has_seen(headers.authorization):
-                    self._admission.shows_unknown_key(address)
                 caller = await self._keys.check(
-                    headers.authorization, call.scopes, survives_outage=call.survives_outage
+                    headers.authorization,
+                    call.scopes,
+                    on_unseen=lambda: self._admission.shows_unknown_key(address_of(host)),
+                    survives_outage=call.survives_outage,
                 )
             self._admission.calls(caller.key_id, is_platform=caller.scope is KeyScope.PLATFORM)
         body = None
@@ -239,7 +245,7 @@ class Resource:
             # Not yet answering: whoever sends it a byte at a time would take the others' places.
             body = call.decode_body(await _read(call, headers, receive))
         query = call.decode_query(scope["query_string"])
-        asked = Asked(scope["path_params"], query, body, caller, address)
+        asked = Asked(scope["path_params"], query, body, caller, host)
         if caller is None:
             return await call.run(asked)
         with self._admission.answering():
@@ -255,7 +261,7 @@ class Resource:
         except Exception as error:
             if not begun:
                 raise
-            yield _problem_of(error, self._path).document() + b"\n"
+            yield _problem_of(error, self.path).document() + b"\n"
 
 
 async def respond(
