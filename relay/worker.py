@@ -31,6 +31,7 @@ import uvicorn
 
 from . import logs
 from .api.app import build
+from .api.connection import Connection
 from .console.routes import routes as console_pages
 from .gateway.gateway import Gateway
 from .gateway.limits import OTHER_FILES, Limits
@@ -155,7 +156,7 @@ class Worker:
                     gateway_url=settings.gateway_url, desk=desk,
                     pages=console_pages(desk, now_ms=gateway.node.now_ms),
                 ),
-                loop="none", http="httptools", ws="none", lifespan="off", access_log=False,
+                loop="none", http=Connection, ws="none", lifespan="off", access_log=False,
                 log_config=None, server_header=False, timeout_graceful_shutdown=5,
                 # Nobody's word for where a request comes from is taken, but for a proxy's that
                 # was named.

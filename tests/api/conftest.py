@@ -28,6 +28,7 @@ import uvicorn
 
 from relay.api import auth
 from relay.api.app import build
+from relay.api.connection import Connection
 from relay.api.problems import MEANING, ProblemDocument
 from relay.api.trips import Limits
 from relay.ops.desk import desk_of
@@ -344,8 +345,8 @@ class World:
             ),
         )  # fmt: skip
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, lifespan="off", ws="none", log_config=None,
-            access_log=False,
+            app, host="127.0.0.1", port=0, lifespan="off", http=Connection, ws="none",
+            log_config=None, access_log=False,
         )  # fmt: skip
         config.load()
         server = uvicorn.Server(config)

@@ -1,0 +1,63 @@
+"""One connection of the API's, as uvicorn serves it, but that an answer leaves in one write.
+
+uvicorn writes its head and its body apart, and each write is a system call, which costs a call more
+than its way through the framework.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: What is held back at most: whoever writes more has to notice when the caller does not read it.
+_HELD_BYTES: Final = 64 * 1024
+
+
+class Connection(HttpToolsProtocol):
+    """To be given to uvicorn as its `http`."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(JoinedWrites(cast(asyncio.Transport, transport), self.loop))
+
+
+class JoinedWrites(asyncio.Transport):
+    """A transport that writes at the end of an event-loop tick what it was given in it."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(bytes(data))
+        self._held_bytes += len(data)
+        if self._held_bytes > _HELD_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._held and not self._transport.is_closing():
+            self._transport.write(b"".join(self._held))
+        self._held.clear()
+        self._held_bytes = 0
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._transport.get_extra_info(name, default)
