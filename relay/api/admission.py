@@ -6,8 +6,8 @@ store that hangs, costs the other callers little.
 
 from __future__ import annotations
 
-import asyncio
 import math
+import time
 from contextlib import AbstractContextManager
 
 from ..core.rates import Rates
@@ -67,7 +67,7 @@ def _rates(per_s: float) -> Rates:
 
 
 def _take(rates: Rates, key: str) -> None:
-    wait_s = rates.take(key, asyncio.get_running_loop().time())
+    wait_s = rates.take(key, time.monotonic())
     if wait_s:
         raise Problem(
             Code.RATE,

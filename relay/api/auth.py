@@ -11,8 +11,8 @@ act is nobody's.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
+import time
 from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -178,7 +178,7 @@ class ApiKeys:
         if seen is None or not seen[0].is_of(key):
             on_unseen()
         # The time before the question: an answer may be old when it arrives, never the reverse.
-        now_s = asyncio.get_running_loop().time()
+        now_s = time.monotonic()
         found: _Key | None
         if seen is not None and now_s - seen[1] < self._lifetime_s:
             found = seen[0]

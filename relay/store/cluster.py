@@ -71,12 +71,12 @@ class ClusterPipe(Pipe):
         durability: Durability = MEMORY,
         on_connected: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__()
         self._topology = topology
         self._name = name
         self._reply_timeout_s = reply_timeout_s
         self._durability = durability
         self._on_connected = on_connected
-        self._loop = asyncio.get_running_loop()
         self._owners: list[Address | None] = [None] * SLOTS
         self._pipes: dict[Address, ServerPipe] = {}
         self._dialling: dict[Address, asyncio.Task[None]] = {}

@@ -185,7 +185,7 @@ class Parties:
                 pack("PEXPIREAT", index, gone, "GT"),
                 *commands,
             ]
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answer = self._store.pipe.new_answer()
         self._store.pipe.send(
             b"".join((_MULTI, *commands, _EXEC)), resolving(answer), skip=len(commands) + 1
         )

@@ -187,6 +187,9 @@ class Pipe(ABC):
 
     after_answers: Callable[[], None] = staticmethod(lambda: None)
 
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
     @property
     @abstractmethod
     def connected(self) -> bool:
@@ -225,9 +228,14 @@ class Pipe(ABC):
         answer is `Unanswered`.
         """
 
+    def new_answer(self) -> asyncio.Future[Any]:
+        """A future for an answer. Asking for the running loop each time is a system call, in Python
+        3.11."""
+        return self._loop.create_future()
+
     def call_raw(self, packed: bytes, *, firm: bool = False) -> asyncio.Future[Any]:
         """Send one packed command now; the future gets what a callback would get."""
-        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answered = self.new_answer()
         self.send(packed, resolving(answered), firm=firm)
         return answered
 
@@ -257,6 +265,7 @@ class ServerPipe(Pipe):
         durability: Durability = MEMORY,
         on_connected: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__()
         self._endpoint = endpoint
         self._durability = durability
         self._name = name

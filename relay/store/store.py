@@ -95,7 +95,7 @@ class Store:
         return await self._run(script, pack("EVALSHA", script.sha, 1, key, *args))
 
     async def _run(self, script: Script, call: bytes) -> Any:
-        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answered = self.pipe.new_answer()
         self._run_soon(script, call, resolving(answered))
         return checked(await answered)
 
@@ -409,7 +409,7 @@ class Store:
         that is away had to do is done at another time.
         """
         answers: list[Any] = []
-        answered = asyncio.get_running_loop().create_future()
+        answered = self.pipe.new_answer()
 
         def take(reply: Any) -> None:
             answers.append(reply)
@@ -444,7 +444,7 @@ class Store:
 
     async def glance(self, trip: str, epoch: int) -> Glance:
         """Look at a channel that this node serves."""
-        answered: asyncio.Future[Glance | StoreError] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Glance | StoreError] = self.pipe.new_answer()
         self.glance_soon(trip, epoch, answered.set_result)
         found = await asyncio.shield(answered)
         if isinstance(found, StoreError):
