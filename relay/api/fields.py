@@ -67,20 +67,26 @@ class Fields:
         return path if _SHORT_INDEX.sub("", path) == _INDEX.sub("", path) else ""
 
 
-def strings(struct: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def strings(struct: Any) -> list[tuple[str, str]]:
     """Every string in a decoded body with its path; a map's keys count as strings at its path."""
-    if isinstance(struct, str):
-        yield path, struct
-    elif isinstance(struct, Struct):
-        for name in struct.__struct_fields__:
-            yield from strings(getattr(struct, name), _join(path, name))
-    elif isinstance(struct, dict):
-        for key, value in struct.items():
-            yield from strings(key, path)
-            yield from strings(value, path)
-    elif isinstance(struct, list):
-        for index, item in enumerate(struct):
-            yield from strings(item, f"{path}[{index}]")
+    found: list[tuple[str, str]] = []
+    _collect(struct, "", found)
+    return found
+
+
+def _collect(value: Any, path: str, found: list[tuple[str, str]]) -> None:
+    if isinstance(value, str):
+        found.append((path, value))
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            _collect(getattr(value, name), _join(path, name), found)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _collect(key, path, found)
+            _collect(item, path, found)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _collect(item, f"{path}[{index}]", found)
 
 
 def _invalid(field: str, what: str) -> Problem:

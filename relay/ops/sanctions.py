@@ -21,7 +21,7 @@ from typing import Final
 import structlog
 
 from ..core.acts import Act
-from ..core.bars import Bar, Kind, pack_bars
+from ..core.bars import NO_BARS, Bar, Kind, pack_bars
 from ..core.body import pack_body, system_body
 from ..core.casework import CaseState, SanctionKind, SanctionReason
 from ..core.ids import Role
@@ -74,6 +74,8 @@ class Standing:
 
     def bars(self, seats: Mapping[Role, str]) -> bytes:
         """The bars of their channel, as the store keeps them."""
+        if not self._mutes:
+            return NO_BARS.raw
         return pack_bars(
             Bar(role.letter, "text", mute.at, _end_of(mute), mute.id)
             for mute in self._mutes
