@@ -12,6 +12,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final, Literal
 
 import msgspec
@@ -75,6 +76,9 @@ _STATES: Final[dict[str, Literal["open", "grace", "closed"]]] = {
     "grace": "grace",
     "closed": "closed",
 }
+
+#: What an `open` needs of random bytes: drawing them one by one is a system call each.
+_DRAWN_BYTES: Final = 2 * (NONCE_BYTES + PARTY_TOKEN_BYTES) + KEY_BYTES + NONCE_BYTES
 
 #: How often a change is tried that another one overtakes.
 _TRIES: Final = 4
@@ -185,12 +189,15 @@ class Trips:
         check_absent(body, driver_phone, customer_phone)
         allowed_with(b"", body.allow)
         trip = body.trip_id
-        driver = self._record(trip, _FIRST_EPOCH, Role.DRIVER, body.driver, driver_phone, "driver.")
+        drawn = BytesIO(self._random_bytes(_DRAWN_BYTES)).read
+        driver = self._record(
+            trip, _FIRST_EPOCH, Role.DRIVER, body.driver, driver_phone, "driver.", drawn
+        )
         customer = self._record(
-            trip, _FIRST_EPOCH, Role.CUSTOMER, body.customer, customer_phone, "customer."
+            trip, _FIRST_EPOCH, Role.CUSTOMER, body.customer, customer_phone, "customer.", drawn
         )
         seats = {Role.DRIVER: body.driver.party_id, Role.CUSTOMER: body.customer.party_id}
-        messages_key = self._fresh_messages_key(trip)
+        messages_key = self._fresh_messages_key(trip, drawn)
         for _ in range(_TRIES):
             standing, mark = await self._standing(trip, seats)
             opened = await self._store.open(
@@ -342,7 +349,7 @@ class Trips:
         if phone.stands_in(trip):
             raise number_in("trip")
         check_absent(body, phone)
-        party = self._record(trip, body.epoch + 1, role, body, phone, "")
+        party = self._record(trip, body.epoch + 1, role, body, phone, "", self._random_bytes)
         (sitting,) = await self._parties.sittings([trip])
         seats = sitting.parties | {role: body.party_id}
         for _ in range(_TRIES):
@@ -382,7 +389,7 @@ class Trips:
 
     async def renew_token(self, asked: Asked[RenewToken]) -> Answer:
         trip, role, body = asked.trip(), asked.role(), asked.body
-        token, digest = self._fresh_token(trip, role)
+        token, digest = _fresh_token(trip, role, self._random_bytes)
         outcome = await self._store.token(
             trip,
             role,
@@ -424,6 +431,7 @@ class Trips:
         party: PartyInput | ReassignParty,
         phone: PhoneNumber,
         path: str,
+        random_bytes: Callable[[int], bytes],
     ) -> _Admitted:
         """A party as the store keeps it, its number sealed, with a fresh token."""
         alias = checked_alias(party.alias, path + "alias")
@@ -433,21 +441,17 @@ class Trips:
             trip=trip,
             epoch=epoch,
             role=role,
-            nonce=self._random_bytes(NONCE_BYTES),
+            nonce=random_bytes(NONCE_BYTES),
         )
-        token, digest = self._fresh_token(trip, role)
+        token, digest = _fresh_token(trip, role, random_bytes)
         return _Admitted(PartyRecord(party.party_id, alias, party.locale, sealed, digest), token)
 
-    def _fresh_token(self, trip: str, role: Role) -> tuple[str, str]:
-        token = new_party_token(trip, role, self._random_bytes(PARTY_TOKEN_BYTES))
-        return token, parse_party_token(token).digest
-
-    def _fresh_messages_key(self, trip: str) -> bytes:
+    def _fresh_messages_key(self, trip: str, random_bytes: Callable[[int], bytes]) -> bytes:
         return wrap(
             self._ring().current(Purpose.MESSAGES, self._now_ms()),
-            DataKey(self._random_bytes(KEY_BYTES)),
+            DataKey(random_bytes(KEY_BYTES)),
             trip=trip,
-            nonce=self._random_bytes(NONCE_BYTES),
+            nonce=random_bytes(NONCE_BYTES),
         )
 
     async def _view(self, trip: str) -> TripView | None:
@@ -468,6 +472,11 @@ class Trips:
 class _Admitted:
     record: PartyRecord
     token: str
+
+
+def _fresh_token(trip: str, role: Role, random_bytes: Callable[[int], bytes]) -> tuple[str, str]:
+    token = new_party_token(trip, role, random_bytes(PARTY_TOKEN_BYTES))
+    return token, parse_party_token(token).digest
 
 
 def _trip(view: TripView) -> Trip:
