@@ -1,7 +1,7 @@
 """One connection of the API's, as uvicorn serves it, but that an answer leaves in one write.
 
-uvicorn writes its head and its body apart, and each write is a system call, which costs a call more
-than its way through the framework.
+uvicorn writes its head and its body apart. Each is a system call, and these are the dearest part of
+a call that the store answers quickly.
 """
 
 from __future__ import annotations
