@@ -63,13 +63,14 @@ class Spent(NamedTuple):
         return min(CHANNEL_BUDGET - LEFT_TO_OTHER, cost)
 
 
-def is_spent(mine: Spent, others: Iterable[Spent], gone: int, cost: int) -> bool:
-    """Whether a message of `cost` goes beyond what a party may have delivered.
+def left(mine: Spent, others: Iterable[Spent], gone: int) -> int:
+    """What a party's next message may cost; less than 1 if nothing.
 
     `gone`: how many messages of parties that were replaced had digits taken out. Theirs have no
     bound, or who may replace parties could ask without end.
     """
-    if mine.digits + mine.masks * MASK_COST + cost > PARTY_BUDGET:
-        return True
+    own = PARTY_BUDGET - mine.digits - mine.masks * MASK_COST
+    if own < 1:
+        return own
     shared = sum([one.by_both for one in (mine, *others)]) + gone * GONE_COST
-    return shared + cost > CHANNEL_BUDGET
+    return min(own, CHANNEL_BUDGET - shared)

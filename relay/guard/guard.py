@@ -24,7 +24,7 @@ from .normalise import MAX_CHARS, Folded, fold
 from .notices import NOTICE_OF
 from .numbers import find_numbers, plan_of, too_few
 from .oracle import Oracle
-from .pieces import continues_number, overspends, own_spans
+from .pieces import continues_number, left_to, own_spans
 from .policy import DEFAULT_POLICY, Action, FindingClass, Policy
 from .reading import Reading, read
 from .redaction import Span, merged, redacted
@@ -36,7 +36,7 @@ from .rules import (
     solicitation_in,
 )
 from .tokens import Unit, digits_of
-from .window import ALL_MASKED, NOTHING, Memory, Trace, trace_of
+from .window import ALL_MASKED, NOTHING, Memory, Trace, may_go_on, trace_of
 
 #: What is left after something was taken out is looked at again, so often at most.
 _MAX_ROUNDS: Final = 6
@@ -97,18 +97,50 @@ class Explanation(NamedTuple):
         return f"Explanation({len(self.hits)} hits)"
 
 
-class _Case(NamedTuple):
+class _Case:
     """A message to be judged: who sends it and when, as it reads, and what came before."""
 
-    memory: Memory
-    sender: str
-    now_ms: int
-    folded: Folded
-    reading: Reading
-    mirrored: bool
+    __slots__ = ("_asks", "_trace", "folded", "memory", "now_ms", "reading", "sender", "text")
+
+    def __init__(self, memory: Memory, sender: str, text: str, now_ms: int) -> None:
+        self.memory = memory
+        self.sender = sender
+        self.now_ms = now_ms
+        self.text = text
+        self.folded = fold(text)
+        self.reading = read(self.folded)
+        self._asks: str | None = None
+        self._trace: Trace | None = None
 
     def __repr__(self) -> str:
         return f"_Case({self.reading!r})"
+
+    @property
+    def asks(self) -> str:
+        """The rule by which it asks for a one-time code, or nothing."""
+        if self._asks is None:
+            self._asks = code_request_in(self.reading)
+        return self._asks
+
+    @property
+    def trace(self) -> Trace:
+        """What it leaves in the memory."""
+        if self._trace is None:
+            self._trace = trace_of(self.reading, asks_code=bool(self.asks))
+        return self._trace
+
+    def take_out(self, spans: list[Span]) -> None:
+        """Go on with what is left of it without some spans."""
+        text = redacted(self.text, spans)
+        if self.folded.starts is None and self.text.isprintable() and len(text) <= MAX_CHARS:
+            folded = redacted(self.folded.text, spans)
+            self.folded = Folded(folded, None, len(folded))
+            self.reading = self.reading.without(spans, folded)
+        else:
+            self.folded = fold(text)
+            self.reading = read(self.folded)
+        self.text = text
+        self._asks = self._trace = None
 
 
 class Guard:
@@ -152,14 +184,14 @@ class Guard:
         if len(text) > MAX_CHARS:
             raise TooLong(f"A text of more than {MAX_CHARS} characters can't be screened.")
         found = _Found()
+        case = _Case(memory, sender, text, now_ms)
         for again in range(_MAX_ROUNDS):
-            case = self._case(memory, sender, text, now_ms)
-            trace = self._trace(case)
+            text = case.text
             is_long = len(text) > _LONG
-            hits = self._hits(case, trace, rest=again > 0 and is_long)
+            hits = self._hits(case, rest=again > 0 and is_long)
             first_hit = next(hits, None)
             if first_hit is None:
-                return found.verdict(text, trace)
+                return found.verdict(text, case.trace)
             blocked = _Found()
             spans: list[Span] = []
             for hit in chain((first_hit,), hits):
@@ -173,10 +205,10 @@ class Guard:
             if blocked:
                 return blocked.verdict(text, NOTHING)
             if not spans:
-                return found.verdict(text, trace)
+                return found.verdict(text, case.trace)
             if is_long and (again or len(spans) > _MANY_MASKS):
                 break
-            text = redacted(text, spans)
+            case.take_out(spans)
         return found.verdict(MASK, ALL_MASKED)
 
     def explain(self, memory: Memory, sender: str, text: str, now_ms: int) -> Explanation:
@@ -186,16 +218,8 @@ class Guard:
         """
         if len(text) > MAX_CHARS:
             raise TooLong(f"A text of more than {MAX_CHARS} characters can't be screened.")
-        case = self._case(memory, sender, text, now_ms)
-        return Explanation(case.reading, tuple(self._hits(case, self._trace(case))))
-
-    def _case(self, memory: Memory, sender: str, text: str, now_ms: int) -> _Case:
-        folded = fold(text)
-        return _Case(memory, sender, now_ms, folded, read(folded), "\u202e" in text)
-
-    @staticmethod
-    def _trace(case: _Case) -> Trace:
-        return trace_of(case.reading, asks_code=bool(code_request_in(case.reading)))
+        case = _Case(memory, sender, text, now_ms)
+        return Explanation(case.reading, tuple(self._hits(case, every=True)))
 
     @property
     def _only_forwarding_blocks(self) -> bool:
@@ -219,53 +243,83 @@ class Guard:
             return Action.REDACT
         return action
 
-    def _hits(self, case: _Case, trace: Trace, *, rest: bool = False) -> Iterator[Hit]:
+    def _hits(self, case: _Case, *, rest: bool = False, every: bool = False) -> Iterator[Hit]:
         """The rules that fire; on the rest of a text, those that a mask in it can make fire.
 
         Call forwarding comes first: what is blocked must not depend on how much else is found.
+        `every`: also those that change nothing, because the digits go for another reason.
         """
         if not rest and call_forward_in(case.reading):
             yield Hit(FindingClass.CALL_FORWARD, "forward", [(0, len(case.reading.folded))])
         if case.reading.loose:
-            yield from self._digit_hits(case, trace)
+            yield from self._digit_hits(case, every=every)
         yield from self._contact_hits(case.reading, beside_masks=rest)
-        if trace.asks_code:
-            yield Hit(FindingClass.OTP_REQUEST, code_request_in(case.reading), [])
+        if case.asks:
+            yield Hit(FindingClass.OTP_REQUEST, case.asks, [])
         if not rest and solicitation_in(case.reading):
             yield Hit(FindingClass.SOLICIT, "solicit", [])
 
     # --- digits -----------------------------------------------------------------------------------
 
-    def _digit_hits(self, case: _Case, trace: Trace) -> Iterator[Hit]:
+    def _digit_hits(self, case: _Case, *, every: bool) -> Iterator[Hit]:
         reading = case.reading
         rule, number = self._number(case)
-        if not number and (accounts := self._accounts(reading, trace)):
+        if not number and not reading.guessed:
+            return
+        if not number and (accounts := self._accounts(case)):
             yield Hit(FindingClass.ACCOUNT, "account", accounts)
-        if (
-            not number
-            and reading.units
-            and continues_number(trace, case.memory, case.sender, self._plan, case.now_ms)
-        ):
+        left = left_to(case.sender, case.memory, self._allow_digits)
+        spent = left < 1 and not number and not every and self._all_go(case)
+        alike = len(reading.loose) == len(reading.units)
+        if not number and reading.units and not (spent and alike) and self._goes_on(case):
             rule, number = "continued", self._unknown(reading, reading.loose)
         if number:
             yield Hit(FindingClass.NUMBER, rule, number)
         removed = number if self.policy.action(FindingClass.NUMBER) in _REMOVING else []
-        if own := own_spans(self._oracle, reading, trace, case.memory, case.sender):
+        if not spent and (
+            own := own_spans(self._oracle, reading, case.trace, case.memory, case.sender)
+        ):
             if not set(own) <= set(removed):
                 own = sorted({*own, *self._unknown(reading, reading.units)})
             yield Hit(FindingClass.NUMBER, _OWN, own)
         if removed:
             return
-        if codes := self._codes(case, trace):
+        if not spent and (codes := self._codes(case)):
             yield codes
-        if overspends(trace, case.memory, case.sender, self._allow_digits):
+        cost = 1 if spent else case.trace.cost(self._allow_digits)
+        if cost and cost > left:
             yield Hit(FindingClass.NUMBER, _BUDGET, self._unknown(reading, reading.units))
+
+    def _goes_on(self, case: _Case) -> bool:
+        """Whether a message goes on with a number of which the first part was delivered."""
+        if not may_go_on(case.reading):
+            return False
+        return continues_number(case.trace, case.memory, case.sender, self._plan, case.now_ms)
+
+    def _all_go(self, case: _Case) -> bool:
+        """Whether a message of one who may have no more digits loses them all and is told nothing
+        but that, whatever else they are.
+
+        Then they need not be compared with the trip's numbers.
+        """
+        reading = case.reading
+        if not reading.units or self.policy.action(FindingClass.NUMBER) is not Action.REDACT:
+            return False
+        if self._allow and (
+            len(self._unknown(reading, reading.units)) < len(reading.units)
+            or not case.trace.cost(self._allow_digits)
+        ):
+            return False
+        return len(reading.guessed) == len(reading.units) and not self._codes(case)
 
     def _number(self, case: _Case) -> tuple[str, list[tuple[int, int]]]:
         """The rule and the spans of phone numbers, with and without what only may be digits."""
-        folded, _, units, contexts, loose, _, _ = case.reading
+        reading = case.reading
+        folded, units, loose = reading.folded, reading.units, reading.loose
         if too_few(loose):
             return "", []
+        contexts = reading.contexts
+        mirrored = "\u202e" in case.text
         readings = [(units, contexts)]
         if len(loose) > len(units):
             known = {u.start: context for u, context in zip(units, contexts, strict=True)}
@@ -273,15 +327,16 @@ class Guard:
         rules: list[str] = []
         spans: list[tuple[int, int]] = []
         for these, those in readings:
-            for found in find_numbers(folded, these, those, self._plan, mirrored=case.mirrored):
+            for found in find_numbers(folded, these, those, self._plan, mirrored=mirrored):
                 row = these[found.first : found.last + 1]
                 if not self._is_known(row):
                     rules.append(found.rule)
                     spans.extend((unit.start, unit.end) for unit in row)
         return (rules[0], sorted(set(spans))) if rules else ("", [])
 
-    def _accounts(self, reading: Reading, trace: Trace) -> list[tuple[int, int]]:
-        if len(trace.digits) < _LEAST_ACCOUNT:
+    def _accounts(self, case: _Case) -> list[tuple[int, int]]:
+        reading = case.reading
+        if len(digits_of(reading.units)) < _LEAST_ACCOUNT:
             return []
         return [
             (start, end)
@@ -289,12 +344,12 @@ class Guard:
             if not self._is_known(_inside(reading.units, start, end))
         ]
 
-    def _codes(self, case: _Case, trace: Trace) -> Hit | None:
+    def _codes(self, case: _Case) -> Hit | None:
         """A one-time code: after someone has asked for one, or where the text calls it so."""
         reading = case.reading
         asked = case.memory.code_asked(case.sender, case.now_ms)
-        least = 2 if asked and trace.payload else 4
-        if len(trace.digits) < least:
+        least = 2 if asked and case.trace.payload else 4
+        if len(digits_of(reading.units)) < least:
             return None
         if not asked and not code_named_in(reading):
             return None

@@ -8,13 +8,13 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from .budget import WINDOW, is_spent
+from .budget import WINDOW, left
 from .context import HARD
 from .numbers import LEAST_DIGITS, Plan, home_prefix, is_foreign, is_foreign_mobile, phone_prefix
 from .oracle import Oracle
 from .reading import Reading
 from .tokens import Unit, digits_of
-from .window import GONE, WINDOW_MS, Memory, Piece, Trace, guessed_units
+from .window import GONE, WINDOW_MS, Memory, Piece, Trace
 from .word import DIGITS
 
 #: Digits before a piece with which it can make a row that tells.
@@ -32,7 +32,7 @@ def own_spans(
     oracle: Oracle, reading: Reading, trace: Trace, memory: Memory, sender: str
 ) -> list[tuple[int, int]]:
     """Spans of the folded text whose digits are a party's own, alone or with what came before."""
-    if not memory.pieces and len(trace.guessed) < WINDOW:
+    if not trace.guessed or (not memory.pieces and len(trace.guessed) < WINDOW):
         return []
     spans: set[tuple[int, int]] = set()
     seen: set[tuple[str, str]] = set()
@@ -68,7 +68,7 @@ def _ways(
         yield exact, {""}
     # Letters that look like digits are asked about only where they count as guessed, because what
     # is asked has to be paid for (`Trace.cost`), and in normal talk nobody should pay for letters.
-    guessed = guessed_units(reading) if len(trace.guessed) > len(trace.digits) else sure
+    guessed = reading.guessed if len(trace.guessed) > len(trace.digits) else sure
     if guessed is not sure:
         yield guessed, {""}
     if past:
@@ -130,7 +130,7 @@ def continues_number(trace: Trace, memory: Memory, sender: str, plan: Plan, now_
         together = last if trace.place or _is_part(mine) else mine
         if any(one.masked and _is_part(one) for one in (mine, together)):
             return True
-    if _says_little(trace) and memory.spent_by(sender, frozenset())[1]:
+    if _says_little(trace) and memory.masks_of(sender):
         return False
     return any(
         _begins_number(trace, _paid(memory.pieces, now_ms, who), plan) for who in (sender, "")
@@ -243,16 +243,12 @@ def _without_zero(parts: list[Trace]) -> Iterator[str]:
         )
 
 
-def overspends(trace: Trace, memory: Memory, sender: str, allowed: frozenset[str]) -> bool:
-    """Whether a party may not have the digits of a message delivered because it has had too many.
+def left_to(sender: str, memory: Memory, allowed: frozenset[str]) -> int:
+    """What a party's next message may cost (`Trace.cost`); less than 1 if it may have no digits.
 
     What the platform has declared as known doesn't count.
     """
-    cost = trace.cost(allowed)
-    if not cost:
-        return False
-    others = [
+    others = (
         memory.spent_by(who, allowed) for who in memory.senders() if who not in (sender, GONE)
-    ]
-    gone = memory.spent_by(GONE, allowed).masks
-    return is_spent(memory.spent_by(sender, allowed), others, gone, cost)
+    )
+    return left(memory.spent_by(sender, allowed), others, memory.masks_of(GONE))

@@ -14,7 +14,7 @@ from .normalise import MAX_CHARS, fold
 from .policy import FindingClass, Policy
 from .reading import read
 from .redaction import Span, merged, redacted
-from .window import Entry, Memory, guessed_units, trace_of_text
+from .window import Entry, Memory, trace_of_text
 
 _TAKEN_OUT: Final = frozenset({FindingClass.NUMBER, FindingClass.ACCOUNT, FindingClass.OTP_CODE})
 _NUMBERS: Final = Guard(
@@ -79,5 +79,5 @@ def without_numbers(text: str) -> str:
 
 def _without_digits(text: str) -> str:
     folded = fold(text)
-    places = [folded.span(unit.start, unit.end) for unit in guessed_units(read(folded))]
+    places = [folded.span(unit.start, unit.end) for unit in read(folded).guessed]
     return redacted(text, merged(text, [Span(*place, digits=True) for place in places]))

@@ -28,6 +28,7 @@ from .word import (
     LOOKALIKE,
     MIXED,
     NO_DIGITS,
+    ROMAN,
     WEAK_WORD,
     WORD,
     Word,
@@ -45,10 +46,6 @@ _AS_LETTERS: Final = str.maketrans("0134578962$!|@", "oieastbgbzsila")
 _AS_LETTERS_2: Final = str.maketrans("0134578962$!|@", "olrastbqgasila")
 #: Letters in a row that are read as spelt words.
 _SPELT: Final = 80
-_ROMAN: Final = {
-    "i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8",
-    "ix": "9",
-}  # fmt: skip
 #: So many of them are no enumeration.
 _ROMAN_ROW: Final = 4
 
@@ -240,9 +237,9 @@ def read_units(
     if (
         not vietnamese
         and len(tokens) >= _ROMAN_ROW
-        and sum([text in _ROMAN for text, _, _ in tokens]) >= _ROMAN_ROW
+        and sum([text in ROMAN for text, _, _ in tokens]) >= _ROMAN_ROW
     ):
-        first = _ROMAN
+        first = ROMAN
     if first:
         known = [
             Word(first[text], WORD) if text in first else word

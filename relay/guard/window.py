@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
-from .budget import PLACE_COST, WINDOW, Spent, row_cost
+from .budget import PLACE_COST, Spent, row_cost
 from .context import is_explained
 from .gate import may_matter
 from .masks import MASK
@@ -20,8 +20,8 @@ from .normalise import fold
 from .numbers import only_signs
 from .reading import Reading, read
 from .rules import code_request_in
-from .tokens import Unit, digits_of
-from .word import OF_A_PLACE, PLAIN_WORDS, TELLS_PART, WEAK_WORD
+from .tokens import digits_of
+from .word import OF_A_PLACE, PLAIN_WORDS, TELLS_PART
 
 #: The sender that stands for all parties that were replaced.
 GONE: Final = "gone"
@@ -33,7 +33,6 @@ _MAX_PIECES: Final = 192
 _MAX_OTHERS: Final = 32
 #: A place as it is shared (`gateway.screening.said`).
 _COORDINATES: Final = re.compile(r"(?<!\w)lokasi -?\d{1,3}(?:\.\d{1,5})?, -?\d{1,3}(?:\.\d{1,5})?$")
-_NO_DIGITS: Final = re.compile(r"\D*\Z")
 #: More words than these beside the digits, and a message is about something else.
 _OTHERS: Final = 5
 
@@ -112,10 +111,11 @@ class Piece(NamedTuple):
 
 def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     """The trace of a message that has been read."""
-    folded, _, units, contexts, loose, others, lists = reading
+    folded, units, loose = reading.folded, reading.units, reading.loose
     masked = MASK in folded
     if not loose and not masked and not asks_code:
         return NOTHING
+    contexts, others, lists = reading.contexts, reading.others, reading.lists
     explained: Collection[int] = ()
     digits = free = digits_of(units)
     if any(contexts):
@@ -140,7 +140,7 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     some = bool(free) or masked or alone
     return Trace(
         digits,
-        digits if len(loose) == len(units) else digits_of(guessed_units(reading)),
+        digits if len(loose) == len(units) else digits_of(reading.guessed),
         free,
         free_loose,
         tuple(rows_of(reading)) if units else (),
@@ -153,37 +153,10 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     )
 
 
-def guessed_units(reading: Reading) -> list[Unit]:
-    """What has to be taken for digits, though some of it may be meant otherwise.
-
-    All that looks like digits where a message says little else; else letters in one row with
-    digits, as in "0 B 6 nol", but for plain words.
-    """
-    folded, _, units, _, loose, others, _ = reading
-    if len(loose) == len(units):
-        return units
-    words = sum([_NO_DIGITS.match(word) is not None for word in others])
-    if words <= 1 and (units or [unit[3] for unit in loose].count(WEAK_WORD) > 1):
-        return loose
-    if len(digits_of(loose)) < WINDOW:
-        return units  # no row has so many
-    covered = {unit[1] for unit in units}
-    row: list[Unit] = []
-    rows = [row]
-    for unit in loose:
-        if unit.start not in covered and folded[unit.start : unit.end] in PLAIN_WORDS:
-            row = []
-            rows.append(row)
-            continue
-        if row and not only_signs(folded[row[-1].end : unit.start]):
-            row = []
-            rows.append(row)
-        row.append(unit)
-    out: list[Unit] = []
-    for row in rows:
-        sure = [unit for unit in row if unit.start in covered]
-        out += row if sure and len(digits_of(row)) >= WINDOW else sure
-    return out
+def may_go_on(reading: Reading) -> bool:
+    """Whether a message can go on with what was said before: it says little but digits, or which
+    part of something they are."""
+    return len(reading.others) <= _OTHERS or reading.lists & TELLS_PART != 0
 
 
 def rows_of(reading: Reading) -> list[str]:
@@ -277,6 +250,10 @@ class Memory:
         """What a party's digits cost, without rows that are allowed, and its masked messages."""
         tally = self._spent.get(sender)
         return Spent(tally.digits(allowed), tally.masks) if tally else Spent(0, 0)
+
+    def masks_of(self, sender: str) -> int:
+        """How many messages of a party had digits taken out."""
+        return tally.masks if (tally := self._spent.get(sender)) else 0
 
     def senders(self) -> list[str]:
         """Who has sent digits, or had some taken out."""

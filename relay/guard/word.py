@@ -23,7 +23,7 @@ NO_DIGITS, LETTER, MIXED = range(4, 7)
 
 #: The lists that a word can be on, a bit each: words of filling; which part of something comes;
 #: Vietnamese digits; cues of families of rules; before a place; letters one by one; what has
-#: letters and digits.
+#: letters and digits; what may be digits, alone or beside others.
 (
     FILLS,
     TELLS_PART,
@@ -34,7 +34,12 @@ NO_DIGITS, LETTER, MIXED = range(4, 7)
     OF_A_PLACE,
     SINGLE,
     JUMBLED,
-) = (1 << bit for bit in range(9))
+    MAY_COUNT,
+) = (1 << bit for bit in range(10))
+ROMAN: Final = {
+    "i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8",
+    "ix": "9",
+}  # fmt: skip
 _LISTS: Final = {
     FILLS: (*FILLERS, *ascii_lowercase),
     TELLS_PART: PLACES,
@@ -44,6 +49,7 @@ _LISTS: Final = {
     OF_LEAVING: APP_WORDS | WAY_OUT_WORDS,
     OF_A_PLACE: ("lokasi",),
     SINGLE: ascii_lowercase,
+    MAY_COUNT: ROMAN,
 }
 _LISTS_OF: Final[dict[str, int]] = {}
 for _list, _words in _LISTS.items():
@@ -111,8 +117,8 @@ _LONGEST_WORD: Final = 300
 _MOST_KEPT, _LONGEST_KEPT = 8192, 12
 
 
-_ONLY_DIGITS: Final = Word("", DIGITS)
-_ONE_DIGIT: Final = Word("", DIGITS, FILLS | SINGLE)
+_ONLY_DIGITS: Final = Word("", DIGITS, MAY_COUNT)
+_ONE_DIGIT: Final = Word("", DIGITS, MAY_COUNT | FILLS | SINGLE)
 
 
 class _Known(dict[str, Word]):
@@ -121,7 +127,9 @@ class _Known(dict[str, Word]):
     def __missing__(self, text: str) -> Word:
         if text.isdecimal():
             return _ONLY_DIGITS if len(text) > 1 else _ONE_DIGIT
-        word = _read(text)._replace(lists=_LISTS_OF.get(text, 0) | JUMBLED * (not text.isalpha()))
+        digits, kind, _ = _read(text)
+        lists = _LISTS_OF.get(text, 0) | JUMBLED * (not text.isalpha())
+        word = Word(digits, kind, lists | MAY_COUNT * (kind != NO_DIGITS))
         if text.isalpha() and len(text) <= _LONGEST_KEPT:
             if len(self) >= _MOST_KEPT:
                 self.clear()

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.guard import MASK, Action, Entry, FindingClass, Guard, Memory, Policy
-from relay.guard.budget import CHANNEL_BUDGET, MASK_COST, PARTY_BUDGET, WINDOW, Spent, is_spent
+from relay.guard.budget import CHANNEL_BUDGET, MASK_COST, PARTY_BUDGET, WINDOW, Spent, left
 from relay.guard.normalise import fold
 from relay.guard.oracle import LAST_DIGITS, Oracle
 from relay.guard.reading import read
@@ -367,10 +367,10 @@ def test_by_one_digit_after_the_other_nobody_finds_four() -> None:
         most = -1 if answers else 0
         for mine, others in ((one, peer), (peer, one)):
             for cost, before in splits:
-                if before and is_spent(others, (mine,), 0, before):
+                if before and before > left(others, (mine,), 0):
                     continue
                 then = others._replace(digits=others.digits + before)
-                if is_spent(mine, (then,), 0, cost):
+                if cost > left(mine, (then,), 0):
                     continue
                 no = sorted((mine._replace(digits=mine.digits + cost), then))
                 if (more := denied(*no, answers)) >= 0:

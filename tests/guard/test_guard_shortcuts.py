@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.guard import Entry, Guard, Memory, word
+from relay.guard import Entry, Guard, Memory, Policy, word
 from relay.guard.context import (
     _AFTER_DIGITS,
     _BEFORE_DIGITS,
@@ -26,13 +26,14 @@ from relay.guard.gate import may_matter
 from relay.guard.masks import CONTACT_MASK, MASK, without_masks
 from relay.guard.normalise import fold, fold_char
 from relay.guard.reading import read
+from relay.guard.redaction import Span, redacted
 from relay.guard.rules import _JOINED, _JOINING
 from relay.guard.sieve import sift
 from relay.guard.solicitation import _OPENINGS, _proposes
-from relay.guard.tokens import Unit
+from relay.guard.tokens import Unit, read_units, tokens_of
 from relay.guard.vocabulary import words
 from relay.guard.window import ALL_MASKED, Trace
-from relay.guard.word import DIGITS
+from relay.guard.word import DIGITS, MAY_COUNT, words_of
 
 DATA = Path(__file__).parents[1] / "data/guard"
 #: What begins a form, or looks as if it did.
@@ -116,6 +117,78 @@ def test_words_that_are_joined_show_it_without_the_masks_beside_them() -> None:
     joined = [text for text in masked_texts() if _JOINED.search(text)]
     assert len(joined) > 500
     assert all(_JOINING.search(without_masks(text)) for text in joined)
+
+
+def test_a_text_of_words_that_cannot_count_has_no_digits() -> None:
+    without = 0
+    for text in (*texts(), "kolom ix vi iv vii"):
+        tokens = tokens_of(text)
+        known = words_of([token for token, _, _ in tokens])
+        if not any(on & MAY_COUNT for _, _, on in known):
+            assert read_units(text, tokens, known) == [], text
+            without += 1
+    assert without > 300
+
+
+def test_what_is_left_of_a_text_reads_as_a_text_of_its_own() -> None:
+    source = random.Random(4)
+    cut = 0
+    for text in texts():
+        if not (text.isascii() and text.isprintable()):
+            continue
+        reading = read(fold(text))
+        starts = sorted(source.sample(range(len(text) + 1), min(len(text) + 1, 6)))
+        spans = [
+            Span(start, end, source.random() < 0.5)
+            for start, end in zip(starts[::2], starts[1::2], strict=False)
+        ]
+        if source.random() < 0.5:
+            spans = [Span(unit.start, unit.end, digits=True) for unit in reading.loose]
+        left = redacted(text, spans)
+        rest, anew = reading.without(spans, left), read(fold(left))
+        for of_it in ("folded", "tokens", "units", "loose", "lists"):
+            assert getattr(rest, of_it) == getattr(anew, of_it), (text, left)
+        for of_it in ("contexts", "others", "guessed"):
+            assert getattr(rest, of_it) == getattr(anew, of_it), (text, left)
+        cut += len(rest.tokens) > len(reading.tokens)
+    assert cut > 50
+
+
+class Thorough(Guard):
+    """A guard that compares all digits with the trip's and with what was said, whoever has spent
+    what."""
+
+    def _all_go(self, case: object) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("allow", [(), ("4821", "12", "290417")], ids=["", "declared"])
+@pytest.mark.parametrize("number", ["redact", "block"])
+def test_whose_budget_is_spent_is_told_the_same_without_a_comparison(
+    number: str, allow: tuple[str, ...]
+) -> None:
+    own, source = ["+6281290417356"], random.Random(6)
+    policy = Policy({"number": number})
+    quick, thorough = Guard("ID", own, allow, policy), Thorough("ID", own, allow, policy)
+    changed = 0
+    for _ in range(4):
+        memory = Memory()
+        said = ["cek 290", "depan 0812", "290417", "081290417356", "kirim kode otp", "904", "17 35"]
+        for step, text in enumerate(source.sample(said, len(said))):
+            verdict = quick.judge(memory, "cd"[step % 2], text, step)
+            memory.feed(Entry(str(step), "cd"[step % 2], verdict.text, step), verdict.trace)
+        for text in (
+            *said,
+            "12 48 21",
+            "290417 rt 5",
+            "2q0 4l7",
+            "29 o4l7",
+            *source.sample(texts(), 90),
+        ):
+            verdict = quick.judge(memory, "c", text, 9)
+            assert verdict == thorough.judge(memory, "c", text, 9), text
+            changed += verdict.text != text
+    assert changed > 60
 
 
 def test_a_text_that_is_known_to_matter_is_judged_as_any_other() -> None:
