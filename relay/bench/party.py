@@ -7,13 +7,11 @@ the load process more than it must: tens of thousands of messages a second go th
 from __future__ import annotations
 
 import asyncio
-import functools
-import ssl
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from ..core.frames import (
     FROM_APP_MSGPACK,
@@ -35,6 +33,7 @@ from ..core.frames import (
     Unsure,
 )
 from .checking import Stream, Violations
+from .dialling import dial
 from .tally import Tally
 from .texts import Text
 
@@ -47,13 +46,6 @@ _NO_CODE: Final = 1006
 _encode = FROM_APP_MSGPACK.encode
 _decode = TO_APP_MSGPACK.decode
 _now = time.monotonic
-
-
-@functools.cache
-def _trusting() -> ssl.SSLContext:
-    """Whom `wss://` is believed: the system's authorities, or those of SSL_CERT_FILE. One for all
-    connections, because to read them takes longer than to connect."""
-    return ssl.create_default_context()
 
 
 class Party:
@@ -116,11 +108,7 @@ class Party:
         line = _Line(self)
         self.close_code, self.is_attached, self.line = 0, False, line
         self.attempt += 1
-        await ws_connect(
-            lambda *_: line, self.gateway_url, extra_headers=_HEADERS,
-            websocket_handshake_timeout=_CONNECT_S, read_buffer_init_size=1024,
-            ssl_context=_trusting() if self.gateway_url.startswith("wss:") else None,
-        )  # fmt: skip
+        await dial(self.gateway_url, _HEADERS, _CONNECT_S, line)
         pending = self.says.pending()[:100]
         self.send(
             Attach(
@@ -128,8 +116,7 @@ class Party:
                 attempt=self.attempt, pending=pending or None,
             )
         )  # fmt: skip
-        async with asyncio.timeout(_CONNECT_S):
-            await line.replayed
+        await line.is_replayed(_CONNECT_S)
         return self.is_attached
 
     def cut(self) -> None:
@@ -237,6 +224,18 @@ class _Line(WSListener):
         #: The replay is complete, or the connection over before it was.
         self.replayed: asyncio.Future[None] = loop.create_future()
         self.over: asyncio.Future[None] = loop.create_future()
+
+    async def is_replayed(self, within_s: float) -> None:
+        """Wait until `replayed` is done. Raises `TimeoutError`."""
+        late = asyncio.get_running_loop().call_later(within_s, self._is_late)
+        try:
+            await self.replayed
+        finally:
+            late.cancel()
+
+    def _is_late(self) -> None:
+        if not self.replayed.done():
+            self.replayed.set_exception(TimeoutError())
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
