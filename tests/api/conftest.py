@@ -284,7 +284,7 @@ class World:
         answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.store.attach_soon(
             shown.trip, digest=shown.digest, node="n", connection=os.urandom(4).hex(), device="",
-            attempt=0, epoch=0, after="", page=1, pending=[], callback=answered.set_result,
+            attempt=0, epoch=0, after="", after_id="", page=1, pending=[], callback=answered.set_result,
         )  # fmt: skip
         found = await answered
         if isinstance(found, StoreError):

@@ -336,7 +336,7 @@ async def test_what_did_not_arrive_is_forgotten_with_what_is_told_to_be_erased(
             answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
             store.attach_soon(
                 trip, digest="digest-driver", node="n", connection="c", device="", attempt=0,
-                epoch=1, after="", page=1, pending=["m1", "m2"], callback=answered.set_result,
+                epoch=1, after="", after_id="", page=1, pending=["m1", "m2"], callback=answered.set_result,
             )  # fmt: skip
             told.setdefault(trip, []).append(await answered)
             await office.privacy.erase(host, f"drv-{trip}")

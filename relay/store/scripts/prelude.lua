@@ -287,8 +287,12 @@ end
 -- The role of the party whose token this is, or nil and why not; for the party that was replaced last,
 -- its role and true. `state`, `bars` and tokens as the record has them.
 local function holder(trip, digest, state, now, bars, d_tokens, c_tokens)
-  local mark = '%f[%x]' .. digest .. '=(%d+)'
-  local d_expires, c_expires = string.match(d_tokens or '', mark), string.match(c_tokens or '', mark)
+  local mark = digest .. '='
+  local function expiry_in(tokens)
+    local _, last = string.find(tokens or '', mark, 1, true)
+    return last and string.match(tokens, '^%d+', last + 1)
+  end
+  local d_expires, c_expires = expiry_in(d_tokens), expiry_in(c_tokens)
   local role, expires = d_expires and 'd' or 'c', d_expires or c_expires
   if expires then
     -- A closed channel says so to an old token, and so does one that is closed to this party.
@@ -297,7 +301,7 @@ local function holder(trip, digest, state, now, bars, d_tokens, c_tokens)
     return role, false
   end
   local gone_tokens, gone_role = get(trip, 'gone.tokens', 'gone.role')
-  if string.match(gone_tokens or '', mark) then return gone_role, true end
+  if expiry_in(gone_tokens) then return gone_role, true end
   return nil, 'token'
 end
 
