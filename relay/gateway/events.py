@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 #: For how long the parties of a channel that may be over stay while the store is asked.
 _LOOK_S: Final = 0.5
+#: After its time a channel is closed sooner than this, or its parties are cut off.
+_OVERDUE_MS: Final = 1000
 
 #: Per role, (id, position) of what its peer's device had not confirmed, as the store knew.
 Undelivered = dict[Role, list[tuple[str, str]]]
@@ -231,6 +233,12 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
         line = doubt.line if glance.epoch == epoch + 1 else None
         reassign_channel(node, channel, line, glance.epoch, stays, alias, glance.undelivered)
         return
+    if glance.deadline + _OVERDUE_MS < node.now_ms():
+        # Its time was over while the store was away, and nobody has closed it yet. Nothing more is
+        # shown, and who comes back is told what arrived.
+        for connection in tuple(channel.connections.values()):
+            leave(node, channel, connection, CloseCode.STORE_AWAY, retry_after_ms=500)
+        return
     change_state(channel, glance.state, glance.deadline)
     channel.screening.follow(glance.rules)
     bar(node, channel, doubt.line, glance.bars, glance.undelivered)
@@ -271,14 +279,21 @@ def _part_from_lost_log(
             connection.line = doubt.line
 
 
-def leave(node: Node, channel: Channel, connection: Connection, code: CloseCode) -> None:
+def leave(
+    node: Node,
+    channel: Channel,
+    connection: Connection,
+    code: CloseCode,
+    *,
+    retry_after_ms: int = 0,
+) -> None:
     """Cut off a connection that holds no seat any more."""
     if connection.role is not None and channel.connections.get(connection.role) is connection:
         del channel.connections[connection.role]
         node.forget_bucket_later(channel.trip, connection.role)
         if not channel.connections and node.channels.get(channel.trip) is channel:
             del node.channels[channel.trip]
-    node.close(connection, code)
+    node.close(connection, code, retry_after_ms=retry_after_ms)
 
 
 # --- hints from the store's pub/sub ---------------------------------------------------------------
