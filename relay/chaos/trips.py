@@ -273,7 +273,7 @@ class Trip:
         }
         asked_s = _now_s()
         answer = await self._backend.call("POST", "/v1/trips", self._opening, 200, 201, 409)
-        if answer.status in (409, 0):
+        if answer.status not in (200, 201):
             self.is_over = True  # its time was over before the answer came through
             return
         if max_duration_s < _STAYS_S:

@@ -54,6 +54,9 @@ class Watched(Servers):
         return (
             isinstance(ours, dict)
             and isinstance(theirs, dict)
+            # One that was a primary itself counts from there until it has begun to follow.
+            and theirs.get("master_link_status") == "up"
+            and theirs.get("master_port") == self.primary
             and ours["master_repl_offset"] <= theirs.get("slave_repl_offset", -1)
         )
 
