@@ -341,8 +341,8 @@ local function held_until(trip) return tonumber((get(trip, 'hold'))) or 0 end
 
 -- For how long the messages of a trip are still to be kept, were it closed at `closed`.
 local function kept_ms(trip, closed, now)
-  local retention_ms = (tonumber((get(trip, 'retention_s'))) or 0) * 1000
-  return math.max(closed + retention_ms, held_until(trip)) - now
+  local retention_s, hold = get(trip, 'retention_s', 'hold')
+  return math.max(closed + (tonumber(retention_s) or 0) * 1000, tonumber(hold) or 0) - now
 end
 
 -- (seldom) A case's evidence is destroyed when its time is over, and its record some time after that.
@@ -367,12 +367,12 @@ local function case_due(case, now)
   end
 end
 
--- Takes the log of an epoch out of reach of posts: kept for its retention, or destroyed. Gives how
--- many messages the trip has had.
-local function retire_log(trip, epoch, now)
+-- Takes the log of an epoch out of reach of posts: kept where it is to be for `keep_ms`, else destroyed. Gives
+-- how many messages the trip has had.
+local function retire_log(trip, epoch, keep_ms)
   local messages = math.max(0, redis.call('XLEN', log_key(trip, epoch)) - 1)
     + (tonumber((get(trip, 'messages'))) or 0)
-  if kept_ms(trip, now, now) > 0 then
+  if keep_ms > 0 then
     if redis.call('EXISTS', log_key(trip, epoch)) == 1 then
       redis.call('RENAME', log_key(trip, epoch), kept_key(trip, epoch))
     end
@@ -385,9 +385,9 @@ end
 -- (seldom) The `outcomes` of an epoch that ends, as they are to be kept: lists by role, and field, value, ... Who was shut
 -- out before has been told then, and hears the same ever after.
 local function kept_outcomes(trip, epoch, now, lost, arrived)
-  local fields = {}
+  local fields, had_bars = {}, (get(trip, 'bars') or '[]') ~= '[]'
   for _, role in ipairs(ROLES) do
-    if shut_since(trip, role, now) then
+    if had_bars and shut_since(trip, role, now) then
       lost[role] = cjson.decode((get(trip, role .. '.undelivered')) or '[]')
     else
       fields[#fields + 1] = 'arrived.' .. epoch .. '.' .. role
@@ -417,7 +417,7 @@ local function part(trip, role, following, now)
     redis.call('HINCRBY', key, stays .. '.masks_before', tonumber((get(trip, stays .. '.masks'))) or 0)
     redis.call('HDEL', key, stays .. '.masks')
   end
-  local messages = retire_log(trip, epoch, now)
+  local messages = retire_log(trip, epoch, kept_ms(trip, now, now))
   redis.call('XADD', log_key(trip, following), '*', 'i', '', 'o', '')
   redis.call('HSET', key, 'epoch', following, 'messages', messages,
     'd.undelivered', list(lost.d), 'c.undelivered', list(lost.c),
@@ -438,7 +438,7 @@ local function close(trip, reason, detail, now)
   local lost, arrived = kept_outcomes(trip, epoch, now, outcomes(trip, epoch, d_got, c_got))
   local key = trip_key(trip)
   redis.call('HDEL', key, 'd.phone', 'c.phone', 'd.seat', 'c.seat', 'allow')
-  local messages = retire_log(trip, epoch, now)
+  local messages = retire_log(trip, epoch, keep_ms)
   redis.call('ZREM', TAG .. ':due', 'close:' .. trip)
   redis.call('ZREM', TAG .. ':open', trip)
   if keep_ms <= 0 then
