@@ -111,6 +111,8 @@ def may_matter(text: str) -> bool:
     data = b" %b " % text.encode("ascii", "replace")
     row = data.translate(_WORDS_AND_SIGNS)
     if _SIGN in row:
+        if ":" not in text and "=" not in text:
+            return True
         plain = _SMILEYS.sub(" ", text)
         return plain == text or may_matter(plain)
     if (found := _find(row)) and (found[0][0] < len(_SURE) or _look_again(row)):
@@ -123,12 +125,14 @@ def may_matter(text: str) -> bool:
 def _look_again(row: bytes) -> bool:
     """Whether a row of words in which the automaton found what may matter does matter."""
     # The first run went on where each match ended, so it may have missed what overlaps one.
-    first = min(index for index, _, _ in _find(row, overlapping=True))
+    first, _, _ = min(_find(row, overlapping=True))
     if first < len(_SURE):
         return True
     all_words = row.split()
-    hints = [word for word in all_words if word in _HINTS]
-    if len(hints) >= _MANY_HINTS or len({*hints}) > 1 or (hints and len(all_words) < _LITTLE_ELSE):
+    hints = _HINTS.intersection(all_words)
+    if len(hints) > 1 or (hints and len(all_words) < _LITTLE_ELSE):
+        return True
+    if any(all_words.count(hint) >= _MANY_HINTS for hint in hints):
         return True
     if first >= len(_SURE) + len(_DISTORTED):
         return False

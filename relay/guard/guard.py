@@ -44,7 +44,7 @@ _MAX_ROUNDS: Final = 6
 _LONG: Final = 400
 _MANY_MASKS: Final = 12
 _LEAST_ACCOUNT: Final = 8
-_STRENGTH: Final = tuple(Action)
+_STRENGTH: Final = {action: strength for strength, action in enumerate(Action)}
 #: Rules about numbers that no policy reaches.
 _OWN: Final = "own"
 _BUDGET: Final = "budget"
@@ -409,7 +409,8 @@ class _Found:
         length = sum(end - start for start, end in places)
         key = hit.finding_class, rule
         self._lengths[key] = max(length, self._lengths.get(key, 0))
-        self._action = max(self._action, action, key=_STRENGTH.index)
+        if _STRENGTH[action] > _STRENGTH[self._action]:
+            self._action = action
         if action is not Action.REDACT:
             return []
         return [Span(*place, hit.finding_class not in _CONTACTS) for place in places]
@@ -417,9 +418,9 @@ class _Found:
     def verdict(self, text: str, trace: Trace) -> Verdict:
         if not self._lengths:
             return Verdict(Action.OFF, text, (), (), trace)
-        findings = tuple(Finding(*key, length) for key, length in self._lengths.items())
-        notices = dict.fromkeys(NOTICE_OF[finding.finding_class] for finding in findings)
-        return Verdict(self._action, text, findings, tuple(notices), trace)
+        findings = [Finding(*key, length) for key, length in self._lengths.items()]
+        notices = dict.fromkeys([NOTICE_OF[finding.finding_class] for finding in findings])
+        return Verdict(self._action, text, tuple(findings), tuple(notices), trace)
 
 
 def _digits_in(text: str) -> str:

@@ -16,6 +16,7 @@ from .masks import MASK
 from .normalise import Folded
 from .numbers import only_signs
 from .redaction import Span
+from .sieve import Sifted, sift
 from .tokens import Token, Unit, digits_of, read_units, tokens_of
 from .word import (
     FILLS,
@@ -30,6 +31,7 @@ from .word import (
 )
 
 _LETTERS: Final = re.compile(r"[a-z]+")
+_THAI: Final = re.compile("[\u0e00-\u0e7f]")
 _NO_DIGITS: Final = re.compile(r"\D*\Z")
 
 
@@ -38,7 +40,8 @@ class Reading:
     is on (`word`)."""
 
     __slots__ = (
-        "_contexts", "_guessed", "_known", "_others", "folded", "lists", "loose", "tokens", "units",
+        "_contexts", "_guessed", "_known", "_others", "_sifted", "folded", "is_thai", "lists",
+        "loose", "tokens", "units",
     )  # fmt: skip
 
     def __init__(self, folded: str, tokens: list[Token], known: list[Word]) -> None:
@@ -53,11 +56,14 @@ class Reading:
         self.tokens = tokens
         self.lists = lists
         self.loose = loose
-        self.units = [unit for unit in loose if unit[3] <= WORD]
+        self.units = [unit for unit in loose if unit[3] <= WORD] if loose else loose
         self._known = known
         self._contexts: list[int] | None = None
         self._others: list[str] | None = None
         self._guessed: list[Unit] | None = None
+        self._sifted: Sifted | None = None
+        #: Thai is not written in words, so what asks for words asks for nothing there.
+        self.is_thai = not folded.isascii() and _THAI.search(folded) is not None
 
     def __repr__(self) -> str:
         return f"Reading({len(self.tokens)} tokens)"
@@ -80,6 +86,13 @@ class Reading:
                 if not on & FILLS and start not in digits_at
             ]
         return self._others
+
+    @property
+    def sifted(self) -> Sifted:
+        """It with what may be in it (`sieve`)."""
+        if self._sifted is None:
+            self._sifted = sift(self.folded)
+        return self._sifted
 
     @property
     def guessed(self) -> list[Unit]:
@@ -110,7 +123,12 @@ class Reading:
                 cut = self._rest_of(token, spans[at:], moved)
                 tokens += cut
                 known += words_of([text for text, _, _ in cut])
-        return Reading(folded, tokens, known)
+        rest = Reading(folded, tokens, known)
+        if self._sifted is not None and not any(
+            _LETTERS.search(self.folded, start, end) for start, end, _ in spans
+        ):
+            rest._sifted = self._sifted.part(folded)  # the same words
+        return rest
 
     def _rest_of(self, token: Token, spans: list[Span], moved: int) -> list[Token]:
         """What is left of a token that the first of some spans cut, after what was moved before."""
@@ -146,8 +164,10 @@ def _vietnamese(tokens: list[Token], units: list[Unit]) -> bool:
 
 def _guessed(reading: Reading) -> list[Unit]:
     folded, units, loose = reading.folded, reading.units, reading.loose
-    words = sum([_NO_DIGITS.match(word) is not None for word in reading.others])
-    if words <= 1 and (units or [unit[3] for unit in loose].count(WEAK_WORD) > 1):
+    little_else = sum(map(str.isalpha, reading.others)) <= 1 and (
+        sum([_NO_DIGITS.match(word) is not None for word in reading.others]) <= 1
+    )
+    if little_else and (units or [unit[3] for unit in loose].count(WEAK_WORD) > 1):
         return loose
     if not units or len(digits_of(loose)) < WINDOW:
         return units  # no row has so many

@@ -18,8 +18,6 @@ from .sieve import sift
 from .solicitation import solicits
 from .word import JUMBLED, OF_CODES, OF_CONTACTS, OF_LEAVING, SINGLE
 
-#: Thai is not written in words, so what asks for words asks for nothing there.
-_THAI: Final = re.compile("[\u0e00-\u0e7f]")
 #: Words joined by the signs of links, addresses and labels.
 _JOINED: Final = re.compile(
     r"""
@@ -39,7 +37,7 @@ _JOINING: Final = re.compile(r"[.•@/\\\[({:=_📷📸]")
 _WITH_A_ZERO: Final = re.compile(r"[a-z]0|0[a-z]")
 _SPELT: Final = re.compile(r"(?<![a-z0-9])[a-z0][ ._*-][a-z0][ ._*-][a-z](?![a-z])")
 #: Signs of dialling codes, and their names where they may be glued to digits.
-_DIALLED: Final = re.compile("#|bintang|asteri")
+_DIALLED: Final = ("#", "bintang", "asteri")
 _MASK: Final = re.compile(f"{MASK}|{CONTACT_MASK}")
 _PART: Final = 320
 _OVERLAP: Final = 80
@@ -50,7 +48,7 @@ def contacts_in(reading: Reading, *, beside_masks: bool = False) -> list[Contact
     folded = reading.folded
     if (
         not reading.lists & OF_CONTACTS
-        and not _has_thai(folded)
+        and not reading.is_thai
         and not (_JOINING.search(without_masks(folded)) and _JOINED.search(folded))
     ):
         return []
@@ -74,15 +72,18 @@ def code_request_in(reading: Reading) -> str:
 def call_forward_in(reading: Reading) -> bool:
     """Whether a message holds a call-forwarding code or asks to set one."""
     folded = reading.folded
-    if not _names_a_code(reading) and not _DIALLED.search(folded):
+    hash_sign, star, asterisk = _DIALLED
+    if not (_names_a_code(reading) or hash_sign in folded or star in folded or asterisk in folded):
         return False
     return any(forwards_calls(part) for _, part in _parts(folded))
 
 
 def solicitation_in(reading: Reading) -> bool:
     """Whether a message proposes to talk or to pay elsewhere."""
-    if not reading.lists & OF_LEAVING and not _has_thai(reading.folded):
+    if not reading.lists & OF_LEAVING and not reading.is_thai:
         return False
+    if len(reading.folded) <= _PART:
+        return solicits(reading.sifted)
     return any(solicits(sift(part)) for _, part in _parts(reading.folded))
 
 
@@ -101,12 +102,7 @@ def _speaks_of_codes(reading: Reading) -> bool:
 
 
 def _names_a_code(reading: Reading) -> bool:
-    folded = reading.folded
-    return reading.lists & OF_CODES != 0 or "*" in folded or _has_thai(folded)
-
-
-def _has_thai(folded: str) -> bool:
-    return not folded.isascii() and _THAI.search(folded) is not None
+    return reading.lists & OF_CODES != 0 or "*" in reading.folded or reading.is_thai
 
 
 def _parts(folded: str) -> list[tuple[int, str]]:

@@ -7,9 +7,10 @@ to the same one. It holds digits and times, never text, and only of messages tha
 from __future__ import annotations
 
 import re
-from bisect import insort
-from collections.abc import Collection, Iterator, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Collection, Mapping
 from itertools import count
+from operator import attrgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from .budget import PLACE_COST, Spent, row_cost
@@ -115,7 +116,13 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
     masked = MASK in folded
     if not loose and not masked and not asks_code:
         return NOTHING
-    contexts, others, lists = reading.contexts, reading.others, reading.lists
+    others, lists = reading.others, reading.lists
+    place = lists & TELLS_PART != 0
+    coordinates = lists & OF_A_PLACE != 0 and _COORDINATES.search(folded) is not None
+    if not loose:
+        few, no = masked and len(others) <= _OTHERS, masked and not others
+        return Trace("", "", "", "", (), place, few, no, masked, asks_code, coordinates)
+    contexts = reading.contexts
     explained: Collection[int] = ()
     digits = free = digits_of(units)
     if any(contexts):
@@ -144,12 +151,12 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
         free,
         free_loose,
         tuple(rows_of(reading)) if units else (),
-        lists & TELLS_PART != 0,
+        place,
         some and len(others) <= _OTHERS,
         some and not others,
         masked,
         asks_code,
-        lists & OF_A_PLACE != 0 and _COORDINATES.search(folded) is not None,
+        coordinates,
     )
 
 
@@ -183,6 +190,9 @@ def trace_of_text(text: str) -> Trace:
         return NOTHING
     reading = read(fold(text))
     return trace_of(reading, asks_code=bool(code_request_in(reading)))
+
+
+_PLACE_OF: Final = attrgetter("place")
 
 
 class Memory:
@@ -219,8 +229,7 @@ class Memory:
         """
         if (known := self._by_id.get(entry.id)) is not None:
             if entry.position:
-                self._remove(known)
-                self._insert(known._replace(place=self._place(entry), at_ms=entry.at_ms))
+                self._move(known, known._replace(place=self._place(entry), at_ms=entry.at_ms))
             return
         if trace is None:
             trace = trace_of_text(entry.text)
@@ -243,8 +252,8 @@ class Memory:
             self.forget(entry_id)
             self.feed(entry, trace)
             return
-        self._remove(known)
-        self._insert(Piece(self._place(entry), entry.id, known.sender, entry.at_ms, known.trace))
+        settled = Piece(self._place(entry), entry.id, known.sender, entry.at_ms, known.trace)
+        self._move(known, settled)
 
     def spent_by(self, sender: str, allowed: frozenset[str]) -> Spent:
         """What a party's digits cost, without rows that are allowed, and its masked messages."""
@@ -281,37 +290,66 @@ class Memory:
         at_ms, _, number = entry.position.partition("-")
         return 0, int(at_ms), int(number or 0)
 
-    def _rows_of(self, trace: Trace) -> Iterator[tuple[list[Piece], int]]:
-        """Where a message is remembered, and how many are there."""
+    def _rows_of(self, trace: Trace) -> list[list[Piece]]:
+        """Where a message is remembered."""
+        rows = []
         if trace.guessed or trace.loose:
-            yield self.pieces, _MAX_PIECES
+            rows.append(self.pieces)
         elif trace.masked:
-            yield self._masked, _MAX_OTHERS
+            rows.append(self._masked)
         if trace.asks_code:
-            yield self._asking, _MAX_OTHERS
+            rows.append(self._asking)
+        return rows
 
     def _insert(self, piece: Piece) -> None:
         self._by_id[piece.id] = piece
-        for row, most in self._rows_of(piece.trace):
+        for row in self._rows_of(piece.trace):
             if row and piece.place < row[-1].place:
                 insort(row, piece)
             else:
                 row.append(piece)
-            if len(row) > most:
+            if len(row) > (_MAX_PIECES if row is self.pieces else _MAX_OTHERS):
                 oldest = row.pop(0)
-                if not any(oldest in other for other, _ in self._rows_of(oldest.trace)):
+                if all(_index(other, oldest) < 0 for other in self._rows_of(oldest.trace)):
                     del self._by_id[oldest.id]
 
     def _remove(self, piece: Piece) -> None:
         del self._by_id[piece.id]
-        for row, _ in self._rows_of(piece.trace):
-            if piece in row:
-                row.remove(piece)
+        for row in self._rows_of(piece.trace):
+            if (at := _index(row, piece)) >= 0:
+                del row[at]
+
+    def _move(self, piece: Piece, moved: Piece) -> None:
+        """Put in place of a piece the same with another place or name."""
+        rows = self._rows_of(piece.trace)
+        at = _index(rows[0], piece) if len(rows) == 1 else -1
+        if at < 0 or not _fits(rows[0], at, moved.place):
+            self._remove(piece)
+            self._insert(moved)
+            return
+        del self._by_id[piece.id]
+        self._by_id[moved.id] = rows[0][at] = moved
 
     def _count(self, piece: Piece, by: int) -> None:
         if (tally := self._spent.get(piece.sender)) is None:
             tally = self._spent[piece.sender] = _Tally()
         tally.count(piece.trace, by)
+
+
+def _index(row: list[Piece], piece: Piece) -> int:
+    """Where a piece stands in a row, or -1."""
+    at = bisect_left(row, piece.place, key=_PLACE_OF)
+    while at < len(row) and row[at].place == piece.place:
+        if row[at] is piece:
+            return at
+        at += 1
+    return -1
+
+
+def _fits(row: list[Piece], at: int, place: Place) -> bool:
+    """Whether what stands at `at` in a row would stand there with another place, too."""
+    after = at + 1 == len(row) or place < row[at + 1].place
+    return after and (at == 0 or row[at - 1].place < place)
 
 
 class _Tally:

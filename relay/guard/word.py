@@ -22,8 +22,8 @@ DIGITS, WORD, LOOKALIKE, WEAK_WORD = range(4)
 NO_DIGITS, LETTER, MIXED = range(4, 7)
 
 #: The lists that a word can be on, a bit each: words of filling; which part of something comes;
-#: Vietnamese digits; cues of families of rules; before a place; letters one by one; what has
-#: letters and digits; what may be digits, alone or beside others.
+#: Vietnamese digits; cues of families of rules; before a place; letters one by one, a zero among
+#: them; what has letters and digits; what may be digits, alone or beside others.
 (
     FILLS,
     TELLS_PART,
@@ -118,13 +118,16 @@ _MOST_KEPT, _LONGEST_KEPT = 8192, 12
 
 
 _ONLY_DIGITS: Final = Word("", DIGITS, MAY_COUNT)
-_ONE_DIGIT: Final = Word("", DIGITS, MAY_COUNT | FILLS | SINGLE)
+_ZERO: Final = Word("", DIGITS, MAY_COUNT | FILLS | SINGLE)
+_ONE_DIGIT: Final = Word("", DIGITS, MAY_COUNT | FILLS)
 
 
 class _Known(dict[str, Word]):
     """What is known of the words that were looked up."""
 
     def __missing__(self, text: str) -> Word:
+        if text == "0":
+            return _ZERO
         if text.isdecimal():
             return _ONLY_DIGITS if len(text) > 1 else _ONE_DIGIT
         digits, kind, _ = _read(text)

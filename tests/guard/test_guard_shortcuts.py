@@ -145,11 +145,13 @@ def test_what_is_left_of_a_text_reads_as_a_text_of_its_own() -> None:
         if source.random() < 0.5:
             spans = [Span(unit.start, unit.end, digits=True) for unit in reading.loose]
         left = redacted(text, spans)
+        assert reading.sifted.text == text.lower()  # looked for before, and kept where it may be
         rest, anew = reading.without(spans, left), read(fold(left))
         for of_it in ("folded", "tokens", "units", "loose", "lists"):
             assert getattr(rest, of_it) == getattr(anew, of_it), (text, left)
-        for of_it in ("contexts", "others", "guessed"):
+        for of_it in ("contexts", "others", "guessed", "is_thai"):
             assert getattr(rest, of_it) == getattr(anew, of_it), (text, left)
+        assert rest.sifted._has == sift(left)._has
         cut += len(rest.tokens) > len(reading.tokens)
     assert cut > 50
 
@@ -213,6 +215,42 @@ def test_only_so_many_words_are_kept() -> None:
         letters = "".join("abcdefghij"[int(digit)] for digit in str(step))
         word.words_of([f"kata{letters}"])
     assert 0 < len(word._known) <= word._MOST_KEPT
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_moves_in_the_memory_stands_where_it_would_if_it_was_fed_anew(seed: int) -> None:
+    source = random.Random(seed)
+    traces = [
+        Trace("12", "12", "12", "12", ("12",)),
+        Trace("3", "3", "3", "3", ("3",), asks_code=True),
+        Trace(asks_code=True),
+        ALL_MASKED,
+    ]
+    moved, fed = Memory(), Memory()
+    waiting: list[tuple[str, Trace]] = []
+    for step in range(600):
+        name, trace = f"under way {step}", source.choice(traces)
+        for memory in (moved, fed):
+            memory.feed(Entry(name, "cd"[step % 2], "", step), trace)
+        waiting.append((name, trace))
+        while len(waiting) > source.randrange(40):
+            name, trace = waiting.pop(source.choice((0, 0, -1)))
+            sender = "cd"[int(name.rpartition(" ")[2]) % 2]
+            place = f"{source.choice((step, step, source.randrange(600)))}-{source.randrange(3)}"
+            known_as = f"{place} {name}"
+            entry = Entry(known_as, sender, "", step, place)
+            moved.settle(name, entry, trace)
+            fed.forget(name)
+            fed.feed(entry, trace)
+            if source.random() < 0.2:  # its place was another one
+                elsewhere = entry._replace(position=f"{source.randrange(600)}-9")
+                moved.feed(elsewhere)
+                fed.forget(known_as)
+                fed.feed(elsewhere, trace)
+        for row in ("pieces", "_masked", "_asking"):
+            assert getattr(moved, row) == getattr(fed, row)
+        assert moved._by_id == fed._by_id
+    assert len(moved.pieces) == 192
 
 
 @pytest.mark.parametrize("trace", [Trace("12", "12", "12", "12", ("12",)), ALL_MASKED])
