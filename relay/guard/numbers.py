@@ -252,6 +252,22 @@ def too_few(units: list[Unit]) -> bool:
     return sum([len(unit[0]) for unit in units]) <= LEAST_DIGITS
 
 
+def _may_be_numbers(units: list[Unit], contexts: list[int], levels: list[int]) -> bool:
+    """Whether enough digits stand close together for a number, most of them no price or date
+    (`_Row.may_be_number`)."""
+    digits = plain = 0
+    for unit, context, level in zip(units, contexts, [0, *levels], strict=True):
+        if level > 3:
+            digits = plain = 0
+        count = len(unit[0])
+        digits += count
+        if context != HARD:
+            plain += count
+        if digits > LEAST_DIGITS and plain * 2 > LEAST_DIGITS:
+            return True
+    return False
+
+
 def find_numbers(
     folded: str, units: list[Unit], contexts: list[int], plan: Plan, *, mirrored: bool = False
 ) -> list[Found]:
@@ -262,14 +278,16 @@ def find_numbers(
         if sum(unit.kind == DIGITS for unit in units) <= _FLOOD:
             return []
         return [Found(0, len(units) - 1, "flood")]
-    text = _Text(folded, plan, mirrored=mirrored)
     gaps = [folded[a.end : b.start] for a, b in itertools.pairwise(units)]
     levels = [gap_level(gap) for gap in gaps]
+    if not _may_be_numbers(units, contexts, levels):
+        return []
     # The same words again and again are a separator, whatever they mean.
     bare = ["".join(_WORDS.findall(gap)) for gap in gaps]
     for place in range(1, len(gaps)):
         if 2 <= levels[place] <= 3 and bare[place] == bare[place - 1]:
             levels[place] = levels[place - 1] = 1
+    text = _Text(folded, plan, mirrored=mirrored)
     out: list[Found] = []
     first = 0
     while first < len(units):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.guard import Entry, Guard, Memory, Policy, word
+from relay.guard import Entry, Guard, Memory, Policy, numbers, word
 from relay.guard.context import (
     _AFTER_DIGITS,
     _BEFORE_DIGITS,
@@ -81,6 +81,24 @@ def test_forms_are_found_wherever_they_begin() -> None:
         assert contexts == contexts_by_search(reading.folded, reading.units), text
         found.update(contexts)
     assert found == {0, SOFT, HARD}
+
+
+def test_no_number_is_in_digits_that_are_too_few_or_too_far_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan, source = numbers.plan_of("ID"), random.Random(7)
+    readings = [read(fold(text)) for text in texts()]
+    readings += [
+        read(fold(source.choice((" ", " dan ", " jam ", " warna baju saya hari ini ")).join(row)))
+        for row in (
+            [*source.choices(("0812", "90417", "rp 417", "35", "6"), k=4)] for _ in "x" * 400
+        )
+    ]
+    rows = [(reading.folded, reading.units, reading.contexts) for reading in readings]
+    found = [numbers.find_numbers(*row, plan) for row in rows]
+    monkeypatch.setattr(numbers, "_may_be_numbers", lambda *_: True)
+    assert found == [numbers.find_numbers(*row, plan) for row in rows]
+    assert sum(map(bool, found)) > 300
 
 
 def test_every_proposal_has_one_of_the_ideas_that_are_looked_for_first() -> None:
