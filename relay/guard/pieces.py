@@ -15,7 +15,7 @@ from .oracle import Oracle
 from .reading import Reading
 from .tokens import Unit, digits_of
 from .window import GONE, WINDOW_MS, Memory, Piece, Trace
-from .word import DIGITS
+from .word import DIGITS, WORD
 
 #: Digits before a piece with which it can make a row that tells.
 _TAIL: Final = WINDOW - 1
@@ -36,8 +36,7 @@ def own_spans(
         return []
     spans: set[tuple[int, int]] = set()
     seen: set[tuple[str, str]] = set()
-    for units, tails in _ways(reading, trace, memory.pieces, sender):
-        digits = digits_of(units)
+    for units, digits, tails in _ways(reading, trace, memory.pieces, sender):
         for tail in tails:
             if len(tail) + len(digits) < WINDOW or (tail, digits) in seen:
                 continue
@@ -55,32 +54,35 @@ def own_spans(
 
 def _ways(
     reading: Reading, trace: Trace, past: Sequence[Piece], sender: str
-) -> Iterator[tuple[list[Unit], set[str]]]:
-    """The ways to read a message, each with the digits that it may go on after.
+) -> Iterator[tuple[list[Unit], str, set[str]]]:
+    """The ways to read a message, with its digits, each with those that it may go on after.
 
     Whatever is read goes on after what was read in the same way, so that each guess at a next digit
     needs all digits before it once more.
     """
     sure = reading.units
-    yield sure, _tails(past, sender, _SURE)
-    exact = [unit for unit in sure if unit[3] == DIGITS]
-    if len(exact) < len(sure):
-        yield exact, {""}
+    yield sure, trace.digits, _tails(past, sender, _SURE)
+    if WORD in [unit[3] for unit in sure]:
+        exact = [unit for unit in sure if unit[3] == DIGITS]
+        yield exact, digits_of(exact), {""}
     # Letters that look like digits are asked about only where they count as guessed, because what
     # is asked has to be paid for (`Trace.cost`), and in normal talk nobody should pay for letters.
     guessed = reading.guessed if len(trace.guessed) > len(trace.digits) else sure
     if guessed is not sure:
-        yield guessed, {""}
+        yield guessed, trace.guessed, {""}
     if past:
-        yield guessed, _tails(past, sender, _GUESSED)
+        yield guessed, trace.guessed, _tails(past, sender, _GUESSED)
     if past and trace.payload:
         free = [u for u, c in zip(sure, reading.contexts, strict=True) if c != HARD]
-        yield free, _tails([p for p in past if p.trace.payload], sender, _FREE)
+        yield free, digits_of(free), _tails(past, sender, _free_of)
 
 
 _SURE: Final[Callable[[Trace], str]] = attrgetter("digits")
 _GUESSED: Final[Callable[[Trace], str]] = attrgetter("guessed")
-_FREE: Final[Callable[[Trace], str]] = attrgetter("free")
+
+
+def _free_of(trace: Trace) -> str:
+    return trace.free if trace.payload else ""
 
 
 def _tails(past: Sequence[Piece], sender: str, read: Callable[[Trace], str]) -> set[str]:
