@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple, TypeAlias
@@ -86,20 +86,20 @@ class Admission:
             here = IPv6Address(int(here) >> 128 - _IPV6_PREFIX << 128 - _IPV6_PREFIX)
         return str(here)
 
-    def takes_socket(self, peer: Callable[[], str]) -> str | None:
+    def takes_socket(self, peer: str) -> str | None:
         """Note a socket; give what `is_known` is to be told, or None if there are so many strangers
         that this one must not even be heard."""
-        self.strangers += 1
-        limits = self._limits
-        if self.strangers <= self._most_strangers // 2:
-            return ""
-        # It is filling up. One address alone must not fill it: it would shut out all others.
-        address = self.address(peer(), ())
-        if self.strangers > 2 * self._most_strangers or (
-            address and self._strangers_at[address] >= limits.address_strangers
-        ):
-            self.turned_away["sockets"] += 1
-            return None
+        limits, strangers = self._limits, self.strangers + 1
+        address = ""
+        if strangers > self._most_strangers // 2:
+            # It is filling up. One address alone must not fill it: it would shut out all others.
+            address = self.address(peer, ())
+            if strangers > 2 * self._most_strangers or (
+                address and self._strangers_at[address] >= limits.address_strangers
+            ):
+                self.turned_away["sockets"] += 1
+                return None
+        self.strangers = strangers
         if address:
             self._strangers_at[address] += 1
         return address

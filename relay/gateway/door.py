@@ -6,7 +6,6 @@ comes before that, and what never gets so far, is bounded here.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,12 +26,17 @@ _READ_BUFFER_BYTES: Final = 2048
 
 
 class Door(WSProtocol):  # type: ignore[misc]
-    """One socket. `address` is the one that it counts under, if it was let in."""
+    """One socket. `peer` is the address that has connected, `stranger_at` what the book was told of
+    it, `address` the one that it counts under, if it was let in."""
 
-    __slots__ = ("_admission", "_is_stranger", "_stranger_at", "address", "is_inside")
+    __slots__ = ("_admission", "_is_stranger", "_stranger_at", "address", "is_inside", "peer")
 
     def __init__(
-        self, admission: Admission, answer: Callable[[WSUpgradeRequest, Door], Answer]
+        self,
+        admission: Admission,
+        answer: Callable[[WSUpgradeRequest, Door], Answer],
+        peer: str,
+        stranger_at: str,
     ) -> None:
         super().__init__(
             None, None, False, lambda request: answer(request, self), _Quiet(), True,
@@ -40,19 +44,11 @@ class Door(WSProtocol):  # type: ignore[misc]
             MAX_FRAME_BYTES, None, _READ_BUFFER_BYTES,
         )  # fmt: skip
         self._admission = admission
-        self._is_stranger = False
-        self._stranger_at = ""
+        self._is_stranger = True
+        self._stranger_at = stranger_at
+        self.peer = peer
         self.is_inside = False
         self.address = ""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        self._is_stranger = True
-        found = self._admission.takes_socket(lambda: self.peer)
-        if found is None:
-            transport.abort()
-        else:
-            self._stranger_at = found
 
     def connection_lost(self, error: Exception | None) -> None:
         self.attached()
@@ -60,12 +56,6 @@ class Door(WSProtocol):  # type: ignore[misc]
             self.is_inside = False
             self._admission.leaves(self.address)
         super().connection_lost(error)
-
-    @property
-    def peer(self) -> str:
-        """The address that has connected."""
-        name = self.transport.underlying_transport.get_extra_info("peername")
-        return str(name[0]) if name else ""
 
     def attached(self) -> None:
         """Note that this is no stranger any more."""

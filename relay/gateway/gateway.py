@@ -20,7 +20,6 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from aiofastnet import create_server
 from picows import (
     WSUpgradeRequest,
     WSUpgradeResponse,
@@ -67,6 +66,7 @@ from .limits import (
     SEND_BUFFER_BYTES,
     Limits,
 )
+from .listener import Listener
 from .node import Node
 
 log = structlog.get_logger(__name__)
@@ -127,7 +127,7 @@ class Gateway:
             on_message=self._take_hint,
             on_gap=self._news_was_lost,
         )
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._clocks: list[asyncio.Task[None]] = []
         self._look_now = asyncio.Event()
         self._is_suspended = False
@@ -163,12 +163,7 @@ class Gateway:
             self._clocks.append(asyncio.create_task(clock))
         # Accepted sockets inherit it.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._server = await create_server(
-            self.node.loop,
-            lambda: Door(self.node.admission, self._accept),
-            sock=listener,
-            backlog=4096,
-        )
+        self._listener = Listener(self.node.loop, listener, self.node.admission, self._accept)
 
     async def drain(self, window_s: float) -> None:
         """Take no more connections and send the present ones elsewhere, spread over `window_s`.
@@ -176,8 +171,8 @@ class Gateway:
         A connection whose posts are being stored is closed when they are answered.
         """
         self.node.draining = True
-        if self._server is not None:
-            self._server.close()
+        if self._listener is not None:
+            self._listener.close()
         waiting = list(self.node.connections)
         random.shuffle(waiting)
         # Told to come to the other nodes as fast as one of them takes connections, no faster.
@@ -201,8 +196,8 @@ class Gateway:
 
     async def stop(self) -> None:
         """End what is left. The store's connection is not this module's to close."""
-        if self._server is not None:
-            self._server.close()
+        if self._listener is not None:
+            self._listener.close()
         for connection in tuple(self.node.connections):
             connection.abort()
         receipts.flush(self.node)

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aiofastnet import create_server
 from websockets.asyncio.client import connect
 
 from relay.core.bucket import Bucket
@@ -22,6 +21,7 @@ from relay.gateway.connection import Connection, Gate
 from relay.gateway.door import Door
 from relay.gateway.gateway import Gateway
 from relay.gateway.limits import Limits
+from relay.gateway.listener import Listener
 from relay.keyfile import KeyFile
 from relay.live_ring import LiveRing
 from relay.rig.waiting import until
@@ -81,7 +81,7 @@ async def test_a_connection_that_is_gone_is_freed_at_once() -> None:
 
     listener = socket.create_server(("127.0.0.1", 0))
     admission = Admission(Limits(), loop.time())
-    server = await create_server(loop, lambda: Door(admission, answer), sock=listener)
+    server = Listener(loop, listener, admission, answer)
     gc.disable()
     try:
         app = await connect(f"ws://127.0.0.1:{listener.getsockname()[1]}/")
@@ -91,6 +91,44 @@ async def test_a_connection_that_is_gone_is_freed_at_once() -> None:
     finally:
         gc.enable()
         server.close()
+
+
+async def test_a_socket_that_is_turned_away_leaves_nothing_behind() -> None:
+    """Neither in the book nor in the event loop, where the next one may have its number."""
+    loop = asyncio.get_running_loop()
+    limits = Limits(connections_per_s=1)
+    admission = Admission(limits, loop.time())
+    strangers = Listener(loop, address := socket.create_server(("127.0.0.1", 0)), admission, _never)
+    other = await asyncio.start_server(_echo, "127.0.0.1", 0)
+    apps = [
+        socket.create_connection(address.getsockname()) for _ in range(2 * limits.strangers + 3)
+    ]
+    try:
+        for app in apps[2 * limits.strangers :]:
+            app.setblocking(False)
+            assert await asyncio.wait_for(loop.sock_recv(app, 1), 5) == b""
+        assert admission.strangers == 2 * limits.strangers
+        for _ in range(3):
+            name = other.sockets[0].getsockname()
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(*name), 5)
+            writer.write(b"hello")
+            assert await asyncio.wait_for(reader.read(5), 5) == b"hello"
+            writer.close()
+    finally:
+        for app in apps:
+            app.close()
+        strangers.close()
+        other.close()
+    await until(lambda: admission.strangers == 0, "all are gone")
+
+
+def _never(_: Any, __: Door) -> None:
+    raise AssertionError
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(await reader.read(5))
+    writer.close()
 
 
 class _Late:
