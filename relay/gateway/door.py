@@ -7,10 +7,18 @@ comes before that, and what never gets so far, is bounded here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
-from picows import WSListener, WSTransport, WSUpgradeRequest, WSUpgradeResponseWithListener
+from picows import (
+    WSListener,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]
 
 from ..core.codes import CloseCode, close_reason
@@ -23,6 +31,7 @@ log = structlog.get_logger(__name__)
 Answer = WSListener | WSUpgradeResponseWithListener | None
 
 _READ_BUFFER_BYTES: Final = 2048
+_ACCEPT: Final = "Sec-WebSocket-Accept"
 
 
 class Door(WSProtocol):  # type: ignore[misc]
@@ -62,6 +71,30 @@ class Door(WSProtocol):  # type: ignore[misc]
         if self._is_stranger:
             self._is_stranger = False
             self._admission.is_known(self._stranger_at)
+
+
+class Welcome(WSUpgradeResponse):
+    """The answer to a handshake, in this subprotocol if the app offered any."""
+
+    __slots__ = ("_head",)
+
+    def __init__(self, subprotocol: str | None) -> None:
+        self.version, self.status, self.body = b"HTTP/1.1", HTTPStatus.SWITCHING_PROTOCOLS, None
+        #: picows adds what answers the app's key, which alone is not known before.
+        self.headers = {}  # type: ignore[assignment]
+        self._head = _welcome(subprotocol)
+
+    def to_bytes(self) -> bytearray:
+        return bytearray(b"%b%b\r\n\r\n" % (self._head, self.headers[_ACCEPT].encode()))
+
+
+@cache
+def _welcome(subprotocol: str | None) -> bytes:
+    chosen = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+    return (
+        f"HTTP/1.1 101 Switching Protocols\r\n{chosen}Connection: upgrade\r\n"
+        f"Upgrade: websocket\r\n{_ACCEPT}: "
+    ).encode()
 
 
 class SentAway(WSListener):

@@ -57,7 +57,7 @@ from ..store.store import Store
 from . import attaching, delivery, events, posting, receipts, reporting
 from .channel import Channel
 from .connection import Connection
-from .door import Answer, Door, SentAway
+from .door import Answer, Door, SentAway, Welcome
 from .lease import Lease
 from .limits import (
     ATTACH_TIMEOUT_S,
@@ -261,8 +261,7 @@ class Gateway:
         chosen = next((name for name in names if name in _CODECS), None)
         if chosen is None:
             return SentAway(CloseCode.UNSUPPORTED)
-        headers = {"Sec-WebSocket-Protocol": chosen} if offered else None
-        welcome = WSUpgradeResponse.create_101_response(headers)
+        welcome = Welcome(chosen if offered else None)
         if refusal := self._turned_away(request, door):
             return WSUpgradeResponseWithListener(welcome, refusal)
         limits = self.node.limits

@@ -12,6 +12,7 @@ from msgspec import Struct
 from ..core.ids import Role
 
 ROLE_OF: Final = {"d": Role.DRIVER, "c": Role.CUSTOMER}
+_PAIRS: Final = msgspec.json.Decoder(list[tuple[str, str]])
 
 Landmark: TypeAlias = tuple[bytes, str]
 """An entry by which a log is known again: its id, and that of its message. An entry's id is a time
@@ -205,4 +206,4 @@ def batched(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
 
 def pairs(raw: str | bytes | None) -> list[tuple[str, str]]:
     """(id, position) of undelivered messages, as the scripts write them."""
-    return msgspec.json.decode(raw, type=list[tuple[str, str]]) if raw else []
+    return _PAIRS.decode(raw) if raw else []

@@ -41,6 +41,8 @@ NONCE_BYTES: Final = 12
 _KEY_ID_BYTES: Final = 4
 _TAG_BYTES: Final = 16
 _WRAPPING: Final = (Purpose.MESSAGES, Purpose.EVIDENCE)
+#: How the place of a sender's messages ends.
+_ENDS: Final = {sender: bind(letter, "body") for sender, letter in SENDERS.items()}
 _WRAPPED_BYTES: Final = _KEY_ID_BYTES + NONCE_BYTES + KEY_BYTES + _TAG_BYTES
 
 
@@ -116,14 +118,8 @@ class MessageCipher(Opaque):
         object.__setattr__(self, "trip", trip)
         object.__setattr__(self, "epoch", epoch)
         object.__setattr__(self, "_aead", AESGCM(data_key.material))
-        object.__setattr__(
-            self,
-            "_places",
-            {
-                sender: bind("relay message 1", trip, epoch, letter, "body")
-                for sender, letter in SENDERS.items()
-            },
-        )
+        place = bind("relay message 1", trip, epoch)
+        object.__setattr__(self, "_places", {sender: place + end for sender, end in _ENDS.items()})
 
     def _public(self) -> str:
         return f"{self.trip} epoch {self.epoch}"
