@@ -30,12 +30,15 @@ from .vocabulary import words
 #: "pagar" is a fence; where it means the sign #, digits or the word for a star stand beside it.
 _CUES: Final = (APP_WORDS | HANDLE_WORDS | LINK_WORDS | CODE_WORDS | WAY_OUT_WORDS) - {"pagar"}
 _NUMERIC: Final = frozenset({*STRONG, *TEENS, *TENS, *HUNDREDS, *MULTIPLIERS})
+#: Of the words that ordinary talk has, those that one verb makes a proposal of, in a text of any
+#: length: "tolong kirim no kamu ya biar gampang".
+_PROPOSED: Final = frozenset(words("contact damai dm hp line manual no nope off pribadi"))
 #: Words that are looked into wherever they stand.
-_TRIGGERS: Final = frozenset(word.encode() for word in (_CUES - EVERYDAY) | _NUMERIC)
+_TRIGGERS: Final = frozenset(word.encode() for word in (_CUES - EVERYDAY) | _NUMERIC | _PROPOSED)
 #: Words that ordinary talk is full of: looked into when there are several, or little else.
 _HINTS: Final = frozenset(
     word.encode()
-    for word in {*WEAK, *VIETNAMESE, *(_CUES & EVERYDAY), *words("no num nhan")}
+    for word in {*WEAK, *VIETNAMESE, *(_CUES & EVERYDAY), *words("num nhan")} - _PROPOSED
     if len(word) > 1
 )
 _LITTLE_ELSE: Final = 5

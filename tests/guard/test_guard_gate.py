@@ -93,6 +93,8 @@ def distorted(draw: st.DrawFn) -> str:
 @example("n o l d e l a p a n s a t u d u a t i g a e m p a t l i m a")
 @example("noldelapansatuduatigaempat")
 @example("nnooll delapaaaan")
+@example("line line kirim line dong")
+@example("pak tolong kirim no kamu ya biar gampang")
 def test_no_word_that_matters_is_let_go(text: str) -> None:
     assert may_matter(text) or not found(text)
 
