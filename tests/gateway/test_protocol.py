@@ -564,6 +564,8 @@ async def test_a_slow_reader_is_told_so_and_has_everything_once_when_it_comes_ba
         return await closings(relay, "slow_reader") > before
 
     await until(cut_off, "the slow reader is cut off", 20)
+    await driver.accepted("behind it", id=f"s{posted}")
+    posted += 1
     customer.socket.transport.resume_reading()
     assert await customer.closed() == 4001 and customer.close_reason == "slow_reader"
     first = customer.all("message")
