@@ -12,9 +12,9 @@ from pathlib import Path
 from relay.core.body import POSTABLE
 from relay.core.codes import CloseCode, CloseReason, ErrorCode, RefusedCode
 from relay.core.phrases import QUICK_REPLIES, SYSTEM_MESSAGES
+from relay.guard.masks import CONTACT_MASK, MASK
 from relay.guard.notices import NOTICES
 from relay.guard.policy import DEFAULT_POLICY, Action, FindingClass
-from relay.guard.window import CONTACT_MASK, MASK
 from relay.settings import Settings
 from tests.support.relay import RelayProcess
 
