@@ -256,6 +256,8 @@ class Gateway:
             return WSUpgradeResponseWithListener(
                 WSUpgradeResponse.create_error_response(400, b"Not a WebSocket handshake.\n"), None
             )
+        # They may be lists, as Firefox's "keep-alive, Upgrade" is. picows takes only one value.
+        request.headers["Connection"], request.headers["Upgrade"] = "upgrade", "websocket"
         offered = request.headers.get("Sec-WebSocket-Protocol")
         names = [name.strip() for name in offered.split(",")] if offered else [SUBPROTOCOL_JSON]
         chosen = next((name for name in names if name in _CODECS), None)
@@ -475,13 +477,16 @@ def _is_list(reply: Any) -> bool:
 def _is_handshake(request: WSUpgradeRequest) -> bool:
     """Whether the headers are those of RFC 6455 section 4.2.1."""
     headers = request.headers
-    upgrade, connection = headers.get("Upgrade", ""), headers.get("Connection", "")
     return (
-        "websocket" in upgrade.lower()
-        and "upgrade" in connection.lower()
+        _lists(headers.get("Upgrade", ""), "websocket")
+        and _lists(headers.get("Connection", ""), "upgrade")
         and headers.get("Sec-WebSocket-Version") == "13"
         and _KEY.fullmatch(headers.get("Sec-WebSocket-Key", "")) is not None
     )
+
+
+def _lists(header: str, name: str) -> bool:
+    return name in [one.strip() for one in header.lower().split(",")]
 
 
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{22}==")

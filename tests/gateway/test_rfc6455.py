@@ -53,14 +53,16 @@ class Raw:
         self.said_goodbye = False
 
     @classmethod
-    async def connect(cls, relay: RelayProcess, headers: str = "", version: int = 13) -> Raw:
+    async def connect(
+        cls, relay: RelayProcess, headers: str = "", version: int = 13, wishes: str = "Upgrade"
+    ) -> Raw:
         host, _, port = relay.gateway_url[5:].partition("/")[0].rpartition(":")
         raw = cls(*await asyncio.open_connection(host, int(port)))
         key = base64.b64encode(os.urandom(16)).decode()
         raw.send(
             f"GET /v1/channel HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {version}\r\n"
-            f"{headers}\r\n".encode()
+            f"Connection: {wishes}\r\nSec-WebSocket-Key: {key}\r\n"
+            f"Sec-WebSocket-Version: {version}\r\n{headers}\r\n".encode()
         )
         return raw
 
@@ -243,6 +245,15 @@ async def test_a_close_is_answered_and_the_connection_ended(relay: RelayProcess)
     raw.said_goodbye = True
     raw.send(frame(CLOSE, b"\x03\xe8"))
     assert await raw.close_code() == 1000
+
+
+@pytest.mark.parametrize("wishes", ["keep-alive, Upgrade", "upgrade , Keep-Alive"])
+async def test_an_upgrade_may_be_one_of_several_wishes(relay: RelayProcess, wishes: str) -> None:
+    """As Firefox says it (section 4.2.1: a token in a list)."""
+    raw = await (await Raw.connect(relay, wishes=wishes)).opened()
+    raw.send(frame(PING, b"there"))
+    assert await raw.frame() == (PONG, b"there")
+    await raw.gone()
 
 
 @pytest.mark.parametrize(
