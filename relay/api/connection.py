@@ -19,7 +19,12 @@ class Connection(HttpToolsProtocol):
     """To be given to uvicorn as its `http`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(JoinedWrites(cast(asyncio.Transport, transport), self.loop))
+        self._joined = JoinedWrites(cast(asyncio.Transport, transport), self.loop)
+        super().connection_made(self._joined)
+
+    def eof_received(self) -> None:
+        # The transport ends when the caller has no more to say; what is answered already is for it.
+        self._joined.flush()
 
 
 class JoinedWrites(asyncio.Transport):
@@ -34,20 +39,21 @@ class JoinedWrites(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         if not self._held:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._held.append(bytes(data))
         self._held_bytes += len(data)
         if self._held_bytes > _HELD_BYTES:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is held back."""
         if self._held and not self._transport.is_closing():
             self._transport.write(b"".join(self._held))
         self._held.clear()
         self._held_bytes = 0
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def is_closing(self) -> bool:

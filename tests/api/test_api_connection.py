@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from relay.api.connection import JoinedWrites
+from tests.support.relay import RelayProcess
 
 
 class Recorder(asyncio.Transport):
@@ -66,3 +67,16 @@ async def test_little_is_held_back() -> None:
     assert sum(map(len, wire.writes)) >= 300_000 - 64 * 1024
     await asyncio.sleep(0)
     assert sum(map(len, wire.writes)) == 300_000
+
+
+async def test_who_says_no_more_after_its_call_is_answered(relay: RelayProcess) -> None:
+    """As `nc -N` and simple health checks do."""
+    host, _, port = relay.api_url.partition("//")[2].partition("/")[0].rpartition(":")
+    for _ in range(20):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /livez HTTP/1.0\r\n\r\n")
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        writer.close()
