@@ -32,7 +32,9 @@ _CUES: Final = (APP_WORDS | HANDLE_WORDS | LINK_WORDS | CODE_WORDS | WAY_OUT_WOR
 _NUMERIC: Final = frozenset({*STRONG, *TEENS, *TENS, *HUNDREDS, *MULTIPLIERS})
 #: Of the words that ordinary talk has, those that one verb makes a proposal of, in a text of any
 #: length: "tolong kirim no kamu ya biar gampang".
-_PROPOSED: Final = frozenset(words("contact damai dm hp line manual no nope off pribadi"))
+_PROPOSED: Final = frozenset(
+    words("contact damai dm hp line luar ma manual nego no nope off pin pribadi tanpa")
+)
 #: Words that are looked into wherever they stand.
 _TRIGGERS: Final = frozenset(word.encode() for word in (_CUES - EVERYDAY) | _NUMERIC | _PROPOSED)
 #: Words that ordinary talk is full of: looked into when there are several, or little else.

@@ -95,6 +95,9 @@ def distorted(draw: st.DrawFn) -> str:
 @example("nnooll delapaaaan")
 @example("line line kirim line dong")
 @example("pak tolong kirim no kamu ya biar gampang")
+@example("minta pin kamu dong biar cepat sampai")
+@example("b gak harga luar km saya sampai")
+@example("jam yuk di sampai tanpa ordernya")
 def test_no_word_that_matters_is_let_go(text: str) -> None:
     assert may_matter(text) or not found(text)
 
