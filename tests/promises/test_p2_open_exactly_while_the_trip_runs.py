@@ -234,7 +234,8 @@ async def test_no_post_is_accepted_after_the_grace(busy: RelayProcess) -> None:
     answer = await busy.end_trip("grace", grace_s=1)
     assert answer["state"] == "grace"
     assert (await driver.hear("state"))["deadline"] == answer["deadline"]
-    talker = Talker(driver, "d")
+    # For a whole second: so fast that the answers are read, too.
+    talker = Talker(driver, "d", pause_s=0.001)
     await asyncio.create_task(talker.talk())
     assert await driver.closed() == 4500
     assert driver.all("closed")[0]["reason"] == "ended"
