@@ -30,8 +30,8 @@ from .vocabulary import words
 #: "pagar" is a fence; where it means the sign #, digits or the word for a star stand beside it.
 _CUES: Final = (APP_WORDS | HANDLE_WORDS | LINK_WORDS | CODE_WORDS | WAY_OUT_WORDS) - {"pagar"}
 _NUMERIC: Final = frozenset({*STRONG, *TEENS, *TENS, *HUNDREDS, *MULTIPLIERS})
-#: Of the words that ordinary talk has, those that one verb makes a proposal of, in a text of any
-#: length: "tolong kirim no kamu ya biar gampang".
+#: Of the words that ordinary talk has, those that a verb makes a proposal or a request of, however
+#: long the text is: "tolong kirim no kamu ya biar gampang", "minta pin kamu dong".
 _PROPOSED: Final = frozenset(
     words("contact damai dm hp line luar ma manual nego no nope off pin pribadi tanpa")
 )
