@@ -80,11 +80,15 @@ def close_channel(
 
 
 def bar(
-    node: Node, channel: Channel, line: Line | None, bars: bytes, undelivered: Undelivered
+    node: Node,
+    channel: Channel,
+    line: Line | None,
+    bars: bytes,
+    undelivered: Undelivered,
+    now_ms: int,
 ) -> None:
     """Note who is stopped from what; who is barred altogether sees a closed channel."""
     channel.learn_bars(bars)
-    now_ms = node.now_ms()
     for role, connection in tuple(channel.connections.items()):
         if channel.bars.shuts_out(role.letter, now_ms):
             if _is_whole(connection, line):
@@ -233,7 +237,7 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
         line = doubt.line if glance.epoch == epoch + 1 else None
         reassign_channel(node, channel, line, glance.epoch, stays, alias, glance.undelivered)
         return
-    if glance.deadline + _OVERDUE_MS < node.now_ms():
+    if glance.deadline + _OVERDUE_MS < glance.at:
         # Its time was over while the store was away, and nobody has closed it yet. Nothing more is
         # shown, and who comes back is told what arrived.
         for connection in tuple(channel.connections.values()):
@@ -241,7 +245,7 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
         return
     change_state(channel, glance.state, glance.deadline)
     channel.screening.follow(glance.rules)
-    bar(node, channel, doubt.line, glance.bars, glance.undelivered)
+    bar(node, channel, doubt.line, glance.bars, glance.undelivered, glance.at)
     _part_from_lost_log(node, channel, doubt, glance.lost)
     for role in Role:
         seat = glance.seats[role]
@@ -335,7 +339,7 @@ def take_control(node: Node, payload: bytes) -> None:
     elif op == "state":
         change_state(channel, news["state"], news["deadline"])
     elif op == "bars":
-        bar(node, channel, line, news["bars"].encode(), undelivered)
+        bar(node, channel, line, news["bars"].encode(), undelivered, node.now_ms())
     elif op == "rules":
         channel.screening.rules_changed()
     elif op == "revoked":

@@ -118,8 +118,10 @@ class NotAttached:
 
 
 class Glance(Struct, frozen=True):
-    """What a node checks its attached channels against."""
+    """What a node checks its attached channels against. `at` is when the store was asked, in ms of
+    its own clock."""
 
+    at: int
     n: int
     state: str | None
     epoch: int

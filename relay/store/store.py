@@ -49,13 +49,22 @@ _DRIVER: Final = Role.DRIVER
 _CUSTOMER: Final = Role.CUSTOMER
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
+_TIME: Final = pack("TIME")
+#: What a glance reads of a record, packed but for the record's key: it is asked for all the time.
+_BEFORE_RECORD, _GLANCED = pack(
+    "HMGET", "", "state", "epoch", "deadline", "reason", "d.alias", "c.alias", "d.seat", "c.seat",
+    "d.undelivered", "c.undelivered", "d.got", "c.got", "d.seen", "c.seen", "rules", "bars",
+).split(b"$0\r\n\r\n")  # fmt: skip
 
 
-def _glance(n: int, r: list[bytes | None], lost: frozenset[Landmark]) -> Glance:
+def _glance(found: list[Any], lost: frozenset[Landmark]) -> Glance:
+    n, (seconds, micros), r = map(checked, found)
+
     def text(value: bytes | None) -> str:
         return (value or b"").decode()
 
     return Glance(
+        at=int(seconds) * 1000 + int(micros) // 1000,
         n=n,
         state=text(r[0]) or None,
         epoch=int(r[1] or 0),
@@ -462,10 +471,9 @@ class Store:
 
         `entries` are to be looked for in the log.
         """
-        length: list[Any] = []
         pages: list[Any] = []
 
-        def all_of_it(record: Any) -> None:
+        def all_of_it(reply: Any) -> None:
             try:
                 held = zip(entries, pages, strict=True)
                 lost = frozenset(
@@ -473,25 +481,21 @@ class Store:
                     for entry, page in held
                     if not checked(page) or page[0][1][1].decode() != entry[1]
                 )
-                found: Glance | StoreError = _glance(checked(length[0]), checked(record), lost)
+                found: Glance | StoreError = _glance(checked(reply), lost)
             except StoreError as error:
                 found = error
             except (ValueError, TypeError, IndexError):
                 found = StoreError("a channel's record is damaged")
             callback(found)
 
+        log = keys.log(trip, epoch)
         for at, _ in entries:
-            self.pipe.send(pack("XRANGE", keys.log(trip, epoch), at, at), pages.append)
-        # The record last: if the log is in use then, it was when the entries were looked for.
-        self.pipe.send(pack("XLEN", keys.log(trip, epoch)), length.append)
-        self.pipe.send(
-            pack(
-                "HMGET", keys.trip(trip), "state", "epoch", "deadline", "reason", "d.alias",
-                "c.alias", "d.seat", "c.seat", "d.undelivered", "c.undelivered",
-                "d.got", "c.got", "d.seen", "c.seen", "rules", "bars",
-            ),
-            all_of_it,
-        )  # fmt: skip
+            self.pipe.send(pack("XRANGE", log, at, at), pages.append)
+        # The record last: if the log is in use then, it was when the entries were looked for. The
+        # time with it: of several servers only this one's clock says whether a deadline is over.
+        record = keys.trip(trip).encode()
+        state = b"%b$%d\r\n%b\r\n%b" % (_BEFORE_RECORD, len(record), record, _GLANCED)
+        self.pipe.send(_MULTI + pack("XLEN", log) + _TIME + state + _EXEC, all_of_it, skip=4)
 
     async def guard_record(self, trip: str) -> GuardRecord | None:
         """What a trip's guard is made of; None once the trip is closed, or if there is none."""
