@@ -19,9 +19,9 @@ from ..vault.tokens import BadToken, PartyToken, parse_party_token
 from .channel import Channel
 from .connection import Connection
 from .delivery import FIRST_PAGE, replay
-from .events import leave, look_at, set_online, tell_receipt
+from .events import leave, look_at, set_online
 from .node import Node
-from .receipts import flush_one
+from .receipts import flush_one, tell_receipt
 
 if TYPE_CHECKING:
     from ..store.pipe import Line
@@ -178,7 +178,6 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
     role = seated.role
     older = channel.connections.get(role)
     if older is not None:
-        flush_one(node, channel, role)
         leave(node, channel, older, CloseCode.TAKEN_OVER)
     if seated.replaced is not None and seated.replaced.node != node.id:
         node.mail(

@@ -23,8 +23,6 @@ import structlog
 from ..core.codes import CloseCode, CloseReason
 from ..core.frames import (
     Closed,
-    PeerGot,
-    PeerSeen,
     PeerTyping,
     Presence,
     Reassigned,
@@ -38,6 +36,7 @@ from .connection import Connection
 from .delivery import catch_up, change_state, deliver
 from .entry import UNREADABLE
 from .node import Node
+from .receipts import flush_one, tell_receipt, tell_store
 
 log = structlog.get_logger(__name__)
 
@@ -240,6 +239,7 @@ def conform(node: Node, channel: Channel, epoch: int, doubt: Doubt, glance: Glan
     if glance.deadline + _OVERDUE_MS < glance.at:
         # Its time was over while the store was away, and nobody has closed it yet. Nothing more is
         # shown, and who comes back is told what arrived.
+        _part_from_lost_log(node, channel, doubt, glance.lost)
         for connection in tuple(channel.connections.values()):
             leave(node, channel, connection, CloseCode.STORE_AWAY, retry_after_ms=500)
         return
@@ -267,20 +267,21 @@ def _part_from_lost_log(
     node: Node, channel: Channel, doubt: Doubt, lost: frozenset[Landmark]
 ) -> None:
     """Cut off who was served what the log does not hold any more: both apps resume, and post again
-    what it lacks.
+    what it lacks. Of who stays, receipts need not wait any longer.
 
-    Also who was being served: of that party's posts, such may be lost as come behind `head`.
+    Cut off is also who was being served: of that party's posts, such may be lost as come behind
+    `head`.
     """
     for role, connection in channel.connections.items():
-        if connection not in doubt.served:
-            continue
-        if doubt.served[connection] in lost or connection.catching_up:
-            log.warning("log_shortened")
-            for said in (channel.got, channel.seen, channel.told):
-                said.pop(role, None)
-            node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=100)
-        else:
+        if connection in doubt.served:
+            if doubt.served[connection] in lost or connection.catching_up:
+                log.warning("log_shortened")
+                for said in (channel.got, channel.seen, channel.told):
+                    said.pop(role, None)
+                node.close(connection, CloseCode.STORE_AWAY, retry_after_ms=100)
+                continue
             connection.line = doubt.line
+        tell_store(node, channel, role)
 
 
 def leave(
@@ -293,6 +294,7 @@ def leave(
 ) -> None:
     """Cut off a connection that holds no seat any more."""
     if connection.role is not None and channel.connections.get(connection.role) is connection:
+        flush_one(node, channel, connection.role)
         del channel.connections[connection.role]
         node.forget_bucket_later(channel.trip, connection.role)
         if not channel.connections and node.channels.get(channel.trip) is channel:
@@ -438,23 +440,6 @@ _MAIL: dict[str, Any] = {
 
 
 # --- what a party's peer is told ------------------------------------------------------------------
-
-
-def tell_receipt(node: Node, channel: Channel, role: Role, got: str, seen: str) -> None:
-    """Tell the peer of `role`, here or at its node, how far that party is, where that is news."""
-    before_got, before_seen = channel.told.get(role, ("", ""))
-    if got <= before_got and seen <= before_seen:
-        return
-    channel.told[role] = max(got, before_got), max(seen, before_seen)
-    channel.got[role] = max(got, channel.got.get(role, ""))
-    peer, location = channel.connections.get(role.peer), channel.locations.get(role.peer)
-    if peer is not None:
-        if got > before_got:
-            peer.send(PeerGot(got))
-        if seen > before_seen:
-            peer.send(PeerSeen(seen))
-    elif location is not None:
-        node.mail(location, ["receipt", channel.trip, channel.epoch, role.letter, got, seen])
 
 
 def tell_typing(channel: Channel, role: Role, on: bool) -> None:

@@ -11,14 +11,13 @@ from functools import partial
 from typing import Any, Final
 
 from ..core.codes import ErrorCode
-from ..core.frames import Got, Seen
+from ..core.frames import Got, PeerGot, PeerSeen, Seen
 from ..core.ids import Role
 from ..store.endpoint import StoreError
 from ..store.pipe import lacks_script
 from ..store.records import position
 from .channel import Channel
 from .connection import Connection
-from .events import tell_receipt
 from .node import Node
 
 _DELAY_S: Final = 0.05
@@ -57,7 +56,14 @@ def flush(node: Node) -> None:
 
 def flush_one(node: Node, channel: Channel, role: Role) -> None:
     """Tell the store how far a party is, unless that has to wait for the next `flush`."""
-    if (channel, role) in node.receipts and channel.lease.holds():
+    if channel.lease.holds():
+        tell_store(node, channel, role)
+
+
+def tell_store(node: Node, channel: Channel, role: Role) -> None:
+    """Tell the store how far a party is, if it has not been told, and if its log is known to be the
+    one that the party speaks of: it holds all that was served."""
+    if (channel, role) in node.receipts:
         node.receipts.discard((channel, role))
         got, seen = channel.got.get(role, ""), channel.seen.get(role, "")
         node.store.pipe.send(
@@ -85,3 +91,20 @@ def _noted(
             # What was said of a place that is lost must not hide what is said of smaller ones.
             channel.got[role], channel.seen[role] = got, seen
         tell_receipt(node, channel, role, got, seen)
+
+
+def tell_receipt(node: Node, channel: Channel, role: Role, got: str, seen: str) -> None:
+    """Tell the peer of `role`, here or at its node, how far that party is, where that is news."""
+    before_got, before_seen = channel.told.get(role, ("", ""))
+    if got <= before_got and seen <= before_seen:
+        return
+    channel.told[role] = max(got, before_got), max(seen, before_seen)
+    channel.got[role] = max(got, channel.got.get(role, ""))
+    peer, location = channel.connections.get(role.peer), channel.locations.get(role.peer)
+    if peer is not None:
+        if got > before_got:
+            peer.send(PeerGot(got))
+        if seen > before_seen:
+            peer.send(PeerSeen(seen))
+    elif location is not None:
+        node.mail(location, ["receipt", channel.trip, channel.epoch, role.letter, got, seen])
