@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from ..core.bucket import Bucket
 from ..core.codes import CloseCode
 from ..core.frames import Attach, Attached, Closed, Limits, Peer, Reassigned, Replayed
 from ..core.ids import Role
@@ -190,12 +189,7 @@ def _seat(node: Node, channel: Channel, connection: Connection, seated: Attachme
     connection.channel, connection.role, connection.locale = channel, role, seated.locale
     connection.n = connection.known_n = seated.n
     connection.head, connection.head_post = seated.head
-    if (channel.trip, role) not in node.buckets:
-        limits, now_s = node.limits, node.loop.time()
-        # The rate is the party's: a new connection brings what the time since the last one earned.
-        earned = None if seated.since_last_s is None else seated.since_last_s * limits.posts_per_s
-        bucket = Bucket(limits.posts_per_s, limits.posts_burst, now_s, earned)
-        node.buckets[channel.trip, role] = bucket
+    connection.pace = node.paces.comes(channel.trip, role, node.loop.time(), seated.since_last_s)
     # As the store has it: it knows what the log has lost since an earlier connection.
     channel.got[role] = seated.got or ""
     channel.seen[role] = ""
@@ -245,7 +239,7 @@ def dropped(node: Node, connection: Connection) -> None:
         return
     del channel.connections[role]
     node.counts.detached += 1
-    node.forget_bucket_later(channel.trip, role)
+    node.paces.leaves(channel.trip, role, node.loop.time())
     flush_one(node, channel, role)
     if not channel.connections:
         if node.channels.get(channel.trip) is channel:

@@ -89,13 +89,13 @@ class Gate(Protocol):
 class Connection(WSListener):
     """An app's connection, from the handshake to the end.
 
-    `channel` and `role` are set while it holds its party's seat. `n` and `head` tell up to which
-    entry of the log it has been served, `head_post` the id of the message there, `known_n` how many
-    there are to its knowledge, `line` over which of the connections to the store (`Lease.line`) the
-    log was seen to hold that entry. `resume_from` is where reading goes on once the app has room
-    for more. `reporter` is set while it is attached for reports only, and holds no seat;
-    `reporting` while one is being taken. `door` is the socket that it came in by, until that is
-    gone; `address` what it counts under.
+    `channel` and `role` are set while it holds its party's seat; its posts are taken from `pace`.
+    `n` and `head` tell up to which entry of the log it has been served, `head_post` the id of the
+    message there, `known_n` how many there are to its knowledge, `line` over which of the
+    connections to the store (`Lease.line`) the log was seen to hold that entry. `resume_from` is
+    where reading goes on once the app has room for more. `reporter` is set while it is attached for
+    reports only, and holds no seat; `reporting` while one is being taken. `door` is the socket that
+    it came in by, until that is gone; `address` what it counts under.
     """
 
     __slots__ = (
@@ -103,7 +103,7 @@ class Connection(WSListener):
         "_flood", "_gate", "_heads", "_kind", "_loop", "_max_frames", "_opcode",
         "_transport", "_unsent", "_unsent_bytes", "_unsent_since_s", "acknowledged", "address",
         "answers", "catching_up", "channel", "door", "frames", "head", "head_post", "heard_s", "id",
-        "known_n", "line", "locale", "n", "opened_s", "pinged_s", "replayed", "reporter",
+        "known_n", "line", "locale", "n", "opened_s", "pace", "pinged_s", "replayed", "reporter",
         "reporting", "resume_from", "role", "session",
     )  # fmt: skip
 
@@ -145,6 +145,7 @@ class Connection(WSListener):
         self.session = Session(Side.RELAY)
         self.channel: Channel | None = None
         self.role: Role | None = None
+        self.pace: Bucket | None = None
         self.locale = ""
         # A list: there are few at a time, and an empty deque takes 600 bytes of every connection.
         self.answers: list[Answer] = []

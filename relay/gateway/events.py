@@ -74,7 +74,7 @@ def close_channel(
             node.close(connection, CloseCode.CHANNEL_CLOSED)
         else:
             _ask_back(node, connection)
-        node.buckets.pop((channel.trip, role), None)
+        node.paces.forget(channel.trip, role)
     channel.connections.clear()
 
 
@@ -121,7 +121,7 @@ def reassign_channel(
             node.close(connection, CloseCode.REASSIGNED)
         if connection is not stays:
             del channel.connections[role]
-            node.buckets.pop((channel.trip, role), None)
+            node.paces.forget(channel.trip, role)
         channel.locations.pop(role.peer if connection is stays else role, None)
         channel.online.pop(role.peer if connection is stays else role, None)
     channel.begin_epoch(epoch)
@@ -296,7 +296,7 @@ def leave(
     if connection.role is not None and channel.connections.get(connection.role) is connection:
         flush_one(node, channel, connection.role)
         del channel.connections[connection.role]
-        node.forget_bucket_later(channel.trip, connection.role)
+        node.paces.leaves(channel.trip, connection.role, node.loop.time())
         if not channel.connections and node.channels.get(channel.trip) is channel:
             del node.channels[channel.trip]
     node.close(connection, code, retry_after_ms=retry_after_ms)

@@ -451,6 +451,7 @@ class Gateway:
     async def _check_liveness(self) -> None:
         node, limits = self.node, self.node.limits
         now_s = node.loop.time()
+        node.paces.forget_the_rested(now_s)
         for connection in tuple(node.connections):
             connection.frames = 0
             if connection.session.state is State.NEW:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Coroutine
 from typing import Any, Final
 
 import msgspec
 import structlog
 
-from ..core.bucket import Bucket
 from ..core.codes import CloseCode
 from ..core.ids import Role
 from ..keyfile import KeyFileError
@@ -35,13 +34,12 @@ from .counts import Counts
 from .finality import Finality
 from .lease import Lease
 from .limits import Limits
+from .paces import Paces
 from .unstored import Unstored
 
 log = structlog.get_logger(__name__)
 
 _NONCES: Final = 256
-#: How long what may be forgotten stays, so that much of it goes at once.
-_FORGET_S: Final = 0.5
 
 
 class Node:
@@ -60,10 +58,7 @@ class Node:
         self.connections: set[Connection] = set()
         self.arrivals = Arrivals()
         self.channels: dict[str, Channel] = {}
-        #: Each party's rate of posts, which outlives its connections.
-        self.buckets: dict[tuple[str, Role], Bucket] = {}
-        #: Of parties that left, by when each will be full.
-        self._filling: deque[tuple[float, str, Role]] = deque()
+        self.paces = Paces(limits.posts_per_s, limits.posts_burst)
         self.living_nodes: frozenset[str] = frozenset()
         self.draining = False
         self._tags: ReportTags | None = None
@@ -167,24 +162,6 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def forget_bucket_later(self, trip: str, role: Role) -> None:
-        """Forget a party's rate, once it would be full, unless the party is back: a new one is as
-        good then."""
-        full_s = self.limits.posts_burst / self.limits.posts_per_s
-        if not self._filling:
-            self.loop.call_later(full_s, self._forget_buckets)
-        self._filling.append((self.loop.time() + full_s, trip, role))
-
-    def _forget_buckets(self) -> None:
-        now_s, filling = self.loop.time(), self._filling
-        while filling and filling[0][0] <= now_s:
-            _, trip, role = filling.popleft()
-            channel = self.channels.get(trip)
-            if channel is None or role not in channel.connections:
-                self.buckets.pop((trip, role), None)
-        if filling:
-            self.loop.call_later(max(_FORGET_S, filling[0][0] - now_s), self._forget_buckets)
 
     def close(self, connection: Connection, code: CloseCode, retry_after_ms: int = 0) -> None:
         """End a connection."""

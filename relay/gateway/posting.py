@@ -64,8 +64,8 @@ _turns: Final = count()
 
 def post(node: Node, connection: Connection, frame: Post) -> None:
     """Take a post from an attached app."""
-    channel, role = connection.channel, connection.role
-    assert channel is not None and role is not None
+    channel, role, pace = connection.channel, connection.role, connection.pace
+    assert channel is not None and role is not None and pace is not None
 
     # Checked: the frame is well formed by its type; is it a message, and is it this party's turn?
     kind = frame.kind or "text"
@@ -79,7 +79,7 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
     if refusal is None and (frame.epoch or 1) != channel.epoch:
         # It was written for the party that sat opposite then; without an epoch nobody can tell.
         refusal = RefusedCode.REASSIGNED
-    if refusal is None and (wait_s := node.buckets[channel.trip, role].take(connection.heard_s)):
+    if refusal is None and (wait_s := pace.take(connection.heard_s)):
         refusal, retry_ms = RefusedCode.TOO_MANY, int(wait_s * 1000) + 1
     if refusal is None and not (node.keys_present and channel.key_present):
         refusal, retry_ms = RefusedCode.KEY_AWAY, _RETRY_MS

@@ -172,7 +172,7 @@ class Bench:
                 connection.line = self.pipe.line
                 connection.replayed = True
                 channel.connections[role] = connection
-                node.buckets[channel.trip, role] = Bucket(1e6, 1e6, 0)
+                connection.pace = Bucket(1e6, 1e6, 0)
                 both.append(connection)
             self.pairs.append((both[0], both[1]))
         self.n = [0] * _TRIPS
