@@ -63,6 +63,7 @@ from .limits import (
     ATTACH_TIMEOUT_S,
     CLOSE_TIMEOUT_S,
     MAX_FRAMES_PER_S,
+    REPORTING_TIMEOUT_S,
     SEND_BUFFER_BYTES,
     Limits,
 )
@@ -457,6 +458,10 @@ class Gateway:
             if connection.session.state is State.NEW:
                 if now_s - connection.opened_s > ATTACH_TIMEOUT_S:
                     node.close(connection, CloseCode.SILENT)
+            elif connection.reporter is not None and (
+                now_s - connection.opened_s > REPORTING_TIMEOUT_S and not connection.reporting
+            ):
+                node.close(connection, CloseCode.SILENT)
             elif connection.pinged_s:
                 if now_s - connection.pinged_s > limits.pong_timeout_s:
                     node.close(connection, CloseCode.SILENT)

@@ -7,6 +7,8 @@ from typing import Final
 
 #: From the handshake to the first frame.
 ATTACH_TIMEOUT_S = 5.0
+#: A connection for reports only, from the handshake to its end. It has no seat that another takes.
+REPORTING_TIMEOUT_S = 600.0
 #: Output that an app does not read, before it is cut off.
 MAX_UNREAD_BYTES = 256 * 1024
 #: WebSocket frames of any kind in a second, beyond what an app may say; a flood stalls all others.

@@ -1,0 +1,26 @@
+"""What a node keeps for an app, or for what it may not deliver now, has an end or a bound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from relay.rig.texts import numbered
+from tests.conftest import ROOMY
+from tests.support.party import Party
+from tests.support.past import slow_to_look
+
+REPORTING_IS_SHORT = """
+import relay.gateway.gateway as gateway
+
+gateway.REPORTING_TIMEOUT_S = 1.0
+"""
+
+
+async def test_a_connection_for_reports_only_does_not_stay_for_ever(tmp_path: Path) -> None:
+    """It has no seat that the party's next one would take over."""
+    async with slow_to_look(tmp_path, REPORTING_IS_SHORT, **ROOMY) as relay:
+        tokens = await relay.open_trip("aside")
+        seated = await Party.attach(relay.gateway_url, tokens["customer"])
+        aside = await Party.attach(relay.gateway_url, tokens["customer"], report_only=True)
+        assert await aside.closed() == 4002
+        await seated.accepted(numbered(1))
