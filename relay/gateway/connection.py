@@ -353,20 +353,19 @@ class Connection(WSListener):
         self, post_id: str, code: RefusedCode, message: str, retry_after_ms: int = 0
     ) -> None:
         """Refuse a post that never left this node, when its turn to be answered comes."""
-        refused = Refused(post_id, code, message, retry_after_ms)
-        if code in _NO_FAULT_OF_APPS:
-            self.answer_at_once(refused)
-            return
-        self._flood += 1
-        self.answers.append(_Flood(refused))
+        self._answer_at_once(Refused(post_id, code, message, retry_after_ms), code)
+
+    def unsure_at_once(self, post_id: str, why: RefusedCode, retry_after_ms: int) -> None:
+        """The same where an earlier try may have stored the post."""
+        self._answer_at_once(Unsure(post_id, retry_after_ms), why)
+
+    def _answer_at_once(self, answer: Refused | Unsure, why: RefusedCode) -> None:
+        is_flood = why not in _NO_FAULT_OF_APPS
+        self._flood += is_flood
+        self.answers.append(_Flood(answer) if is_flood else _Known(answer))
         self.settle()
         if self._flood > _MAX_REFUSALS:
             self.close(CloseCode.TOO_MANY, retry_after_ms=5000)
-
-    def answer_at_once(self, answer: Refused | Unsure) -> None:
-        """Answer a post that never left this node, when its turn to be answered comes."""
-        self.answers.append(_Known(answer))
-        self.settle()
 
     def not_reported(
         self, report_id: str, code: NotReportedCode, message: str, retry_after_ms: int = 0
@@ -431,6 +430,6 @@ class _Known:
 
 
 class _Flood(_Known):
-    """A refusal of what an app should not have posted."""
+    """The answer to what an app should not have posted."""
 
     __slots__ = ()

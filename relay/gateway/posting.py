@@ -93,7 +93,7 @@ def post(node: Node, connection: Connection, frame: Post) -> None:
     if refusal is not None and retry_ms and frame.again:
         # This try stored nothing, but an earlier one may have.
         node.counts.unsure += 1
-        connection.answer_at_once(Unsure(frame.id, retry_ms))
+        connection.unsure_at_once(frame.id, refusal, retry_ms)
         return
     if refusal is not None:
         node.counts.refused[refusal] += 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from relay.rig.process import frozen
 from relay.rig.texts import numbered
 from tests.conftest import ROOMY
 from tests.support.party import Party
 from tests.support.past import slow_to_look
+from tests.support.relay import RelayProcess
 
 REPORTING_IS_SHORT = """
 import relay.gateway.gateway as gateway
@@ -24,3 +26,14 @@ async def test_a_connection_for_reports_only_does_not_stay_for_ever(tmp_path: Pa
         aside = await Party.attach(relay.gateway_url, tokens["customer"], report_only=True)
         assert await aside.closed() == 4002
         await seated.accepted(numbered(1))
+
+
+async def test_who_floods_a_node_that_waits_for_the_store_is_cut_off(tmp_path: Path) -> None:
+    """Also with posts that say that they are sent again, which are answered by `unsure`."""
+    async with RelayProcess(tmp_path, posts_per_s=1, store_timeout_s=10) as relay:
+        tokens = await relay.open_trip("flood")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        async with frozen(relay.store_pid()):
+            for number in range(1100):
+                await driver.post(numbered(number), id=f"p{number}", again=True)
+            assert await driver.closed() == 4004
