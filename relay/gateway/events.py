@@ -28,7 +28,7 @@ from ..core.frames import (
     Reassigned,
 )
 from ..core.ids import Role
-from ..store.endpoint import StoreError
+from ..store.endpoint import Damaged, StoreError
 from ..store.pipe import Line
 from ..store.records import ROLE_OF, Glance, Landmark, Seat, pairs
 from .channel import Channel
@@ -181,17 +181,23 @@ async def look_at(node: Node, channel: Channel) -> None:
 
 
 async def look_at_all(node: Node, channels: Sequence[Channel]) -> None:
-    """`look_at` many at once. Raises `StoreError` if any could not be looked at."""
+    """`look_at` many at once. Raises `StoreError` if any could not be looked at: `Damaged` if that
+    is all. Whose record is damaged is cut off, or nothing would be delivered to all others."""
     if not channels:
         return
     done: asyncio.Future[None] = node.loop.create_future()
-    waiting, failed = len(channels), None
+    waiting = len(channels)
+    failed: StoreError | None = None
 
     def take(channel: Channel, epoch: int, doubt: Doubt, found: Glance | StoreError) -> None:
         nonlocal waiting, failed
         waiting -= 1
         try:
-            if isinstance(found, StoreError):
+            if isinstance(found, Damaged):
+                failed = failed or found
+                for connection in tuple(channel.connections.values()):
+                    leave(node, channel, connection, CloseCode.STORE_AWAY, retry_after_ms=1000)
+            elif isinstance(found, StoreError):
                 failed = found
             else:
                 conform(node, channel, epoch, doubt, found)

@@ -50,7 +50,7 @@ from ..live_ring import LiveRing
 from ..ops.reports import Reports
 from ..store import keys
 from ..store.access import Access
-from ..store.endpoint import StoreError, Unanswered, pack
+from ..store.endpoint import Damaged, StoreError, Unanswered, pack
 from ..store.pipe import Line
 from ..store.reporting import ReportRecords
 from ..store.store import Store
@@ -439,11 +439,14 @@ class Gateway:
                 await self._look_at(list(self.node.channels.values()))
 
     async def _look_at(self, channels: Sequence[Channel]) -> None:
-        """Look at channels, a few at a time. Raises `StoreError` if that failed for any."""
+        """Look at channels, a few at a time. Raises `StoreError` if that failed for any that may be
+        well."""
         failed: StoreError | None = None
         for start in range(0, len(channels), _LOOK_AT_ONCE):
             try:
                 await events.look_at_all(self.node, channels[start : start + _LOOK_AT_ONCE])
+            except Damaged:
+                log.error("channel_damaged")
             except StoreError as error:
                 failed = error
         if failed is not None:

@@ -247,6 +247,10 @@ class Unanswered(StoreError):
     """The connection ended before the answer came: the command may have run."""
 
 
+class Damaged(StoreError):
+    """What the store holds of one thing makes no sense; with all else it may be well."""
+
+
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 

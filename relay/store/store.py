@@ -14,7 +14,7 @@ import msgspec
 
 from ..core.ids import Role
 from . import keys, scripts
-from .endpoint import StoreError, pack
+from .endpoint import Damaged, StoreError, pack
 from .log_writer import LogWriter
 from .pipe import Pipe, checked, lacks_script, resolving
 from .records import (
@@ -299,7 +299,7 @@ class Store:
             except StoreError as error:
                 found = error
             except (ValueError, TypeError, IndexError, msgspec.DecodeError):
-                found = StoreError("a channel's record is damaged")
+                found = Damaged("a channel's record is damaged")
             callback(found)
 
         call = pack(
@@ -485,7 +485,7 @@ class Store:
             except StoreError as error:
                 found = error
             except (ValueError, TypeError, IndexError):
-                found = StoreError("a channel's record is damaged")
+                found = Damaged("a channel's record is damaged")
             callback(found)
 
         log = keys.log(trip, epoch)
@@ -520,7 +520,7 @@ class Store:
                 masks_gone=int(r[13] or 0),
             )
         except (ValueError, TypeError, msgspec.DecodeError):
-            raise StoreError("a channel's record is damaged") from None
+            raise Damaged("a channel's record is damaged") from None
 
     async def messages_key(self, trip: str) -> tuple[str | None, int, bytes]:
         """Give (state, epoch, wrapped key), for whoever posts without being attached."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from relay.rig.process import frozen
 from relay.rig.texts import numbered
+from relay.store import keys
 from tests.conftest import ROOMY
 from tests.support.party import Party
 from tests.support.past import slow_to_look
@@ -37,3 +38,20 @@ async def test_who_floods_a_node_that_waits_for_the_store_is_cut_off(tmp_path: P
             for number in range(1100):
                 await driver.post(numbered(number), id=f"p{number}", again=True)
             assert await driver.closed() == 4004
+
+
+async def test_a_trip_whose_record_is_damaged_holds_up_no_other(own_relay: RelayProcess) -> None:
+    """After a pause of the store nothing is delivered until each channel has been looked at; this
+    one cannot be."""
+    tokens = {trip: await own_relay.open_trip(trip) for trip in ("damaged", "whole")}
+    unlucky = await Party.attach(own_relay.gateway_url, tokens["damaged"]["driver"])
+    driver = await Party.attach(own_relay.gateway_url, tokens["whole"]["driver"])
+    customer = await Party.attach(own_relay.gateway_url, tokens["whole"]["customer"])
+    async with own_relay.redis() as redis:
+        await redis.hset(keys.trip("damaged"), "epoch", "none")
+    async with frozen(own_relay.store_pid(), at_least_s=1.5):
+        pass
+    post_id = await driver.post(numbered(1))
+    await driver.hear("accepted", id=post_id)
+    await customer.hear("message", id=post_id)
+    assert await unlucky.closed() == 4003
