@@ -19,6 +19,8 @@ MOST: Final = 20_000
 
 #: What makes two news the same.
 _SAME: Final = ("op", "trip", "role", "epoch", "count", "deadline")
+#: What of them is said again. Lists of what never arrived are not: they may be long.
+_SAID: Final = (*_SAME, "reason", "detail")
 _FINAL: Final = frozenset({"closed", "reassigned", "revoked"})
 
 
@@ -36,7 +38,8 @@ class Finality:
         So is an end with grace, before its grace has run out."""
         if news["op"] in _FINAL or (news["op"] == "state" and news["state"] == "grace"):
             # Of the same thing what was heard first counts: it came of the step that did it.
-            self._heard.setdefault(tuple(news.get(name) for name in _SAME), (now_s, news))
+            said: dict[str, Any] = {name: news[name] for name in _SAID if name in news}
+            self._heard.setdefault(tuple(news.get(name) for name in _SAME), (now_s, said))
             while len(self._heard) > MOST or now_s - self._oldest_s() > REMEMBERED_S:
                 self._heard.popitem(last=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from relay.gateway.finality import Finality
 from relay.rig.process import frozen
 from relay.rig.texts import numbered
 from relay.store import keys
@@ -55,3 +56,10 @@ async def test_a_trip_whose_record_is_damaged_holds_up_no_other(own_relay: Relay
     await driver.hear("accepted", id=post_id)
     await customer.hear("message", id=post_id)
     assert await unlucky.closed() == 4003
+
+
+def test_of_a_final_news_only_what_is_said_again_is_kept() -> None:
+    finality = Finality()
+    kept = {"op": "closed", "trip": "t", "reason": "ended", "detail": "done"}
+    finality.hear({**kept, "pairing": 1, "d": "[" + "x" * 100_000 + "]", "c": "[]"}, 1.0)
+    assert list(finality.said(2.0)) == [kept]
