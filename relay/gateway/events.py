@@ -389,7 +389,7 @@ def _mail_post(
         return
     if not channel.lease.holds():
         told = epoch, n, entry_id, letter, post_id, sealed, before
-        channel.lease.hold_reply(partial(_held_post, node, channel), told)
+        channel.lease.hold_hint(partial(_held_post, node, channel), told)
         return
     try:
         entry = channel.entry(entry_id, letter, post_id, sealed, node.tags)

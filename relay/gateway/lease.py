@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 #: For how long the store's answers may stop before nothing is delivered any more.
 LEASE_S: Final = 1.0
+#: How much of what other nodes tell is kept meanwhile.
+_MOST_HINTS: Final = 20_000
 
 
 class Lease:
@@ -68,6 +70,12 @@ class Lease:
         """
         line = self.line
         self.hold(lambda: take(reply if line is self.line else Unanswered()))
+
+    def hold_hint(self, take: Callable[[Any], None], hint: Any) -> None:
+        """`hold_reply` for what another node tells, if there is room: that node may have its store
+        for as long as this one has none. The next look finds what is not kept."""
+        if len(self._held) < _MOST_HINTS:
+            self.hold_reply(take, hint)
 
     def resume(self, line: Line) -> None:
         """Deliver what was held; call it when every channel has been looked at, which began over

@@ -7,6 +7,7 @@ from pathlib import Path
 from relay.gateway.finality import Finality
 from relay.rig.process import frozen
 from relay.rig.texts import numbered
+from relay.rig.waiting import until
 from relay.store import keys
 from tests.conftest import ROOMY
 from tests.support.party import Party
@@ -63,3 +64,63 @@ def test_of_a_final_news_only_what_is_said_again_is_kept() -> None:
     kept = {"op": "closed", "trip": "t", "reason": "ended", "detail": "done"}
     finality.hear({**kept, "pairing": 1, "d": "[" + "x" * 100_000 + "]", "c": "[]"}, 1.0)
     assert list(finality.said(2.0)) == [kept]
+
+
+#: As for a node that has no way to the store, while it still hears from the other nodes: as long as
+#: there is a file of that name it delivers nothing. It keeps but a few hints until then, and says how
+#: much it has kept.
+SUSPENDED = """
+import asyncio
+from pathlib import Path
+import relay.gateway.lease as lease
+from relay.gateway.gateway import Gateway
+
+lease._MOST_HINTS = 20
+look, resume, folder = Gateway._look_at, lease.Lease.resume, Path({folder!r})
+
+async def look_and_wait(self, channels):
+    await look(self, channels)
+    while (folder / "suspended").exists():
+        await asyncio.sleep(0.02)
+
+def say_and_resume(self, line):
+    with (folder / "kept").open("a") as kept:
+        print(len(self._held), file=kept)
+    resume(self, line)
+
+Gateway._look_at, lease.Lease.resume = look_and_wait, say_and_resume
+"""
+
+
+async def test_what_other_nodes_tell_a_suspended_one_is_kept_up_to_a_bound(tmp_path: Path) -> None:
+    """Of the rest nothing is lost: it reads the log."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    gate = tmp_path / "suspended"
+    other = slow_to_look(tmp_path / "other", SUSPENDED.format(folder=str(tmp_path)), **ROOMY)
+    async with RelayProcess(tmp_path / "one", **ROOMY) as one:
+        other.data = one.data
+        async with other:
+            tokens = await one.open_trip("hints")
+            customer = await Party.attach(other.gateway_url, tokens["customer"])
+            driver = await Party.attach(one.gateway_url, tokens["driver"])
+            await customer.hear("presence", online=True)
+            if not driver.attached["peer"]["online"]:
+                await driver.hear("presence", online=True)
+            gate.touch()
+            async with frozen(one.store_pid(), at_least_s=1.5):
+                await customer.hear("state", state="suspended")
+
+            async def is_well() -> bool:
+                return (await one.call("GET", "/readyz")).status_code == 200
+
+            await until(is_well, "the other node has its store again")
+            posted = [numbered(number) for number in range(60)]
+            for text in posted:
+                await driver.accepted(text)
+            assert customer.texts() == []
+            gate.unlink()
+            await customer.hear("message", text=posted[-1])
+            assert customer.texts() == posted
+            kept = max(map(int, (tmp_path / "kept").read_text().split()))
+            assert 20 <= kept < 30, "and a few answers of the store"
