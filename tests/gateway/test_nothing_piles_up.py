@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+
+from websockets.exceptions import ConnectionClosed
 
 from relay.gateway.finality import Finality
 from relay.rig.process import frozen
@@ -13,6 +16,16 @@ from tests.conftest import ROOMY
 from tests.support.party import Party
 from tests.support.past import slow_to_look
 from tests.support.relay import RelayProcess
+
+
+async def has_its_store(relay: RelayProcess) -> None:
+    """Wait for a relay whose store was away."""
+
+    async def is_ready() -> bool:
+        return (await relay.call("GET", "/readyz")).status_code == 200
+
+    await until(is_ready, "the relay has its store again")
+
 
 REPORTING_IS_SHORT = """
 import relay.gateway.gateway as gateway
@@ -37,8 +50,9 @@ async def test_who_floods_a_node_that_waits_for_the_store_is_cut_off(tmp_path: P
         tokens = await relay.open_trip("flood")
         driver = await Party.attach(relay.gateway_url, tokens["driver"])
         async with frozen(relay.store_pid()):
-            for number in range(1100):
-                await driver.post(numbered(number), id=f"p{number}", again=True)
+            with suppress(ConnectionClosed):
+                for number in range(1100):
+                    await driver.post(numbered(number), id=f"p{number}", again=True)
             assert await driver.closed() == 4004
 
 
@@ -53,6 +67,7 @@ async def test_a_trip_whose_record_is_damaged_holds_up_no_other(own_relay: Relay
         await redis.hset(keys.trip("damaged"), "epoch", "none")
     async with frozen(own_relay.store_pid(), at_least_s=1.5):
         pass
+    await has_its_store(own_relay)
     post_id = await driver.post(numbered(1))
     await driver.hear("accepted", id=post_id)
     await customer.hear("message", id=post_id)
@@ -110,11 +125,7 @@ async def test_what_other_nodes_tell_a_suspended_one_is_kept_up_to_a_bound(tmp_p
             gate.touch()
             async with frozen(one.store_pid(), at_least_s=1.5):
                 await customer.hear("state", state="suspended")
-
-            async def is_well() -> bool:
-                return (await one.call("GET", "/readyz")).status_code == 200
-
-            await until(is_well, "the other node has its store again")
+            await has_its_store(one)
             posted = [numbered(number) for number in range(60)]
             for text in posted:
                 await driver.accepted(text)
