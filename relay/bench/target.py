@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import ssl
 import sys
 import time
 import urllib.request
@@ -13,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 
@@ -103,6 +105,9 @@ class Running(Target):
 
     def __init__(self, gateway_url: str, api_url: str, key: str) -> None:
         self.where = Where([gateway_url], api_url, key)
+        # Of its own: since Python 3.12 urllib keeps for good the authorities of its first call.
+        secure = urlsplit(api_url).scheme == "https"
+        self._tls = ssl.create_default_context() if secure else None
         self._tells = True
 
     async def usage(self) -> dict[str, Usage]:
@@ -116,7 +121,9 @@ class Running(Target):
             headers={"Authorization": f"Bearer {self.where.key}"},
         )
         try:
-            with urllib.request.urlopen(asked, timeout=_METRICS_S) as answer:  # noqa: S310
+            with urllib.request.urlopen(  # noqa: S310
+                asked, timeout=_METRICS_S, context=self._tls
+            ) as answer:
                 return usage_in_metrics(answer.read().decode())
         except (OSError, ValueError):
             return None
