@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,26 @@ def test_the_longest_drain_fits_into_the_time_to_stop() -> None:
     assert limit_s > Settings().drain_s + _STOP_LIMIT_S
 
 
+# --- Python ----------------------------------------------------------------------------------------
+
+
+def oldest_python() -> str:
+    """The oldest that the relay is promised to run on; whoever runs the tests may have a newer."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return str(project["requires-python"]).removeprefix(">=")
+
+
+def test_all_files_promise_the_same_python() -> None:
+    oldest = oldest_python()
+    assert sys.version_info >= tuple(map(int, oldest.split(".")))
+    linted = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["target-version"]
+    assert linted == "py" + oldest.replace(".", "")
+    assert f"--python-version {oldest} " in (DEPLOY / "lock").read_text()
+    assert f"sys.version_info < ({oldest.replace('.', ', ')})" in (DEPLOY / "setup").read_text()
+    for name in ("README.md", "deploy/setup"):
+        assert f"Python {oldest} or later" in (ROOT / name).read_text(), name
+
+
 # --- the image -------------------------------------------------------------------------------------
 
 
@@ -151,9 +172,8 @@ def test_the_image_is_small_pinned_and_not_root_s() -> None:
     stages = [index for index, line in enumerate(lines) if line.startswith("FROM ")]
     assert len(stages) == 2
     build, final = lines[: stages[1]], lines[stages[1] :]
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for index in stages:
-        assert re.fullmatch(rf"FROM python:{version}-slim-\w+( AS build)?", lines[index])
+        assert re.fullmatch(rf"FROM python:{oldest_python()}-slim-\w+( AS build)?", lines[index])
     for line in build:
         if "pip" in line and "-r requirements.txt" in line:
             assert "--require-hashes" in line and "--only-binary :all:" in line
