@@ -28,7 +28,7 @@ from ..store import server_process
 from ..store.access import servers_of
 from ..store.data_folder import DataFolder
 from ..store.embedded import EmbeddedServerError
-from ..store.endpoint import Endpoint, StoreError
+from ..store.endpoint import CERTIFICATE_ADVICE, Endpoint, StoreError, disbelieved
 from ..vault.ring import KeyRing, Purpose
 from . import host
 from .api import Api, ApiError
@@ -196,7 +196,7 @@ def _store(where: Settings) -> Iterator[Finding]:
     try:
         servers = asyncio.run(servers_of(store, _TIMEOUT_S))
     except (StoreError, OSError) as error:
-        yield _fail("store", str(error), advice)
+        yield _unreached(store, error, str(error), advice)
         return
     for server in servers:
         client = _client(server)
@@ -205,9 +205,15 @@ def _store(where: Settings) -> Iterator[Finding]:
         except (RedisError, OSError) as error:
             # The text of a server's error may quote a user's name; its type says enough.
             text = f"{server} does not answer as it should ({type(error).__name__})"
-            yield _fail("store", text, advice)
+            yield _unreached(server, error, text, advice)
         finally:
             client.close()
+
+
+def _unreached(server: Endpoint, error: Exception, text: str, advice: str) -> Finding:
+    if why := disbelieved(error):
+        return _fail("store", f"{server} {why}", CERTIFICATE_ADVICE)
+    return _fail("store", text, advice)
 
 
 def _client(server: Endpoint) -> redis.Redis:

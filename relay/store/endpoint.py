@@ -181,6 +181,7 @@ class Endpoint:
 
     async def located(self, timeout_s: float) -> Endpoint:
         """The server to connect to now. Raises `OSError` if no sentinel knows one."""
+        failed: Exception | None = None
         for host, port in self.sentinels:
             try:
                 async with asyncio.timeout(timeout_s):
@@ -188,11 +189,12 @@ class Endpoint:
                         Endpoint(host, port, tls=self.tls, ca_file=self.ca_file),
                         ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service),
                     )
-            except (OSError, TimeoutError):
+            except (OSError, TimeoutError) as error:
+                failed = error
                 continue
             if isinstance(found, list):
                 return replace(self, host=found[0].decode(), port=int(found[1]), sentinels=())
-        raise ConnectionError("no sentinel knows the primary")
+        raise ConnectionError("no sentinel knows the primary") from failed
 
 
 def _identity_and_hosts(netloc: str) -> tuple[str | None, str | None, str]:
@@ -271,6 +273,29 @@ async def connect(endpoint: Endpoint, factory: Callable[[], P], timeout_s: float
 
 def _tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
     return ssl.create_default_context(cafile=endpoint.ca_file) if endpoint.tls else None
+
+
+#: What to do about it.
+CERTIFICATE_ADVICE: Final = (
+    "see that it is of the host in the URL, that ?ssl_ca_certs= names the certificate of its "
+    "authority, and that both hold what deploy/OPERATIONS.md asks for under TLS"
+)
+
+
+def disbelieved(error: BaseException | None) -> str:
+    """What a server does, if it was not reached because of its certificate; "" if it was for
+    something else. A library may have wrapped the error into one of its own."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"shows a certificate that is not believed here ({error.verify_message})"
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def unreached(error: BaseException, otherwise: str) -> str:
+    """What a server does that was not reached, and what to do if that is about its certificate."""
+    why = disbelieved(error)
+    return f"{why}: {CERTIFICATE_ADVICE}" if why else otherwise
 
 
 def pack(*command: str | bytes | int | float) -> bytes:

@@ -21,7 +21,7 @@ import hiredis
 import structlog
 
 from .durability import MEMORY, Durability
-from .endpoint import Endpoint, NotSent, StoreError, Unanswered, connect, pack
+from .endpoint import Endpoint, NotSent, StoreError, Unanswered, connect, pack, unreached
 
 log = structlog.get_logger(__name__)
 
@@ -293,7 +293,8 @@ class ServerPipe(Pipe):
         try:
             self._line = await self._dial()
         except (OSError, TimeoutError) as error:
-            raise StoreError(f"the store at {self._endpoint} does not answer") from error
+            said = unreached(error, "does not answer")
+            raise StoreError(f"the store at {self._endpoint} {said}") from error
         self._on_connected()
         self._task = asyncio.create_task(self._stay_connected(), name="store-pipe")
 

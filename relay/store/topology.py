@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from .endpoint import Endpoint, StoreError, ask
+from .endpoint import Endpoint, StoreError, ask, unreached
 from .slots import Address, Layout, layout_of
 
 log = structlog.get_logger(__name__)
@@ -35,11 +35,11 @@ class Topology:
 
     async def start(self) -> None:
         """Find the cluster. Raises `StoreError` if none of its servers can tell."""
-        self.layout = await self._ask()
-        if self.layout is None:
-            raise StoreError(
-                f"{self.endpoint} does not answer, or some of its slots have no server"
-            )
+        try:
+            self.layout = await self._ask()
+        except OSError as error:
+            said = unreached(error, "does not answer, or some of its slots have no server")
+            raise StoreError(f"{self.endpoint} {said}") from error
         self._task = asyncio.create_task(self._keep_asking(), name="store-topology")
 
     async def stop(self) -> None:
@@ -67,25 +67,31 @@ class Topology:
             await asyncio.sleep(_PAUSE_S)
 
     async def _look_again(self) -> None:
-        found = await self._ask()
-        if found is not None and found != self.layout:
+        try:
+            found = await self._ask()
+        except OSError:
+            return
+        if found != self.layout:
             log.info("cluster_changed", primaries=len(found.primaries))
             self.layout = found
             for follow in tuple(self.followers):
                 follow(found)
 
-    async def _ask(self) -> Layout | None:
+    async def _ask(self) -> Layout:
+        """What the first server that can tell says. Raises `OSError` if none can."""
+        failed: Exception | None = None
         known = list(self.layout.primaries if self.layout else ())
         random.shuffle(known)
         for address in dict.fromkeys([*known, *self.endpoint.seeds]):
             try:
                 async with asyncio.timeout(_ANSWER_TIMEOUT_S):
                     found = await self._ask_one(address)
-            except (OSError, TimeoutError):
+            except (OSError, TimeoutError) as error:
+                failed = error
                 continue
             if found is not None:
                 return found
-        return None
+        raise ConnectionError("no server knows the cluster") from failed
 
     async def _ask_one(self, address: Address) -> Layout | None:
         about, slots = await ask(

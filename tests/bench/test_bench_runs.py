@@ -18,11 +18,11 @@ from relay.bench.target import RAISED
 from relay.bench.texts import Text
 from relay.bench.wire import Plan
 from relay.rig.process import RelayProcess
-from tests.bench.encrypting import encrypting
 from tests.bench.tampering import tampering
 from tests.cli.commands import Done, Quickly, relay_command
 from tests.console.staff import chromium
 from tests.support.certificate import certified
+from tests.support.encrypting import encrypting
 
 PEER = Path(__file__).parent / "peer"
 

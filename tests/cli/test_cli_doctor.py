@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -10,10 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from relay.keyfile import KeyFile
+from relay.rig.single import Single
 from relay.vault.ring import Purpose
+from tests.support.certificate import certified
+from tests.support.encrypting import encrypting
 from tests.support.relay import RelayProcess
 
 from .commands import Done, Quickly, Run, relay_command
@@ -99,6 +104,30 @@ async def test_a_store_that_hangs(relay: RelayProcess, quickly: Quickly) -> None
     assert "valkey.log" in store["advice"]
     (api,) = checks(done)["API"]
     assert "not ready" in api["text"]
+
+
+@pytest.mark.parametrize(
+    "store", ["rediss://{}", "rediss+sentinel://{}/relay", "rediss+cluster://{}"]
+)
+async def test_a_store_whose_certificate_is_not_believed(
+    store: str, tmp_path: Path, quickly: Quickly
+) -> None:
+    """It says why not, and not that the store does not run."""
+    certificate = tmp_path / "certificate.pem"
+    certified(certificate)
+    KeyFile(tmp_path / "ring.json").create(time.time_ns() // 1_000_000, 86_400_000)
+    async with (
+        Single(tmp_path) as server,
+        encrypting(server.url, certificate) as url,
+    ):
+        done = await quickly(
+            "doctor", "--json", "--keyring-file", tmp_path / "ring.json",
+            RELAY_REDIS=store.format(url.partition("://")[2]),
+        )  # fmt: skip
+    (found,) = checks(done)["store"]
+    assert found["level"] == "fail"
+    assert re.search(r"not believed here \(self.signed", found["text"]), found
+    assert "?ssl_ca_certs=" in found["advice"]
 
 
 async def test_a_store_that_would_lose_what_it_took_and_then_is_away(

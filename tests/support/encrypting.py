@@ -1,4 +1,4 @@
-"""TLS in front of a relay, as a balancer brings it: the other side of `wss://` and `https://`."""
+"""TLS in front of a server, as a balancer brings it: the other side of `wss://`, `https://` and `rediss://`."""
 
 from __future__ import annotations
 
