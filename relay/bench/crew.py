@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ from .wire import (
 #: From the start signal to the start, so that every process has heard it.
 _START_S: Final = 0.3
 _END_S: Final = 60.0
+#: What is told to leave before its end has trips to end on a relay that may not answer.
+_LEAVE_S: Final = 6.0
 
 
 class LoadFailed(Exception):
@@ -87,10 +90,19 @@ class Crew:
     async def __aexit__(self, *_: object) -> None:
         for process in self._processes:
             if process.returncode is None:
-                process.kill()
-        for process in self._processes:
-            await process.wait()
-        await asyncio.gather(*self._readers, return_exceptions=True)
+                process.terminate()
+        try:
+            async with asyncio.timeout(_LEAVE_S):
+                for process in self._processes:
+                    await process.wait()
+        except TimeoutError:
+            pass
+        finally:
+            for process in self._processes:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+            await asyncio.gather(*self._readers, return_exceptions=True)
 
     @property
     def pids(self) -> list[int]:
@@ -121,25 +133,30 @@ class Crew:
 
     async def finished(self, within_s: float) -> bool:
         """Wait until all have done what there was to do; False if they go on after that time."""
-        end_s = time.monotonic() + within_s
-        while self._finished < len(self._plans):
-            left_s = end_s - time.monotonic()
-            if left_s <= 0:
-                return False
-            try:
-                await asyncio.wait_for(self._change(), left_s)
-            except TimeoutError:
-                return False
+        # Not `wait_for`: where it makes a task of what it waits for, as Python 3.11 does, what is
+        # heard before that task begins is missed.
+        try:
+            async with asyncio.timeout(within_s):
+                while self._finished < len(self._plans):
+                    await self._change()
+        except TimeoutError:
+            return False
         return True
 
     async def stop(self, told: Callable[[str, float], None]) -> None:
         """Let all come to an end, and hear how it went; `told` hears what that waits for."""
         for process in self._processes:
             await self._tell(process, Stop())
-        end_s = time.monotonic() + _END_S
-        while len(self.done) < len(self._plans):
-            await asyncio.wait_for(self._change(), end_s - time.monotonic())
-            told(*self.doing)
+        try:
+            async with asyncio.timeout(_END_S):
+                while len(self.done) < len(self._plans):
+                    await self._change()
+                    told(*self.doing)
+        except TimeoutError:
+            raise LoadFailed(
+                f"a load process had not come to its end {_END_S:.0f} seconds after the load: the "
+                "relay may answer nothing any more; its log says why"
+            ) from None
 
     async def _change(self) -> None:
         if self._failed:
@@ -152,7 +169,9 @@ class Crew:
     async def _tell(self, process: asyncio.subprocess.Process, line: Line) -> None:
         assert process.stdin is not None
         process.stdin.write(encode(line) + b"\n")
-        await process.stdin.drain()
+        # Of one that has ended it is known by what it says no more.
+        with suppress(ConnectionError):
+            await process.stdin.drain()
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -164,7 +183,11 @@ class Crew:
             self._heard(part, said)
             self._changed.set()
         if not is_done:
-            self._failed = self._failed or "a load process ended before it was done"
+            self._failed = self._failed or (
+                f"a load process ended by itself (exit code {await process.wait()}) before it was "
+                "done; what it said, if anything, is above. A negative code is the signal that "
+                "killed it: -9 where the machine had no memory left"
+            )
             self._changed.set()
 
     def _heard(self, part: int, said: FromLoad) -> None:
