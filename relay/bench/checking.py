@@ -11,6 +11,7 @@ direction. It is told what both apps see. What breaks a promise is a violation:
 - `leaked`: a number came out, in a message or anywhere else in a frame
 - `altered`: another text than the sender was told that the peer sees, or one nobody wrote here
 - `uncut`: a party is still attached long after the end of its trip was answered
+- `gone`: when the load was over, the relay did not answer any more
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Final
 
 from .texts import Text, gives_away
 
-KINDS: Final = ("lost", "doubled", "reordered", "late", "leaked", "altered", "uncut")
+KINDS: Final = ("lost", "doubled", "reordered", "late", "leaked", "altered", "uncut", "gone")
 _SHOWN: Final = 20
 
 
@@ -44,8 +45,8 @@ class Sent:
     """A message under way: gone from here once it is accepted and delivered."""
 
     __slots__ = (
-        "accepted_pos", "delivered_pos", "delivered_text", "intended_s", "is_late", "is_repeated",
-        "number", "seen", "text",
+        "accepted_pos", "delivered_pos", "delivered_text", "intended_s", "is_late",
+        "is_out_of_turn", "is_repeated", "number", "seen", "text",
     )  # fmt: skip
 
     def __init__(self, text: str, number: str, intended_s: float, is_late: bool) -> None:
@@ -54,6 +55,9 @@ class Sent:
         #: When the person wanted to send it, by this machine's monotonic clock.
         self.intended_s = intended_s
         self.is_late = is_late
+        #: Posted more than once, so that it may come after younger ones.
+        self.is_out_of_turn = False
+        #: Posted when it may have been stored already.
         self.is_repeated = False
         self.accepted_pos = ""
         #: What the peer sees, as the sender was told.
@@ -102,11 +106,17 @@ class Stream:
         return name
 
     def repeat(self, name: str) -> str:
-        """Note that a message is posted again; give its text."""
+        """Note that a message is posted again which may be stored; give its text."""
         sent = self.under_way[name]
-        sent.is_repeated = True
+        sent.is_out_of_turn = sent.is_repeated = True
         self._repeated.add(name)
         return sent.text
+
+    def retry(self, name: str) -> Sent:
+        """Note that a message is posted once more that was refused for a while; give it."""
+        sent = self.under_way[name]
+        sent.is_out_of_turn = True
+        return sent
 
     def accepted(self, name: str, pos: str, seen: str | None) -> Sent | None:
         """The sender was told that it is stored; give it if this is the first time."""
@@ -149,9 +159,9 @@ class Stream:
             self._wrong("reordered", name)
         self._last_pos = max(pos, self._last_pos)
         number = int(name)
-        if number < self._delivered_number and not sent.is_repeated:
+        if number < self._delivered_number and not sent.is_out_of_turn:
             self._wrong("reordered", name)
-        elif not sent.is_repeated:
+        elif not sent.is_out_of_turn:
             self._delivered_number = number
         if sent.number and gives_away(text, sent.number):
             self._wrong("leaked", name)

@@ -47,11 +47,21 @@ def _place(url: str, within_s: float) -> _Place:
     assert parts.hostname is not None
     is_secure = parts.scheme == "wss"
     port = parts.port or (443 if is_secure else 80)
+    tls = ssl.create_default_context() if is_secure else None
     with socket.create_connection((parts.hostname, port), within_s) as found:
-        return _Place(
-            parts.hostname, parts.netloc, parts.path or "/", found.family, found.getpeername(),
-            ssl.create_default_context() if is_secure else None,
-        )  # fmt: skip
+        place = _Place(
+            parts.hostname, parts.netloc, parts.path or "/", found.family, found.getpeername(), tls
+        )
+        if tls is not None:
+            # Of one that is not believed, or speaks no TLS, the connections below say less.
+            tls.wrap_socket(found, server_hostname=parts.hostname).close()
+    return place
+
+
+def reach(url: str, within_s: float) -> None:
+    """See that there is somebody: what many connections would wait for in vain is found out once.
+    Raises `OSError`."""
+    _place(url, within_s)
 
 
 async def dial(url: str, headers: dict[str, str], within_s: float, listener: WSListener) -> None:

@@ -49,7 +49,10 @@ class Load(ABC):
         self.violations = Violations()
         self.trips = Trips(plan, self.tally, self.violations)
         self.stop = asyncio.Event()
-        self._attached = 0
+        #: All that it needs was there.
+        self.has_begun = False
+        #: Parties that it has attached.
+        self.attached = 0
         #: Tells what it does that takes time, and how far it is with that, from 0 to 1.
         self.told = told
         source = texts(int(plan.run, 16), plan.part, plan.parts)
@@ -103,10 +106,10 @@ class Load(ABC):
         if not await party.connect():
             raise CallFailed(
                 f"the gateway sent an app away with close code {party.close_code}, when "
-                f"{self._attached:,} had been attached by this load process; "
+                f"{self.attached:,} had been attached by this load process; "
                 + _ADVICE.get(party.close_code, "its log and metrics say why")
             )
-        self._attached += 1
+        self.attached += 1
 
     async def everything_arrived(self, trips: Sequence[Trip]) -> None:
         """Wait until nothing is under way, and count what never arrived.

@@ -7,17 +7,24 @@ late its event loop was. A load process at its limit measures itself, not the re
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import resource
+import signal
+import socket
 import ssl
 import sys
 import time
+from contextlib import suppress
 from typing import Final
 
 import uvloop
+from picows import WSError
 
+from .dialling import reach
 from .histogram import Histogram
 from .load import Load
+from .party import CONNECT_S
 from .scenarios import SCENARIOS
 from .trips import CallFailed
 from .wire import (
@@ -38,6 +45,7 @@ from .wire import (
 
 _LAG_EVERY_S: Final = 0.01
 _TOLD_EVERY_S: Final = 0.2
+_LEAVE_S: Final = 4.0
 
 
 def _say(line: Line) -> None:
@@ -73,11 +81,11 @@ async def _watch_lag(lag: Histogram) -> None:
         lag.add(max(0.0, time.monotonic() - due_s))
 
 
-async def _commands() -> asyncio.StreamReader:
+async def _commands() -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return reader
+    pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader, pipe
 
 
 async def _told(reader: asyncio.StreamReader) -> object:
@@ -89,32 +97,51 @@ async def _told(reader: asyncio.StreamReader) -> object:
 
 
 async def _main() -> None:
-    reader = await _commands()
+    reader, pipe = await _commands()
     plan = await _told(reader)
     assert isinstance(plan, Plan)
     _allow_connections()
     load = SCENARIOS[plan.scenario](plan, _Telling())
+    loop, working = asyncio.get_running_loop(), asyncio.ensure_future(_work(load, reader))
+    loop.add_signal_handler(signal.SIGTERM, working.cancel)
     try:
-        await load.prepare()
-        load.take()
-        _say(Ready())
-        go = await _told(reader)
-        assert isinstance(go, Go)
-        await asyncio.sleep(go.at_s - time.monotonic())
-        await _loaded(load, reader, go.at_s)
-    except EOFError:
-        return
-    except (CallFailed, OSError, TimeoutError) as error:
-        _say(Failed(_why(error)))
-    except ExceptionGroup as group:
-        first = group.exceptions[0]
-        if not isinstance(first, CallFailed | OSError | TimeoutError):
+        await working
+    except (EOFError, asyncio.CancelledError):
+        pass
+    except Exception as error:
+        why = _why(error, load)
+        if not why:
             raise
-        _say(Failed(_why(first)))
+        _say(Failed(why))
+    finally:
+        # Whatever came between: no trip stays open on a relay that goes on.
+        loop.add_signal_handler(signal.SIGTERM, lambda: None)
+        with suppress(CallFailed, OSError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                await load.trips.end_all()
+        pipe.close()
 
 
-def _why(error: Exception) -> str:
-    """What went wrong, for a person."""
+async def _work(load: Load, reader: asyncio.StreamReader) -> None:
+    """All that a load does. Raises `EOFError` if nobody is there any more to do it for."""
+    for url in load.plan.gateway_urls:
+        reach(url, CONNECT_S)
+    await load.prepare()
+    load.take()
+    load.has_begun = True
+    _say(Ready())
+    go = await _told(reader)
+    assert isinstance(go, Go)
+    await asyncio.sleep(go.at_s - time.monotonic())
+    await _loaded(load, reader, go.at_s)
+
+
+def _why(error: Exception, load: Load) -> str:
+    """What went wrong, for a person; empty if that is a mistake of the load's own."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, CallFailed):
+        return str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
             "the relay's certificate is not believed here: it is of another name, too old, or "
@@ -126,12 +153,41 @@ def _why(error: Exception) -> str:
             f"no TLS where wss:// or https:// was given ({error.reason or error}): is the port "
             "one that speaks it?"
         )
+    if isinstance(error, socket.gaierror):
+        return (
+            "the name of the gateway's or the API's machine is not known here: see --gateway and "
+            "--api for a slip, or name the machine by its address"
+        )
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        return (
+            "the load has no more open files: allow more where you start this (`ulimit -n 65536`, "
+            "which may need root), or spread it over more processes (--loaders)"
+        )
+    if isinstance(error, WSError):
+        return (
+            f"what is at --gateway did not open a WebSocket ({error}): is it the relay's gateway, "
+            "and its path /v1/channel?"
+        )
+    if isinstance(error, OSError | TimeoutError) and load.has_begun:
+        return (
+            f"the relay answered at first and then no more ({_said(error)}): it may have ended, or "
+            "be stuck; its log says why"
+        )
     if isinstance(error, ConnectionRefusedError):
         return (
             "nothing listens at the gateway's or the API's address (connection refused): start "
             "the relay, or name another with --gateway and --api"
         )
-    return f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError | TimeoutError):
+        return (
+            f"the gateway or the API cannot be reached ({_said(error)}): are these the relay's "
+            "addresses, and may this machine connect to them?"
+        )
+    return ""
+
+
+def _said(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 async def _loaded(load: Load, reader: asyncio.StreamReader, began_s: float) -> None:
@@ -159,7 +215,10 @@ async def _loaded(load: Load, reader: asyncio.StreamReader, began_s: float) -> N
     load.told("waiting for what is under way", 1.0)
     await load.settle()
     load.told("ending trips", 1.0)
-    await load.trips.end_all()
+    try:
+        await load.trips.end_all()
+    except (CallFailed, OSError) as error:
+        load.violations.add("gone", _why(error, load))
     for task in watching:
         task.cancel()
     # What came after the last whole second is told as one that is outside of what is measured.

@@ -40,7 +40,7 @@ from .texts import Text
 _BINARY: Final = WSMsgType.BINARY
 _CLOSE: Final = WSMsgType.CLOSE
 _HEADERS: Final = {"Sec-WebSocket-Protocol": SUBPROTOCOL_MSGPACK}
-_CONNECT_S: Final = 20.0
+CONNECT_S: Final = 20.0
 _NO_CODE: Final = 1006
 
 _encode = FROM_APP_MSGPACK.encode
@@ -108,7 +108,11 @@ class Party:
         line = _Line(self)
         self.close_code, self.is_attached, self.line = 0, False, line
         self.attempt += 1
-        await dial(self.gateway_url, _HEADERS, _CONNECT_S, line)
+        try:
+            await dial(self.gateway_url, _HEADERS, CONNECT_S, line)
+        except BaseException:
+            line.has_ended()
+            raise
         pending = self.says.pending()[:100]
         self.send(
             Attach(
@@ -116,7 +120,7 @@ class Party:
                 attempt=self.attempt, pending=pending or None,
             )
         )  # fmt: skip
-        await line.is_replayed(_CONNECT_S)
+        await line.is_replayed(CONNECT_S)
         return self.is_attached
 
     def cut(self) -> None:
@@ -159,6 +163,13 @@ class Party:
         if name in self.says.under_way:
             self.send(Post(name, text=self.says.repeat(name), epoch=self.epoch, again=True))
 
+    def post_as_before(self, name: str) -> None:
+        """Post what was refused for a while: the same frame, for by that try it is not stored."""
+        if name in self.says.under_way:
+            sent = self.says.retry(name)
+            again = sent.is_repeated or None
+            self.send(Post(name, text=sent.text, epoch=self.epoch, again=again))
+
     def post_unanswered_again(self) -> None:
         """After a new connection: what nobody knows of."""
         for name in self.says.unanswered():
@@ -182,7 +193,7 @@ class Party:
             self._refused(frame)
         elif kind is Unsure:
             self.tally.counts["unsure"] += 1
-            self._later(frame.retry_after_ms, frame.id)
+            self._later(frame.retry_after_ms, self.post_again, frame.id)
         elif kind is Closed:
             self.closed = frame
             self.says.undelivered(frame.undelivered)
@@ -203,15 +214,14 @@ class Party:
     def _refused(self, frame: Refused) -> None:
         self.tally.counts[f"refused {frame.code}"] += 1
         if frame.retry_after_ms:
-            self._later(frame.retry_after_ms, frame.id)
+            self._later(frame.retry_after_ms, self.post_as_before, frame.id)
             return
         self.says.refused(frame.id)
         if self.on_answered is not None:
             self.on_answered(self)
 
-    def _later(self, wait_ms: int, name: str) -> None:
-        # Posted with `again` also after a refusal: it says no more than that it is not the first.
-        asyncio.get_running_loop().call_later(wait_ms / 1000, self.post_again, name)
+    def _later(self, wait_ms: int, post: Callable[[str], None], name: str) -> None:
+        asyncio.get_running_loop().call_later(wait_ms / 1000, post, name)
 
 
 class _Line(WSListener):
@@ -264,9 +274,11 @@ class _Line(WSListener):
                     tally.delivered += 1
                     tally.delivery.add(_now() - sent.intended_s)
                 transport.send(_BINARY, _encode(Got(said.pos, epoch=party.epoch)))
-            elif said.sender == "you":
+            elif said.sender == "you" and party.says.accepted(said.id, said.pos, said.text):
                 # Posted on an earlier connection, whose answer never came.
-                tally.accepted += party.says.accepted(said.id, said.pos, said.text) is not None
+                tally.accepted += 1
+                if party.on_answered is not None:
+                    party.on_answered(party)
             return
         if kind is Accepted:
             sent = party.says.accepted(said.id, said.pos, said.text)
@@ -290,6 +302,10 @@ class _Line(WSListener):
         if party.line is self:
             party.is_attached = False
             party.close_code = party.close_code or _NO_CODE
+        self.has_ended()
+
+    def has_ended(self) -> None:
+        """Or never began."""
         for future in (self.replayed, self.over):
             if not future.done():
                 future.set_result(None)

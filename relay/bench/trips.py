@@ -8,6 +8,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
+import httptools
+import msgspec
+
 from ..rig.platform import Platform
 from .checking import Stream, Violations
 from .party import Party
@@ -17,6 +20,22 @@ from .wire import Plan
 
 _AT_ONCE: Final = 32
 _ENDED_AT_ONCE: Final = 500
+#: How long it is tried again when a call gets no answer, and after which pause.
+_INSISTS_S: Final = 5.0
+_PAUSE_S: Final = 0.2
+_CALLS: Final = {
+    "open": "to open a trip", "end": "to end a trip", "reassign": "to reassign a driver",
+}  # fmt: skip
+#: What to do about an answer.
+_ADVICE: Final = {
+    401: "it does not know this API key: give one of this relay's (`relay apikey new --scope "
+    "platform`) with --api-key-file or RELAY_API_KEY",
+    403: "this API key may not do that: give one of scope platform (`relay apikey new --scope "
+    "platform`)",
+    404: "give the API's address alone with --api, without a path",
+    429: "raise `calls_per_s`, or the load measures that",
+    503: "it is about to stop, or its store does not answer; its log says why",
+}
 _T = TypeVar("_T")
 
 
@@ -49,15 +68,37 @@ class Trips:
         self._gateways = plan.gateway_urls
         self._apart = bool(plan.options.get("apart"))
         self._opened = 0
+        #: The API has answered as one.
+        self.answered = False
         self._open: set[str] = set()
 
     async def call(self, method: str, path: str, body: Any, what: str) -> dict[str, Any]:
-        """One call, timed as `what`. Raises `CallFailed`, OSError."""
+        """One call, timed as `what`. Raises `CallFailed`, OSError.
+
+        One that an API which answers otherwise leaves without an answer is made again, as a
+        platform does: each of these calls may be.
+        """
         began = time.monotonic()
-        answer = await self.platform.call(method, path, body)
+        while True:
+            try:
+                answer = await self.platform.call(method, path, body)
+                break
+            except OSError:
+                if not self.answered or time.monotonic() > began + _INSISTS_S:
+                    raise
+                self._tally.counts["failed to get an answer by HTTP"] += 1
+            except (msgspec.DecodeError, httptools.HttpParserError):
+                raise CallFailed(
+                    "what answers at --api is not a relay's API: its gateway has another port"
+                ) from None
+            await asyncio.sleep(_PAUSE_S)
         if not 200 <= answer.status < 300:
             code = answer.body.get("code", "") if isinstance(answer.body, dict) else ""
-            raise CallFailed(f"{what}: the API answered {answer.status} {code}".rstrip())
+            raise CallFailed(
+                f"{_CALLS.get(what, what)} was refused: the API answered {answer.status} {code}; "
+                + _ADVICE.get(answer.status, "its log says why")
+            )
+        self.answered = True
         self._tally.counts[what] += 1
         self._tally.times[what].add(time.monotonic() - began)
         found: dict[str, Any] = answer.body
@@ -75,8 +116,9 @@ class Trips:
             "report_window_s": 60,
             "requested_at": int(time.time() * 1000),
         }
-        found = await self.call("POST", "/v1/trips", body, "open")
+        # Also of one whose answer nobody waits for any more.
         self._open.add(name)
+        found = await self.call("POST", "/v1/trips", body, "open")
         to_customer = Stream(f"{name} driver to customer", self._violations)
         to_driver = Stream(f"{name} customer to driver", self._violations)
         forbidden = _forbidden(phones)
@@ -124,13 +166,15 @@ class Trips:
             party.says.has_ended = True
 
     async def end_all(self) -> None:
-        """Leave nothing open behind."""
+        """Leave nothing open behind. Raises OSError if there is no API any more."""
         names = list(self._open)
         self._open.clear()
-        for first in range(0, len(names), _ENDED_AT_ONCE):
-            some = names[first : first + _ENDED_AT_ONCE]
-            await self.platform.call("POST", "/v1/ended-trips", {"trip_ids": some})
-        self.platform.close()
+        try:
+            for first in range(0, len(names), _ENDED_AT_ONCE):
+                some = {"trip_ids": names[first : first + _ENDED_AT_ONCE]}
+                await self.call("POST", "/v1/ended-trips", some, "end at last")
+        finally:
+            self.platform.close()
 
     def _person(self, trip: str, role: str, phone: str) -> dict[str, str]:
         return {"party_id": f"{trip}-{role[0]}", "phone": f"+62{phone[1:]}", "alias": role.title()}

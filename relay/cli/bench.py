@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 import typer
@@ -355,11 +355,13 @@ class _Where:
         if gateway is None or api is None:
             fail("--gateway and --api belong together: give both, or neither", MISUSED)
         _meant(gateway, "--gateway", "ws", "wss")
-        _meant(api, "--api", "http", "https")
+        parts = _meant(api, "--api", "http", "https")
+        if parts.path.strip("/") or parts.query:
+            fail("--api is the API's address alone, without a path", MISUSED)
         key = secret(
             "API key", option="--api-key-file", file=key_file, variable="RELAY_API_KEY"
         )  # fmt: skip
-        self._running = Running(gateway, api, key)
+        self._running = Running(gateway, f"{parts.scheme}://{parts.netloc}", key)
         self.opened, self._workers = self._as_it_is, None
 
     def need_room(self, apps: int, course: Course) -> None:
@@ -381,11 +383,18 @@ class _Where:
         yield self._running
 
 
-def _meant(url: str, option: str, *schemes: str) -> None:
-    """See that an address can be one of what it is for."""
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not parts.hostname:
-        fail(f"{option} has to begin with {' or '.join(f'{one}://' for one in schemes)}", MISUSED)
+def _meant(url: str, option: str, *schemes: str) -> SplitResult:
+    """The parts of an address, if it can be one of what it is for."""
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fail(f"{option} is no address: it has to be {schemes[0]}://HOST:PORT", MISUSED)
+    if parts.scheme not in schemes or not has_host:
+        fail(f"{option} has to begin with {' or '.join(f'{one}://' for one in schemes)}, "
+             "and to name a machine",
+             MISUSED)  # fmt: skip
+    return parts
 
 
 class _Shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 
@@ -10,14 +11,17 @@ import pytest
 from relay.bench import compare
 from relay.bench.arrivals import poisson, ride_day
 from relay.bench.checking import Stream, Violations
+from relay.bench.crew import Crew
 from relay.bench.figures import number, shown
 from relay.bench.histogram import Histogram
 from relay.bench.plots import Series, chart, nice_ticks
 from relay.bench.ramp import broken
 from relay.bench.result import LoadItself, Result, Round, Target, ratios, summarise
+from relay.bench.target import Where
 from relay.bench.texts import Text, disguised, gives_away, new_number, texts
 from relay.bench.trips import places
 from relay.bench.watch import usage_in_metrics
+from relay.bench.wire import Done, Finished, FromLoad
 
 
 def position(number: int) -> str:
@@ -224,6 +228,19 @@ def test_what_was_posted_again_may_come_later(stream: Stream, violations: Violat
     assert not violations.counts
 
 
+def test_what_was_refused_for_a_while_may_come_later_but_only_once(
+    stream: Stream, violations: Violations
+) -> None:
+    first, second = post(stream), post(stream)
+    stream.delivered(second, position(1), "halo")
+    stream.retry(first)
+    stream.delivered(first, position(2), "halo")
+    assert not violations.counts
+    # The relay said that the first try was not stored.
+    stream.delivered(first, position(3), "halo")
+    assert violations.counts == {"doubled": 1}
+
+
 def test_late(stream: Stream, violations: Violations) -> None:
     before = post(stream)
     stream.has_ended = True
@@ -274,6 +291,24 @@ def test_a_replay_has_to_bring_what_was_missed(stream: Stream, violations: Viola
     again = stream.replayed(sent[1:], 0.0)
     again.delivered(names[0], position(0), "halo")
     assert violations.counts == {"lost": 1, "doubled": 1}
+
+
+# --- load processes -------------------------------------------------------------------------------
+
+
+async def test_a_load_process_that_is_done_just_then_is_heard() -> None:
+    crew = Crew("closed", Where([], "", ""), {}, parts=1, run="7e57")
+    loop = asyncio.get_running_loop()
+
+    def hear(said: FromLoad) -> None:
+        crew._heard(0, said)
+        crew._changed.set()
+
+    loop.call_soon(hear, Finished())
+    assert await crew.finished(1.0)
+    loop.call_soon(hear, Done({}, [], 0.0, {}))
+    async with asyncio.timeout(1.0):
+        await crew.stop(lambda *_: None)
 
 
 # --- nodes ------------------------------------------------------------------------------------------

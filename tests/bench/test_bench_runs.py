@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
-from relay.bench.load import Load
+from relay.bench.load import SETTLE_S, Load
 from relay.bench.result import Result
+from relay.bench.scenarios.day import RideDay
 from relay.bench.target import RAISED
 from relay.bench.texts import Text
 from relay.bench.wire import Plan
+from relay.rig.platform import Platform
 from relay.rig.process import RelayProcess
+from relay.rig.proxy import Proxy
+from relay.rig.servers import free_ports
+from relay.rig.waiting import until
 from tests.bench.tampering import tampering
-from tests.cli.commands import Done, Quickly, relay_command
+from tests.cli.commands import Done, Quickly, finish, relay_command, start
 from tests.console.staff import chromium
 from tests.support.certificate import certified
 from tests.support.encrypting import encrypting
@@ -211,6 +218,102 @@ async def test_what_an_app_missed_while_it_was_away_is_not_lost(loaded: RelayPro
     await talk.trips.end_all()
 
 
+async def test_an_app_whose_connection_breaks_while_it_posts_comes_back_and_says_it_again(
+    loaded: RelayProcess,
+) -> None:
+    where = [loaded.gateway_url], loaded.api_url, loaded.key
+    day = RideDay(Plan("", *where, {}, 0, 1, "7e58"), lambda *_: None)
+    (trip,) = await day.open_attached(1)
+    asyncio.get_running_loop().call_soon(trip.driver.cut)
+    async with asyncio.timeout(SETTLE_S / 2):
+        await day._say(trip.driver, Text("di lobi ya"))
+        trip.driver.cut()
+        await day._say(trip.driver, Text("saya sudah sampai"))
+    await day.everything_arrived([trip])
+    assert (day.tally.accepted, day.tally.delivered) == (2, 2)
+    assert not day.violations.counts and not day.tally.counts["unanswered"]
+    assert trip.driver.attempt == 3
+    day.hang_up(trip.parties)
+    await day.trips.end_all()
+
+
+async def test_a_call_that_gets_no_answer_is_made_again(loaded: RelayProcess) -> None:
+    async with Proxy(loaded.api_url.removeprefix("http://")) as proxy:
+        where = [loaded.gateway_url], f"http://{proxy.address}", loaded.key
+        talk = Talk(Plan("", *where, {}, 0, 1, "7e59"), lambda *_: None)
+        proxy.is_shut = True
+        with pytest.raises(ConnectionError):
+            await talk.trips.open()
+        proxy.is_shut = False
+        trip = await talk.trips.open()
+        proxy.is_shut = True
+        proxy.cut()
+        ending = asyncio.create_task(talk.trips.end(trip))
+        await until(lambda: talk.tally.counts["failed to get an answer by HTTP"], "a call failed")
+        proxy.is_shut = False
+        await ending
+        assert trip.driver.says.has_ended
+        await talk.trips.end_all()
+
+
+async def test_an_app_that_never_came_through_is_not_taken_for_one_that_stays(
+    loaded: RelayProcess,
+) -> None:
+    (port,) = free_ports(1)
+    where = [f"ws://127.0.0.1:{port}"], loaded.api_url, loaded.key
+    talk = Talk(Plan("", *where, {}, 0, 1, "7e5a"), lambda *_: None)
+    trip = await talk.trips.open()
+    with pytest.raises(ConnectionRefusedError):
+        await trip.driver.connect()
+    assert await trip.driver.gone(0.0)
+    await talk.trips.end_all()
+
+
+async def open_trips(relay: RelayProcess) -> list[str]:
+    platform = Platform(relay.api_url, relay.key)
+    answer = await platform.call("GET", "/v1/trips?state=open")
+    platform.close()
+    return [trip["trip_id"] for trip in answer.body["trips"]]
+
+
+async def test_a_run_that_is_stopped_leaves_no_trip_open(loaded: RelayProcess) -> None:
+    before = await open_trips(loaded)
+    process = await start(
+        "bench", "open", "--trips", 3, "--rate", 10, "--seconds", 60, "--loaders", 1,
+        "--gateway", loaded.gateway_url, "--api", loaded.api_url, RELAY_API_KEY=loaded.key,
+    )  # fmt: skip
+
+    async def has_begun() -> bool:
+        return len(await open_trips(loaded)) == len(before) + 3
+
+    await until(has_begun, "the load has begun", 20)
+    process.send_signal(signal.SIGINT)
+    done = await finish(process)
+    assert (done.code, done.out) == (1, "") and "the run was stopped" in done.err
+    assert await open_trips(loaded) == before
+
+
+async def test_a_relay_that_is_gone_at_the_end_fails_the_run(loaded: RelayProcess) -> None:
+    async with Proxy(loaded.api_url.removeprefix("http://")) as proxy:
+        process = await start(
+            "bench", "open", "--trips", 2, "--rate", 10, "--seconds", 2, "--warm-up", 0,
+            "--loaders", 1, "--json", "--gateway", loaded.gateway_url,
+            "--api", f"http://{proxy.address}", RELAY_API_KEY=loaded.key,
+        )  # fmt: skip
+        before = len(await open_trips(loaded))
+
+        async def has_begun() -> bool:
+            return len(await open_trips(loaded)) == before + 2
+
+        await until(has_begun, "the load has begun", 20)
+        proxy.is_shut = True
+        proxy.cut()
+        done = await finish(process)
+    assert done.code == 1 and "answered at first and then no more" in done.err
+    (found,) = json.loads(done.out)["targets"]["relay"]["rounds"]
+    assert found["violations"] == {"gone": 1} and found["figures"]["delivered_per_s"] > 0
+
+
 async def test_a_relay_that_does_wrong_fails_the_run(bench: Bench, loaded: RelayProcess) -> None:
     async with tampering(loaded.gateway_url) as gateway:
         done = await bench(
@@ -235,6 +338,13 @@ async def test_called_wrongly_or_without_a_relay(quickly: Quickly, tmp_path: Pat
     assert done.code == 2 and "RELAY_API_KEY" in done.err
     done = await quickly("bench", "closed", *address, RELAY_API_KEY="k")
     assert done.code == 1 and "the load could not be put on: nothing listens" in done.err
+    for wrong in ("ws://127.0.0.1:99999", "ws://[::1/v1"):
+        done = await quickly("bench", "closed", "--gateway", wrong, "--api", "http://127.0.0.1:1")
+        assert done.code == 2 and "--gateway is no address" in done.err
+    done = await quickly(
+        "bench", "closed", "--gateway", "ws://127.0.0.1:1", "--api", "http://127.0.0.1:1/v1"
+    )
+    assert done.code == 2 and "without a path" in done.err
     done = await quickly("bench", "closed", "--gateway", "http://x", "--api", "http://y")
     assert done.code == 2 and "ws:// or wss://" in done.err
     done = await quickly("bench", "closed", "--report", tmp_path / "none" / "page.html")
@@ -243,6 +353,32 @@ async def test_called_wrongly_or_without_a_relay(quickly: Quickly, tmp_path: Pat
     assert done.code == 2 and "--nodes 2" in done.err
     done = await quickly("bench", "closed", "--peers", tmp_path)
     assert done.code == 2 and "no peer" in done.err
+
+
+@pytest.mark.parametrize(
+    ("gateway", "api", "key", "said"),
+    [
+        ("ws://{gateway}/v1/channel", "http://{api}", "wrong", "does not know this API key"),
+        ("ws://{gateway}/v1/channel", "http://{gateway}", "", "is not a relay's API"),
+        ("ws://{api}/v1/channel", "http://{api}", "", "did not open a WebSocket"),
+        ("ws://{gateway}/v1/channel", "https://{api}", "", "no TLS"),
+        ("ws://nowhere.invalid/v1/channel", "http://{api}", "", "not known here"),
+    ],
+)
+async def test_what_is_at_the_addresses_is_not_what_was_meant(
+    quickly: Quickly, loaded: RelayProcess, gateway: str, api: str, key: str, said: str
+) -> None:
+    places = {
+        "gateway": urlsplit(loaded.gateway_url).netloc,
+        "api": urlsplit(loaded.api_url).netloc,
+    }
+    before = await open_trips(loaded)
+    done = await quickly(
+        "bench", "closed", "--trips", 3, "--loaders", 1, "--gateway", gateway.format(**places),
+        "--api", api.format(**places), RELAY_API_KEY=key or loaded.key,
+    )  # fmt: skip
+    assert (done.code, done.out) == (1, "") and said in done.err
+    assert "Traceback" not in done.err and await open_trips(loaded) == before
 
 
 async def test_a_relay_of_its_own_beside_a_peer_with_a_page(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from typing import Final
 
 from ..load import OPENING, Load
-from ..trips import Trip
+from ..trips import CallFailed, Trip
 
 _ANSWER_S: Final = 20.0
 
@@ -36,13 +36,21 @@ class Churn(Load):
                 await self.ended(trip)
 
     async def _chat(self, trip: Trip) -> None:
-        for party in trip.parties:
-            await self.attach(party)
+        try:
+            for party in trip.parties:
+                await self.attach(party)
+        except (CallFailed, OSError, TimeoutError):
+            if not self.attached:
+                raise
+            self.tally.counts["failed to attach"] += 1
+            return
         for _ in range(self.option("messages")):
             for party in trip.parties:
                 party.post(self.text())
             for party in trip.parties:
-                await party.says.nothing_owed(_ANSWER_S)
+                if not await party.says.nothing_owed(_ANSWER_S):
+                    self.tally.counts["failed to arrive in time"] += party.says.owed
+                    return
 
     async def settle(self) -> None:
         """Each trip was settled when it ended."""

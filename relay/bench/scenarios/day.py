@@ -103,13 +103,27 @@ class RideDay(Load):
         return disguised(self._random, trip.phones[self._random.choice(("driver", "customer"))])
 
     async def _say(self, party: Party, text: Text) -> None:
-        """Post, and wait for the answer as an app does."""
-        answered = asyncio.Event()
-        party.on_answered = lambda _: answered.set()
+        """Post, and wait for the answer as an app does: one whose connection broke comes back."""
+        if not party.is_attached:
+            await self._attach(party)
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def hear(_: Party) -> None:
+            if not answered.done():
+                answered.set_result(None)
+
+        party.on_answered = hear
         party.post(text)
-        try:
-            await asyncio.wait_for(answered.wait(), SETTLE_S)
-        except TimeoutError:
+        for _ in range(_TRIES):
+            if party.is_attached and party.line is not None:
+                await asyncio.wait(
+                    (answered, party.line.over), timeout=SETTLE_S,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )  # fmt: skip
+            if answered.done() or party.is_attached:
+                break
+            await self._attach(party)
+        if not answered.done():
             party.tally.counts["unanswered"] += 1
         party.on_answered = None
 
@@ -154,6 +168,8 @@ class RideDay(Load):
         after = await self.trips.reassign_driver(trip)
         old = trip.driver
         await self.parted(old)
+        if not trip.customer.is_attached:
+            await self._attach(trip.customer)
         if not await until(lambda: trip.customer.then is None, SETTLE_S):
             self.tally.counts["failed to hear of the new driver"] += 1
         trip.customer.before.close()
