@@ -88,8 +88,10 @@ async def measure(
                 break
         samples.append(await target.usage() | {"load": usage_of(crew.pids)})
         ours_s = sum(
-            after.cpu_s - samples[0][name].cpu_s for name, after in samples[-1].items()
-        )  # fmt: skip
+            after.cpu_s - samples[0][name].cpu_s
+            for name, after in samples[-1].items()
+            if name in samples[0]
+        )
         others_cores = round(others.cores(ours_s), 2)
         await crew.stop(shown.doing)
     first = max(0, min(course.warm_up_s, reached - 1))
@@ -108,7 +110,11 @@ async def _silence(target: Target, seconds: int) -> dict[str, float]:
     before, began_s = await target.usage(), time.monotonic()
     await asyncio.sleep(seconds)
     after, took_s = await target.usage(), time.monotonic() - began_s
-    return {name: (after[name].cpu_s - before[name].cpu_s) / took_s for name in before}
+    return {
+        name: (used.cpu_s - before[name].cpu_s) / took_s
+        for name, used in after.items()
+        if name in before
+    }
 
 
 def _cost_of(scenario: str, counts: Counter[str]) -> tuple[str, int]:
@@ -215,4 +221,6 @@ def _round(
             for name, count in sorted(everything.items())
             if name.startswith(_WRONG) and name not in _AS_EXPECTED and count
         },
+        checked=everything["delivered"],
+        silent=[name for name in samples[0] if name not in samples[-1]],
     )

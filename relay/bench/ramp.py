@@ -61,7 +61,7 @@ def _told(
         rounds[last].figures = {"knee_per_s": float(steps[last].rate), **rounds[last].figures}
     found = concluded({"relay": [rounds[last]]}, "ramp", options, course)
     found.steps = steps
-    found.ok = not any(one.violations for one in rounds)
+    found.ok = found.ok and not any(one.violations for one in rounds)
     end = steps[-1]
     if not within:
         found.notes.insert(0, f"no rate was within bounds: at {end.rate:,}/s {end.broke}")

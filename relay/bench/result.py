@@ -48,6 +48,10 @@ class Round(Struct):
     errors: dict[str, int]
     #: Cores that processes outside of the run used meanwhile.
     others_cores: float = 0.0
+    #: Messages that were delivered, and so checked, from the first one to the last.
+    checked: int = 0
+    #: Whose use of the machine was told at first and not at the end.
+    silent: list[str] = []
 
 
 class Spread(Struct):

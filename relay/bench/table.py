@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,6 +15,10 @@ from .result import Result, Round, Spread
 #: A load process this busy, or whose event loop was this late, may have measured itself.
 BUSY_SHARE: Final = 0.85
 LATE_MS: Final = 5.0
+#: Errors by which a relay says that it was asked for more than it is set to take.
+_LIMITS: Final = frozenset({
+    "refused too_many", "refused in_flight", "refused channel_full", "closed 4004",
+})  # fmt: skip
 
 
 def table_of(result: Result) -> Table:
@@ -82,18 +87,36 @@ def verdict_of(result: Result) -> Iterator[Text]:
             for example in wrong[0].examples[:5]:
                 yield Text(f"  {example}", "red")
         elif name == "relay":
-            yield Text(
-                "correct: nothing lost, doubled, reordered, late, altered or leaked, and nobody "
-                "left attached",
-                "green",
-            )
-        errors = {code: n for one in target.rounds for code, n in one.errors.items()}
+            yield _checked(result, sum(one.checked for one in target.rounds))
+        errors = sum((Counter(one.errors) for one in target.rounds), Counter[str]())
         if errors:
-            listed = ", ".join(f"{count} {code}" for code, count in errors.items())
+            listed = ", ".join(f"{count:,} {code}" for code, count in sorted(errors.items()))
             yield Text(f"{name}: errors that an app would have met: {listed}", "yellow")
+        if not _LIMITS.isdisjoint(errors):
+            yield Text(
+                f"{name}: its limits turned some of the load away, so the figures are of these: "
+                "raise those that deploy/LOADTEST.md names, or load it less",
+                "yellow",
+            )
         yield _load_line(name, target.rounds)
     for note in result.notes:
         yield Text(note, "yellow")
+
+
+def _checked(result: Result, messages: int) -> Text:
+    """What "correct" is said of."""
+    if not result.ok:
+        return Text(
+            "FAILED: no message came through in one round at least, so nothing was checked",
+            "bold red",
+        )
+    if not messages:
+        return Text("no message was part of this, so none was checked", "dim")
+    return Text(
+        f"correct: nothing lost, doubled, reordered, late, altered or leaked of {messages:,} "
+        "messages, and nobody left attached",
+        "green",
+    )
 
 
 def _load_line(name: str, rounds: list[Round]) -> Text:

@@ -22,7 +22,7 @@ from ..gateway.limits import OTHER_FILES, Limits
 from ..keyfile import KeyFile
 from ..rig.process import RelayProcess
 from ..store.embedded import EmbeddedServer
-from .watch import Usage, usage_in_metrics, usage_of
+from .watch import Usage, are_there, usage_in_metrics, usage_of
 
 #: Rate limits are raised, so that few parties can stand for many and one machine for a city's
 #: phones; they are never removed.
@@ -95,7 +95,9 @@ class Started(Target):
         self._store = store
 
     async def usage(self) -> dict[str, Usage]:
-        return {"relay": usage_of(self._workers), "store": usage_of(self._store)}
+        found = {"relay": self._workers, "store": self._store}
+        # Of one that was started anew nothing is told rather than less than nothing.
+        return {name: usage_of(pids) for name, pids in found.items() if are_there(pids)}
 
 
 class Running(Target):

@@ -19,6 +19,11 @@ class Usage:
     rss_bytes: int
 
 
+def are_there(pids: list[int]) -> bool:
+    """Whether none of these processes has ended."""
+    return all(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
 def usage_of(pids: list[int]) -> Usage:
     """What these processes have used; one that has ended counts as nothing."""
     cpu_s, rss_bytes = 0.0, 0

@@ -90,7 +90,12 @@ Apart: TypeAlias = Annotated[
 ]
 Loaders: TypeAlias = Annotated[
     int,
-    typer.Option(min=1, max=64, help="load processes; one less than the cores if not given"),
+    typer.Option(
+        min=1,
+        max=64,
+        help="load processes, no more than there are trips to share; one less than the cores if "
+        "not given",
+    ),
 ]
 Seconds: TypeAlias = Annotated[int, typer.Option(min=1, help="how long is measured")]
 WarmUp: TypeAlias = Annotated[int, typer.Option(min=0, help="seconds of load before that")]
@@ -139,7 +144,8 @@ def closed(
     Each party posts the next message when one before it is answered.
     """
     where = _Where(gateway, api, api_key_file, workers, nodes, apart=apart)
-    course = Course(seconds, warm_up, loaders)
+    course = Course(seconds, warm_up, min(loaders, trips))
+    where.need_room(2 * trips, course)
     options = {"trips": trips, "in_flight": in_flight} | where.told
     others = {} if peers is None else _peers_in(peers, trips)
     _conclude(_run(where, "closed", options, course, rounds, others), report, as_json)
@@ -168,7 +174,8 @@ def ramp_up(
     """
     where = _Where(gateway, api, api_key_file, workers)
     options = {"from": start, "p99_ms": p99, "trips": trips}
-    course = Course(seconds, warm_up, loaders)
+    course = Course(seconds, warm_up, min(loaders, trips))
+    where.need_room(2 * trips, course)
     shown = _Shown()
     _conclude(_shown_running(shown, ramp(where.opened, options, course, shown)), report, as_json)
 
@@ -232,7 +239,7 @@ def open_loop(
     Latency counts from the moment a message was meant to be sent.
     """
     where = _Where(gateway, api, api_key_file, workers, nodes, apart=apart)
-    course = Course(seconds, warm_up, loaders, silence_s=silence)
+    course = Course(seconds, warm_up, min(loaders, trips), silence_s=silence)
     options = {"rate": rate, "trips": trips, "unattached": unattached} | where.told
     where.need_room(2 * trips, course)
     _conclude(_run(where, "open", options, course, rounds), report, as_json)
@@ -256,7 +263,7 @@ def storm(
 ) -> None:
     """Connect storm: apps that come back all at once and resume."""
     where = _Where(gateway, api, api_key_file, workers)
-    course = Course(seconds, warm_up, loaders)
+    course = Course(seconds, warm_up, min(loaders, connections // 2))
     where.need_room(connections, course)
     options = {"connections": connections, "at_once": at_once, "missed": missed}
     _conclude(_run(where, "storm", options, course, rounds), report, as_json)
@@ -284,7 +291,9 @@ def churn(
     After each end both parties try to post once more, which must not be accepted.
     """
     where = _Where(gateway, api, api_key_file, workers)
-    course = Course(seconds, warm_up, loaders)
+    course = Course(seconds, warm_up, min(loaders, at_once))
+    # Each has a call to the API on its way, and apps that talk.
+    where.need_room(3 * at_once if messages else at_once, course)
     options = {"at_once": at_once, "messages": messages}
     _conclude(_run(where, "churn", options, course, rounds), report, as_json)
 
@@ -307,7 +316,7 @@ def idle(
     """Idle connections: the relay's memory for each app that is attached."""
     where = _Where(gateway, api, api_key_file, workers)
     options = {"connections": connections, "hold_s": hold}
-    course = Course(hold, 0, loaders, ends_itself=True)
+    course = Course(hold, 0, min(loaders, connections // 2), ends_itself=True)
     where.need_room(connections, course)
     _conclude(_run(where, "idle", options, course, rounds), report, as_json)
 
@@ -331,7 +340,7 @@ def day(
     """
     where = _Where(gateway, api, api_key_file, workers)
     options = {"rides": rides, "day_s": seconds}
-    course = Course(seconds, 0, loaders, ends_itself=True)
+    course = Course(seconds, 0, min(loaders, rides), ends_itself=True)
     _conclude(_run(where, "day", options, course, rounds), report, as_json)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import random
+import subprocess
+import sys
 
 import pytest
 
@@ -14,13 +17,16 @@ from relay.bench.checking import Stream, Violations
 from relay.bench.crew import Crew
 from relay.bench.figures import number, shown
 from relay.bench.histogram import Histogram
+from relay.bench.measure import Course
 from relay.bench.plots import Series, chart, nice_ticks
 from relay.bench.ramp import broken
 from relay.bench.result import LoadItself, Result, Round, Target, ratios, summarise
+from relay.bench.run import concluded
+from relay.bench.table import verdict_of
 from relay.bench.target import Where
 from relay.bench.texts import Text, disguised, gives_away, new_number, texts
 from relay.bench.trips import places
-from relay.bench.watch import usage_in_metrics
+from relay.bench.watch import are_there, usage_in_metrics
 from relay.bench.wire import Done, Finished, FromLoad
 
 
@@ -319,6 +325,48 @@ def test_trips_are_spread_over_nodes_and_their_parties_together_or_apart() -> No
     assert [places(nodes, number, apart=False) for number in (1, 2)] == [("b", "b"), ("a", "a")]
     assert [places(nodes, number, apart=True) for number in (1, 2)] == [("b", "a"), ("a", "b")]
     assert places(["a"], 7, apart=False) == ("a", "a")
+
+
+# --- the verdict ----------------------------------------------------------------------------------
+
+
+def verdict(one: Round, scenario: str = "open", **options: int) -> tuple[bool, str]:
+    result = concluded({"relay": [one]}, scenario, options, Course(1, 0, 1))
+    return result.ok, "\n".join(line.plain for line in verdict_of(result))
+
+
+def test_a_run_in_which_no_message_came_through_is_not_called_correct() -> None:
+    ok, said = verdict(a_round())
+    assert not ok and "FAILED: no message came through" in said and "correct" not in said
+    ok, said = verdict(a_round(), "churn", messages=2)
+    assert not ok
+    ok, said = verdict(a_round(), "churn", messages=0)
+    assert ok and "none was checked" in said and "correct" not in said
+    one = a_round()
+    one.checked = 1234
+    ok, said = verdict(one)
+    assert ok and "correct: nothing lost" in said and "of 1,234 messages" in said
+
+
+@pytest.mark.parametrize("error", ["refused too_many", "refused in_flight", "closed 4004"])
+def test_limits_that_were_measured_instead_of_the_relay_are_named(error: str) -> None:
+    one = a_round()
+    one.checked, one.errors = 10, {error: 3}
+    ok, said = verdict(one)
+    assert ok and f"3 {error}" in said and "its limits turned some of the load away" in said
+    one.errors = {"unsure": 3}
+    assert "limits" not in verdict(one)[1]
+
+
+def test_what_a_process_used_that_was_started_again_is_not_told() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert are_there([os.getpid(), process.pid])
+        process.terminate()
+        process.wait()
+        assert not are_there([os.getpid(), process.pid])
+    one = a_round()
+    one.checked, one.silent = 10, ["store"]
+    assert "what its store used is not told" in verdict(one)[1]
 
 
 # --- results --------------------------------------------------------------------------------------

@@ -48,17 +48,21 @@ async def quickly() -> AsyncIterator[Quickly]:
 
 
 class Bench(Protocol):
-    async def __call__(self, *words: object, gateway: str = "", **environment: str) -> Done: ...
+    async def __call__(
+        self, *words: object, gateway: str = "", loaders: int = 1, **environment: str
+    ) -> Done: ...
 
 
 @pytest.fixture
 def bench(loaded: RelayProcess, quickly: Quickly) -> Bench:
     """Runs `relay bench` on the relay of these tests."""
 
-    async def run(*words: object, gateway: str = "", **environment: str) -> Done:
+    async def run(
+        *words: object, gateway: str = "", loaders: int = 1, **environment: str
+    ) -> Done:  # fmt: skip
         api = () if "--api" in words else ("--api", loaded.api_url)
         return await quickly(
-            "bench", *words, "--loaders", 1, "--json", "--gateway", gateway or loaded.gateway_url,
+            "bench", *words, "--loaders", loaders, "--json", "--gateway", gateway or loaded.gateway_url,
             *api, RELAY_API_KEY=loaded.key, **environment,
         )  # fmt: skip
 
@@ -127,16 +131,28 @@ async def test_idle_connections(bench: Bench) -> None:
     assert ["opening trips" in done.err, "holding them" in done.err] == [True, True]
 
 
-async def test_more_apps_than_there_may_be_files() -> None:
+@pytest.mark.parametrize(
+    "words",
+    ["idle --connections 2000", "closed --trips 500", "ramp --trips 500", "churn --at-once 500"],
+)
+async def test_more_apps_than_there_may_be_files(words: str) -> None:
     """Said at once, and what to do."""
     done = await asyncio.create_subprocess_exec(
         "sh", "-c", "ulimit -n 1000; exec \"$@\"", "sh",
-        sys.executable, "-m", "relay", "bench", "idle", "--connections", "2000",
+        sys.executable, "-m", "relay", "bench", *words.split(),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, said = await asyncio.wait_for(done.communicate(), 20)
     assert (done.returncode, out) == (2, b"")
     assert b"room for 325" in said and b"ulimit -n" in said and b"--workers" in said
+
+
+async def test_no_more_load_processes_than_there_are_trips(bench: Bench) -> None:
+    for words, apps in ((("closed", "--trips", 1, "--seconds", 1, "--warm-up", 0), 2),
+                        (("idle", "--connections", 2, "--hold", 1), 2)):  # fmt: skip
+        found = result_of(await bench(*words, loaders=3)).targets["relay"].rounds[0]
+        assert len(found.load.cpu_shares) == 1 and not found.violations
+        assert found.checked and found.figures.get("connections", apps) == apps
 
 
 async def test_ride_day(bench: Bench) -> None:

@@ -23,7 +23,7 @@ class Churn(Load):
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, self.plan.share(self.option("at_once")))):
+            for _ in range(self.plan.share(self.option("at_once"))):
                 group.create_task(self._trips_in_turn())
 
     async def _trips_in_turn(self) -> None:

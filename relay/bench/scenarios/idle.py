@@ -25,7 +25,7 @@ class Idle(Load):
     """`connections` attached apps, held for `hold_s` seconds."""
 
     async def prepare(self) -> None:
-        count = max(1, self.plan.share(self.option("connections")) // 2)
+        count = self.plan.share(self.option("connections") // 2)
         self._trips: list[Trip] = []
 
         async def one(_: int) -> None:

@@ -19,7 +19,7 @@ class Storm(Load):
     """`connections` apps, `at_once` of them on their way; each has missed `missed` messages."""
 
     async def prepare(self) -> None:
-        trips = await self.open_attached(max(1, self.plan.share(self.option("connections")) // 2))
+        trips = await self.open_attached(self.plan.share(self.option("connections") // 2))
         self.told("posting what they miss", 0.0)
         #: What each party is to be given, the last one it has first.
         self._owed: dict[Party, list[tuple[str, Sent]]] = {}
