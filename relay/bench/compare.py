@@ -17,7 +17,8 @@ _FREE: Final = frozenset({"seconds", "warm_up_s", "load_processes"})
 
 class Change(NamedTuple):
     """A figure of two runs; `ratio` is that of the second to the first, at least and at most as the
-    ranges allow. `is_better` is None where the ranges overlap, or neither way is better."""
+    ranges allow. `is_better` is None where the ranges overlap, neither way is better, or a run has
+    no range because it is of one round."""
 
     target: str
     figure: str
@@ -30,7 +31,13 @@ class Change(NamedTuple):
 def changes(before: Result, after: Result) -> list[Change]:
     """Each figure that both have."""
     return [
-        _change(target, figure, first, after.targets[target].summary[figure])
+        _change(
+            target,
+            figure,
+            first,
+            after.targets[target].summary[figure],
+            has_ranges=all(len(one.targets[target].rounds) > 1 for one in (before, after)),
+        )
         for target, found in before.targets.items()
         if target in after.targets
         for figure, first in found.summary.items()
@@ -38,21 +45,28 @@ def changes(before: Result, after: Result) -> list[Change]:
     ]
 
 
-def _change(target: str, figure: str, before: Spread, after: Spread) -> Change:
+def _change(
+    target: str, figure: str, before: Spread, after: Spread, *, has_ranges: bool
+) -> Change:  # fmt: skip
     ratio = Spread(
         after.median / before.median, after.least / before.most, after.most / before.least
     )
     up_is_better = shown(figure).more_is_better
     is_better = None
-    if up_is_better is not None and (ratio.least > 1 or ratio.most < 1):
+    if has_ranges and up_is_better is not None and (ratio.least > 1 or ratio.most < 1):
         is_better = (ratio.least > 1) is up_is_better
     return Change(target, figure, before, after, ratio, is_better)
 
 
 def differences(before: Result, after: Result) -> Iterator[str]:
     """What makes the two runs hard to compare, a line each."""
-    if before.scenario != after.scenario:
-        yield f"the scenarios differ: {before.scenario} and {after.scenario}"
+    if before.targets.keys().isdisjoint(after.targets):
+        yield "no target is in both"
+    if any(len(one.rounds) == 1 for found in (before, after) for one in found.targets.values()):
+        yield (
+            "a run of one round has no range, so nothing here tells a change from chance: measure "
+            "each with --rounds 5"
+        )
     for name in sorted((before.options.keys() | after.options.keys()) - _FREE):
         first, second = before.options.get(name), after.options.get(name)
         if first != second:

@@ -56,6 +56,7 @@ svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 .key::before { content: ""; display: inline-block; width: 18px; margin-right: 6px;
   vertical-align: middle; border-top: 3px solid currentColor; }
 .key.dashed::before { border-top-style: dashed; }
+.key.bound::before { color: var(--bad); border-top-style: dotted; }
 """ + "".join(
     f".line.c{n} {{ stroke: var(--c{n}); }} .dot.c{n} {{ fill: var(--c{n}); }} "
     f".key.c{n}::before {{ color: var(--c{n}); }}\n"
@@ -137,7 +138,7 @@ def _steps(result: Result) -> str:
     ticks = [Tick(rate, number(rate)) for rate in rates[:: max(1, len(rates) // 6)]]
     latency = chart(
         "Delivery by rate",
-        [Series("p50", of("delivery_p50_ms")), Series("p99", of("delivery_p99_ms"))],
+        [Series("p99", of("delivery_p99_ms")), Series("p50", of("delivery_p50_ms"), True)],
         x_label="messages a second", y_label="ms", x_ticks=ticks, bound=result.options["p99_ms"],
     )  # fmt: skip
     carried = chart(
@@ -151,6 +152,10 @@ def _steps(result: Result) -> str:
 def _which(result: Result) -> str:
     """What has to be known of the charts' lines."""
     told = []
+    if result.steps:
+        within = [step.rate for step in result.steps if not step.broke]
+        which = f"the last rate within bounds, {within[-1]:,}/s" if within else "the first rate"
+        told.append(f"Figures and charts are of {which}.")
     if warm_up_s := result.options.get("warm_up_s"):
         first = "The first second is" if warm_up_s == 1 else f"The first {warm_up_s} seconds are"
         told.append(f"{first} the warm-up, which no figure counts.")

@@ -98,6 +98,8 @@ def chart(
         f'<span class="key {one.style(index)}">{escape(one.name)}</span>'
         for index, one in enumerate(lines)
     )
+    if bound:
+        legend += f'<span class="key bound">at most {number(bound)} {escape(y_label)}</span>'
     return (
         f"<figure><figcaption>{escape(title)} <small>{escape(y_label)}</small></figcaption>"
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)}">'

@@ -85,6 +85,12 @@ class Ratio(Struct):
     spread: Spread
 
 
+class Written(Struct):
+    """What has to be known of a document before the rest of it is read."""
+
+    format: int
+
+
 class Result(Struct, kw_only=True):
     """A whole run."""
 

@@ -57,7 +57,7 @@ def is_told(figure: str) -> bool:
 def steps_of(result: Result) -> Table:
     """The rates of a ramp."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("messages/s", "delivered/s", "p50 ms", "p99 ms", "relay CPU"):
+    for heading in ("messages/s", "delivered/s", "p50 ms", "p99 ms", "server CPU"):
         table.add_column(heading, justify="right")
     table.add_column("")
     for step in result.steps:

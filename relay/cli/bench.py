@@ -23,12 +23,13 @@ from rich.text import Text
 
 from .. import logs
 from ..bench import compare as comparing
+from ..bench import figures
 from ..bench import peers as peers_of
 from ..bench.crew import LoadFailed
 from ..bench.measure import Course
 from ..bench.page import page_of
 from ..bench.ramp import ramp
-from ..bench.result import Point, Result
+from ..bench.result import FORMAT, Point, Result, Written
 from ..bench.run import Opened, run
 from ..bench.table import steps_of, table_of, verdict_of
 from ..bench.target import (
@@ -51,7 +52,9 @@ _DEFAULT_LOADERS: Final = max(1, len(os.sched_getaffinity(0)) - 1)
 
 def _seen_writable(file: Path | None) -> Path | None:
     """A report that cannot be written is told before minutes of measuring."""
-    if file is not None and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+    if file is not None and (
+        file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)
+    ):
         fail(f"the report {file} cannot be written: name a file in a folder that is there", MISUSED)
     return file
 
@@ -188,9 +191,16 @@ def compare(
 ) -> None:
     """Compare two runs: each figure of B divided by that of A, with the range over rounds."""
     first, second = _read(before), _read(after)
+    if first.scenario != second.scenario:
+        fail(
+            f"{before} is of `{first.scenario}` and {after} of `{second.scenario}`, which measure "
+            "different things: compare two runs of one scenario",
+            MISUSED,
+        )
     found = comparing.changes(first, second)
     if as_json:
-        print_json([msgspec.to_builtins(change._asdict()) for change in found])
+        changes = [msgspec.to_builtins(change._asdict()) for change in found]
+        print_json({"changes": changes, "differences": [*comparing.differences(first, second)]})
         return
     _print(out, comparing.table_of(found))
     for line in comparing.differences(first, second):
@@ -199,7 +209,15 @@ def compare(
 
 def _read(file: Path) -> Result:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Result)
+        content = file.read_bytes()
+        written = msgspec.json.decode(content, type=Written).format
+        if written != FORMAT:
+            fail(
+                f"{file} is of another version of `relay bench` (its format is {written}, here it "
+                f"is {FORMAT}): measure both with one version",
+                MISUSED,
+            )
+        return msgspec.json.decode(content, type=Result)
     except OSError as error:
         fail(f"{file} cannot be read ({error.strerror})", MISUSED)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -424,10 +442,16 @@ class _Shown:
         self._show(f"{self._what}: starting", 0.0)
 
     def doing(self, what: str, share: float) -> None:
-        self._show(f"{self._what}: {what}", share)
+        if what:
+            self._show(f"{self._what}: {what}", share)
 
     def second(self, point: Point, share: float) -> None:
-        now = f"{point.delivered_per_s:,.0f}/s"
+        rates = {"delivered": point.delivered_per_s, **point.rates}
+        # What goes on where nobody says anything.
+        name = next(
+            (one for one in ("delivered", "attached", "open") if rates.get(one)), "delivered"
+        )
+        now = f"{figures.shown(f'{name}_per_s').label} {rates[name]:,.0f}/s"
         if point.p99_ms is not None:
             now += f"  p99 {point.p99_ms:,.1f} ms"
         self._show(self._what, share, now)
@@ -495,7 +519,10 @@ def _conclude(found: Result, report: Path | None, as_json: bool) -> None:
         try:
             report.write_text(page_of(found))
         except OSError as error:
-            fail(f"the report {report} cannot be written ({error.strerror})")
+            fail(
+                f"the report {report} cannot be written ({error.strerror}), or only a part of it; "
+                "what was found stands above"
+            )
         err.print(f"relay: the report is in {report}")
     if not found.ok:
         raise typer.Exit(REFUSED)

@@ -404,6 +404,13 @@ def test_comparing_tells_a_change_from_the_spread_of_rounds() -> None:
     assert compare.table_of(list(found.values())).row_count == 3
 
 
+def test_of_one_round_no_change_is_told_from_chance() -> None:
+    before, after = a_result(a_round(delivered_per_s=1000)), a_result(a_round(delivered_per_s=9000))
+    (change,) = compare.changes(before, after)
+    assert (change.ratio.median, change.is_better) == (9.0, None)
+    assert [line for line in compare.differences(before, after) if "--rounds 5" in line]
+
+
 def test_ratios_are_of_rounds_side_by_side() -> None:
     ours = [a_round(delivered_per_s=speed) for speed in (100, 300)]
     theirs = [a_round(delivered_per_s=speed) for speed in (50, 100)]

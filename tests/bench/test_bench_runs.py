@@ -431,8 +431,16 @@ async def test_compare(quickly: Quickly, bench: Bench, tmp_path: Path) -> None:
     assert compared.code == 0
     (line,) = (one for one in compared.out.splitlines() if one.startswith("trips opened"))
     assert "1.00" in line
-    changes = (await quickly("bench", "compare", file, file, "--json")).json
-    assert {change["figure"] for change in changes} >= {"open_per_s", "end_p99_ms"}
+    found = (await quickly("bench", "compare", file, file, "--json")).json
+    assert {change["figure"] for change in found["changes"]} >= {"open_per_s", "end_p99_ms"}
+    assert [line for line in found["differences"] if "--rounds 5" in line]
+    for name, change, said in (
+        ("newer", {"format": 2, "targets": 0}, "another version"),
+        ("other", {"scenario": "open"}, "compare two runs of one scenario"),
+    ):
+        (tmp_path / name).write_text(json.dumps(json.loads(file.read_text()) | change))
+        compared = await quickly("bench", "compare", file, tmp_path / name)
+        assert (compared.code, compared.out) == (2, "") and said in compared.err
     done = await quickly("bench", "compare", file, tmp_path / "none.json")
     assert done.code == 2
     (tmp_path / "bad.json").write_text("7")
