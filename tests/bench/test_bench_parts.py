@@ -464,4 +464,6 @@ def test_a_chart_draws_each_line_within_its_frame_and_escapes_names() -> None:
     )  # fmt: skip
     assert drawn.count('class="line') == 1
     assert "a&lt;b" in drawn and "a<b" not in drawn
+    drawn = chart("Delivery", [Series("a", [(0, 1)])], x_label="s", y_label="ms", bound=30.0)
+    assert '<span class="key bound">at most 30 ms</span>' in drawn
     assert chart("Delivery", [Series("empty", [])], x_label="s", y_label="ms") == ""
