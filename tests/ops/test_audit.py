@@ -27,7 +27,7 @@ from relay.vault.chain import Fault, Flaw, Link, canonical, next_hash
 from relay.vault.checkpoints import Checkpoint, is_genuine
 from relay.vault.ring import KeyRing, KeyUnavailable, Purpose
 
-from .conftest import Clock
+from .conftest import DAY_MS, Clock
 
 HOUR_MS = 3_600_000
 NOW_MS = 1_732_233_600_000
@@ -439,8 +439,10 @@ async def test_a_forged_checkpoint_is_named(audit: Audit, store: Store, ring: Ke
 def file(tmp_path: Path, clock: Clock) -> KeyFile:
     """A ring that was made and changed while the store could not be asked."""
     made = KeyFile(tmp_path / "ring.json", by="host:ani")
-    made.create(clock.now_ms, HOUR_MS)
-    KeyFile(made.path).rotate(clock.now_ms + HOUR_MS, HOUR_MS)
+    # How many keys there are must not go by the hour at which the tests run.
+    half_past_noon_ms = clock.now_ms - clock.now_ms % DAY_MS + DAY_MS // 2 + HOUR_MS // 2
+    made.create(half_past_noon_ms, HOUR_MS)
+    KeyFile(made.path).rotate(half_past_noon_ms + HOUR_MS, HOUR_MS)
     made.retire([next(iter(made.read())).id])
     return made
 
