@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -13,6 +13,8 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
+
+from relay.rig.waiting import until
 
 _EVERY = 15
 _MSGPACK = Subprotocol("relay.v1.msgpack")
@@ -52,12 +54,93 @@ async def tampering(gateway_url: str) -> AsyncIterator[str]:
                         await app.send(one)
             forth.cancel()
 
+    async with _serving(talk) as url:
+        yield url
+
+
+@asynccontextmanager
+async def unmasking(gateway_url: str) -> AsyncIterator[str]:
+    """The URL of a gateway that delivers what was written instead of what the guard left of it, in
+    a trip that is the only one."""
+    written: list[dict[str, str]] = []
+
+    async def talk(app: ServerConnection) -> None:
+        mine: dict[str, str] = {}
+        written.append(mine)
+
+        def note(data: bytes) -> None:
+            frame: dict[str, Any] = msgpack.unpackb(data)
+            if frame["op"] == "post":
+                mine[frame["id"]] = frame["text"]
+
+        def unmasked(data: bytes) -> bytes:
+            frame: dict[str, Any] = msgpack.unpackb(data)
+            if frame["op"] != "message" or frame["from"] != "peer":
+                return data
+            (peers,) = (one for one in written if one is not mine)
+            packed: bytes = msgpack.packb(frame | {"text": peers[frame["id"]]})
+            return packed
+
+        async with connect(gateway_url, subprotocols=[_MSGPACK]) as relay:
+            forth = asyncio.create_task(_pump(app, relay, note))
+            with suppress(ConnectionClosed):
+                async for data in relay:
+                    assert isinstance(data, bytes)
+                    await app.send(unmasked(data))
+            forth.cancel()
+
+    async with _serving(talk) as url:
+        yield url
+
+
+@asynccontextmanager
+async def unending(gateway_url: str) -> AsyncIterator[str]:
+    """The URL of a gateway that keeps the end of a channel from the first app that connects, and
+    accepts what that posts afterwards."""
+    numbers = itertools.count()
+
+    async def talk(app: ServerConnection) -> None:
+        is_first = next(numbers) == 0
+        unanswered: dict[str, None] = {}
+
+        def note(data: bytes) -> None:
+            frame: dict[str, Any] = msgpack.unpackb(data)
+            if frame["op"] == "post":
+                unanswered[frame["id"]] = None
+
+        async with connect(gateway_url, subprotocols=[_MSGPACK]) as relay:
+            forth = asyncio.create_task(_pump(app, relay, note))
+            with suppress(ConnectionClosed):
+                async for data in relay:
+                    assert isinstance(data, bytes)
+                    frame: dict[str, Any] = msgpack.unpackb(data)
+                    unanswered.pop(frame.get("id", ""), None)
+                    if not is_first or frame["op"] != "closed":
+                        await app.send(data)
+        if is_first:
+            # What was posted before the end was answered by the relay.
+            await until(lambda: unanswered or forth.done(), "it posts after the end")
+            for name in unanswered:
+                said = {"op": "accepted", "id": name, "pos": "9999999999999-0", "at": 1, "tag": "t"}
+                await app.send(msgpack.packb(said))
+            await app.wait_closed()
+        forth.cancel()
+
+    async with _serving(talk) as url:
+        yield url
+
+
+@asynccontextmanager
+async def _serving(talk: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[str]:
     async with serve(talk, "127.0.0.1", 0, subprotocols=[_MSGPACK]) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         yield f"ws://127.0.0.1:{port}/v1/channel"
 
 
-async def _pump(app: ServerConnection, relay: Any) -> None:
+async def _pump(app: ServerConnection, relay: Any, note: Callable[[bytes], object] = len) -> None:
     with suppress(ConnectionClosed):
         async for data in app:
-            await relay.send(data)
+            assert isinstance(data, bytes)
+            note(data)
+            with suppress(ConnectionClosed):
+                await relay.send(data)

@@ -25,7 +25,7 @@ from relay.rig.process import RelayProcess
 from relay.rig.proxy import Proxy
 from relay.rig.servers import free_ports
 from relay.rig.waiting import until
-from tests.bench.tampering import tampering
+from tests.bench.tampering import tampering, unending, unmasking
 from tests.cli.commands import Done, Quickly, finish, relay_command, start
 from tests.console.staff import chromium
 from tests.support.certificate import certified
@@ -344,6 +344,27 @@ async def test_a_relay_that_does_wrong_fails_the_run(bench: Bench, loaded: Relay
     # What the gateway holds back when the load ends is lost.
     assert set(only["violations"]) - {"lost"} == {"doubled", "altered", "reordered"}
     assert only["examples"]
+
+
+async def test_what_the_guard_took_out_and_comes_out_fails_the_run(
+    bench: Bench, loaded: RelayProcess
+) -> None:
+    async with unmasking(loaded.gateway_url) as gateway:
+        done = await bench("closed", "--trips", 1, "--seconds", 2, "--warm-up", 0, gateway=gateway)
+    assert done.code == 1 and "FAILED" in done.err
+    (only,) = json.loads(done.out)["targets"]["relay"]["rounds"]
+    # What was written is also not what its sender was told that the peer sees.
+    assert set(only["violations"]) == {"leaked", "altered"}
+
+
+async def test_what_goes_on_after_the_end_fails_the_run(bench: Bench, loaded: RelayProcess) -> None:
+    async with unending(loaded.gateway_url) as gateway:
+        done = await bench(
+            "churn", "--at-once", 1, "--seconds", 1, "--warm-up", 0, gateway=gateway
+        )  # fmt: skip
+    assert done.code == 1 and "FAILED" in done.err
+    (only,) = json.loads(done.out)["targets"]["relay"]["rounds"]
+    assert {"late", "uncut"} <= set(only["violations"])
 
 
 async def test_called_wrongly_or_without_a_relay(quickly: Quickly, tmp_path: Path) -> None:
