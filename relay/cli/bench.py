@@ -112,7 +112,10 @@ ReportFile: TypeAlias = Annotated[
     ),
 ]
 Rounds: TypeAlias = Annotated[
-    int, typer.Option(min=1, help="how often; each on a relay that was just started")
+    int,
+    typer.Option(
+        min=1, help="how often it is measured; where relays are started, each time on a new one"
+    ),
 ]
 
 

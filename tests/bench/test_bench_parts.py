@@ -6,8 +6,11 @@ import asyncio
 import itertools
 import os
 import random
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +26,7 @@ from relay.bench.ramp import broken
 from relay.bench.result import LoadItself, Result, Round, Target, ratios, summarise
 from relay.bench.run import concluded
 from relay.bench.table import verdict_of
-from relay.bench.target import Where
+from relay.bench.target import RAISED, Where
 from relay.bench.texts import Text, disguised, gives_away, new_number, texts
 from relay.bench.trips import places
 from relay.bench.watch import are_there, usage_in_metrics
@@ -315,6 +318,15 @@ async def test_a_load_process_that_is_done_just_then_is_heard() -> None:
     loop.call_soon(hear, Done({}, [], 0.0, {}))
     async with asyncio.timeout(1.0):
         await crew.stop(lambda *_: None)
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+def test_the_limits_to_raise_are_those_that_are_raised_for_a_relay_of_its_own() -> None:
+    text = (Path(__file__).parents[2] / "deploy/LOADTEST.md").read_text()
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert tomllib.loads(block) | {"log_level": "warning"} == RAISED
 
 
 # --- nodes ------------------------------------------------------------------------------------------
