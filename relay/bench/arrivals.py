@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 #: How busy each hour of a day is: people go to work, and home.
@@ -25,6 +26,12 @@ def poisson(per_s: float, source: random.Random) -> Iterator[float]:
     while True:
         at_s += source.expovariate(per_s)
         yield at_s
+
+
+def together(moments: Iterable[float], step_s: float) -> Iterator[float]:
+    """The same, but those of one step of time together at its end."""
+    for at_s in moments:
+        yield math.ceil(at_s / step_s) * step_s
 
 
 def ride_day(count: int, day_s: float, source: random.Random) -> list[float]:

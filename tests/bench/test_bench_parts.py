@@ -7,20 +7,23 @@ import itertools
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from relay.bench import compare
-from relay.bench.arrivals import poisson, ride_day
+from relay.bench.arrivals import poisson, ride_day, together
 from relay.bench.checking import Stream, Violations
 from relay.bench.crew import Crew
 from relay.bench.figures import number, shown
 from relay.bench.histogram import Histogram
 from relay.bench.measure import Course
+from relay.bench.metronome import TICK_S, Metronome
 from relay.bench.plots import Series, chart, nice_ticks
 from relay.bench.ramp import broken
 from relay.bench.result import LoadItself, Result, Round, Target, ratios, summarise
@@ -78,6 +81,28 @@ def test_arrivals_come_at_the_rate_and_not_in_step() -> None:
     assert min(gaps) >= 0
     # Of independent arrivals, 37 % of gaps are longer than the mean one.
     assert 0.33 < sum(gap > 1 / 500 for gap in gaps) / len(gaps) < 0.41
+
+
+def test_arrivals_of_one_step_come_together_at_its_end() -> None:
+    drawn = list(itertools.islice(poisson(5_000, random.Random(5)), 2_000))
+    joined = list(together(drawn, 0.001))
+    assert all(0 <= at - before < 0.001 for before, at in zip(drawn, joined, strict=True))
+    assert len(set(joined)) < 500
+
+
+async def test_a_metronome_is_never_early_and_hardly_late() -> None:
+    late_s = []
+    with Metronome() as metronome:
+        for _ in range(200):
+            due_s = time.monotonic() + TICK_S
+            await metronome.until(due_s)
+            late_s.append(time.monotonic() - due_s)
+        await metronome.until(time.monotonic() - 1)  # what is due already
+    assert min(late_s) >= 0
+    # The best of many: how busy the machine is says nothing about the timer. One of an event loop
+    # keeps whole milliseconds.
+    assert sorted(late_s)[5] < 0.0005
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_a_ride_day_has_two_peaks_and_quiet_nights() -> None:

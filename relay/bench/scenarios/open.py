@@ -1,21 +1,18 @@
 """Open loop: messages at a rate that does not ask how the relay is doing.
 
-Latencies count from the moment a message was meant to be sent. Messages leave within a millisecond
-of it, and that millisecond counts too.
+Latencies count from the moment a message was meant to be sent, on a clock that ticks every
+millisecond: those of one millisecond are meant to be sent together, at its end.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
-from typing import Final
 
-from ..arrivals import poisson
+from ..arrivals import poisson, together
 from ..load import Load
+from ..metronome import TICK_S, Metronome
 from ..trips import Trip, each
-
-_STEP_S: Final = 0.001
 
 
 class OpenLoop(Load):
@@ -32,16 +29,18 @@ class OpenLoop(Load):
     async def run(self) -> None:
         source = random.Random(f"{self.plan.run} {self.plan.part} arrivals")
         parties = [party for trip in self._trips for party in trip.parties]
-        moments = poisson(self.plan.options["rate"] / self.plan.parts, source)
+        per_s = self.plan.options["rate"] / self.plan.parts
         began_s = time.monotonic()
-        due_s = began_s + next(moments)
-        while not self.stop.is_set():
-            now_s = time.monotonic()
-            while due_s <= now_s:
-                parties[int(source.random() * len(parties))].post(self.text(), due_s)
-                self.tally.counts["posted"] += 1
-                due_s = began_s + next(moments)
-            await asyncio.sleep(max(_STEP_S, min(due_s - now_s, 0.05)))
+        moments = (began_s + at_s for at_s in together(poisson(per_s, source), TICK_S))
+        due_s = next(moments)
+        with Metronome() as metronome:
+            while not self.stop.is_set():
+                now_s = time.monotonic()
+                while due_s <= now_s:
+                    parties[int(source.random() * len(parties))].post(self.text(), due_s)
+                    self.tally.counts["posted"] += 1
+                    due_s = next(moments)
+                await metronome.until(min(due_s, now_s + 0.05))
 
     async def settle(self) -> None:
         await self.everything_arrived(self._trips)
