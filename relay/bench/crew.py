@@ -33,7 +33,7 @@ from .wire import (
 
 #: From the start signal to the start, so that every process has heard it.
 _START_S: Final = 0.3
-_END_S: Final = 60.0
+_END_S: Final = 90.0
 #: What is told to leave before its end has trips to end on a relay that may not answer.
 _LEAVE_S: Final = 6.0
 

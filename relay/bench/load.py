@@ -122,7 +122,11 @@ class Load(ABC):
         since_s = now_s = time.monotonic()
         end_s = now_s + _SETTLE_MOST_S
         while owed and now_s < min(end_s, since_s + SETTLE_S):
-            await each([party for party in parties if not party.is_attached], self._come_back)
+            # A relay that is stuck lets each wait; all together wait no longer than for anything.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(end_s, since_s + SETTLE_S) - now_s):
+                    away = [party for party in parties if not party.is_attached]
+                    await each(away, self._come_back)
             await asyncio.sleep(_LOOK_S)
             now_s, before = time.monotonic(), owed
             owed = sum(party.says.owed for party in parties)

@@ -187,6 +187,8 @@ def _why(error: Exception, load: Load) -> str:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

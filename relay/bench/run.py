@@ -66,7 +66,7 @@ def concluded(
             "within this run"
         )
     notes += [
-        f"{name}: what its {what} used is not told: a process of it ended meanwhile, or its "
+        f"{name}: what the {what} used is not told: a process of it ended meanwhile, or its "
         "metrics did not come"
         for name, rounds in found.items()
         for what in sorted({what for one in rounds for what in one.silent})

@@ -22,9 +22,12 @@ _AT_ONCE: Final = 32
 _ENDED_AT_ONCE: Final = 500
 #: How long it is tried again when a call gets no answer, and after which pause.
 _INSISTS_S: Final = 5.0
+#: A call that has waited so long gets no answer.
+_ANSWER_S: Final = 20.0
 _PAUSE_S: Final = 0.2
 _CALLS: Final = {
     "open": "to open a trip", "end": "to end a trip", "reassign": "to reassign a driver",
+    "end at last": "to end the trips that were left",
 }  # fmt: skip
 #: What to do about an answer.
 _ADVICE: Final = {
@@ -81,7 +84,8 @@ class Trips:
         began = time.monotonic()
         while True:
             try:
-                answer = await self.platform.call(method, path, body)
+                async with asyncio.timeout(_ANSWER_S):
+                    answer = await self.platform.call(method, path, body)
                 break
             except OSError:
                 if not self.answered or time.monotonic() > began + _INSISTS_S:

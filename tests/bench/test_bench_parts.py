@@ -403,7 +403,7 @@ def test_what_a_process_used_that_was_started_again_is_not_told() -> None:
         assert not are_there([os.getpid(), process.pid])
     one = a_round()
     one.checked, one.silent = 10, ["store"]
-    assert "what its store used is not told" in verdict(one)[1]
+    assert "what the store used is not told" in verdict(one)[1]
 
 
 # --- results --------------------------------------------------------------------------------------

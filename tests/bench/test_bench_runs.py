@@ -272,6 +272,21 @@ async def test_a_call_that_gets_no_answer_is_made_again(loaded: RelayProcess) ->
         await talk.trips.end_all()
 
 
+async def test_a_call_that_an_api_leaves_waiting_ends(
+    loaded: RelayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.bench.trips._ANSWER_S", 0.3)
+    monkeypatch.setattr("relay.bench.trips._INSISTS_S", 0.1)
+    async with Proxy(loaded.api_url.removeprefix("http://")) as proxy:
+        where = [loaded.gateway_url], f"http://{proxy.address}", loaded.key
+        talk = Talk(Plan("", *where, {}, 0, 1, "7e5b"), lambda *_: None)
+        await talk.trips.open()
+        proxy.hold()
+        async with asyncio.timeout(5):
+            with pytest.raises(TimeoutError):
+                await talk.trips.end_all()
+
+
 async def test_an_app_that_never_came_through_is_not_taken_for_one_that_stays(
     loaded: RelayProcess,
 ) -> None:
