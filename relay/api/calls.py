@@ -195,7 +195,7 @@ class Resource:
         more: AsyncIterator[bytes] | None = None
         try:
             status, body, media_type = await self._answer(scope, receive)
-            extra = {}
+            extra: Mapping[str, str] = {}
             if isinstance(body, AsyncIterator):
                 more = self._lines(body)
                 # What keeps it from beginning is answered as with every other call.
@@ -206,9 +206,9 @@ class Resource:
             return
         except Exception as error:  # noqa: BLE001 - the caller is told, the log holds where
             call = self._calls.get(scope["method"])
-            problem = _problem_of(error, self.path, repeatable=call is None or call.repeatable)
-            status, body, media_type = problem.status, problem.document(), problems.MEDIA_TYPE
-            extra, more = problem.headers, None
+            repeatable = call is None or call.repeatable
+            status, body, extra = _answer_to(error, self.path, repeatable=repeatable)
+            media_type, more = problems.MEDIA_TYPE, None
         await respond(send, status, body, media_type, extra, more)
         log.debug(
             "api_call",
@@ -365,6 +365,15 @@ def _too_large(*, read: bool) -> Problem:
         f"The body has more than {MAX_BODY_BYTES} bytes. Nothing was changed.",
         headers={} if read else {"connection": "close"},
     )
+
+
+def _answer_to(
+    error: Exception, route: str, *, repeatable: bool
+) -> tuple[int, bytes, Mapping[str, str]]:
+    """Status, body and headers. Whoever kept the problem itself would keep all that its traceback
+    holds, itself included, until the garbage collector comes by."""
+    problem = _problem_of(error, route, repeatable=repeatable)
+    return problem.status, problem.document(), problem.headers
 
 
 def _problem_of(error: Exception, route: str, *, repeatable: bool = True) -> Problem:

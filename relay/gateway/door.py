@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
+from weakref import ref
 
 import structlog
 from picows import (
@@ -29,6 +30,7 @@ from .limits import ATTACH_TIMEOUT_S
 log = structlog.get_logger(__name__)
 
 Answer = WSListener | WSUpgradeResponseWithListener | None
+_Answer = Callable[[WSUpgradeRequest], Answer]
 
 _READ_BUFFER_BYTES: Final = 2048
 _ACCEPT: Final = "Sec-WebSocket-Accept"
@@ -38,7 +40,9 @@ class Door(WSProtocol):  # type: ignore[misc]
     """One socket. `peer` is the address that has connected, `stranger_at` what the book was told of
     it, `address` the one that it counts under, if it was let in."""
 
-    __slots__ = ("_admission", "_is_stranger", "_stranger_at", "address", "is_inside", "peer")
+    __slots__ = (
+        "__weakref__", "_admission", "_is_stranger", "_stranger_at", "address", "is_inside", "peer",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -48,7 +52,7 @@ class Door(WSProtocol):  # type: ignore[misc]
         stranger_at: str,
     ) -> None:
         super().__init__(
-            None, None, False, lambda request: answer(request, self), _Quiet(), True,
+            None, None, False, _of(ref(self), answer), _Quiet(), True,
             ATTACH_TIMEOUT_S, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False,
             MAX_FRAME_BYTES, None, _READ_BUFFER_BYTES,
         )  # fmt: skip
@@ -71,6 +75,17 @@ class Door(WSProtocol):  # type: ignore[misc]
         if self._is_stranger:
             self._is_stranger = False
             self._admission.is_known(self._stranger_at)
+
+
+def _of(door: ref[Door], answer: Callable[[WSUpgradeRequest, Door], Answer]) -> _Answer:
+    """What answers at this door without holding it: a stranger who goes without a handshake is
+    freed at once then, and not when the garbage collector comes by."""
+
+    def answer_here(request: WSUpgradeRequest) -> Answer:
+        here = door()
+        return None if here is None else answer(request, here)
+
+    return answer_here
 
 
 class Welcome(WSUpgradeResponse):
