@@ -29,7 +29,7 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from . import logs
+from . import garbage, logs
 from .api.app import build
 from .api.connection import Connection
 from .console.routes import routes as console_pages
@@ -174,11 +174,7 @@ class Worker:
         chores = asyncio.create_task(keep_doing(self._chores(desk)), name="chores")
         while not server.started:
             await asyncio.sleep(0.005)
-        # What is here for good is nothing that the garbage collector need look through, again and
-        # again, while messages wait.
-        gc.collect()
-        gc.freeze()
-        gc.enable()
+        garbage.look_seldom()
         self._say({"ready": identity})
 
         await self._stop.wait()
@@ -202,6 +198,7 @@ class Worker:
         chores: Chores = {
             "sanctions": (_SANCTIONS_S, desk.sanctions.finish),
             "notices": (_NOTICES_S, desk.notices.send_due),
+            "garbage": (garbage.EVERY_S, garbage.look_at_all),
             "checkpoint": (
                 min(_NOTICES_S, every_s / 4),
                 lambda: desk.audit.checkpoint_if_due(every_s, desk.events.emit),

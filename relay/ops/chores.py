@@ -1,6 +1,7 @@
-"""What has to be done for the operators' side again and again, by whichever node comes to it.
+"""What has to be done again and again beside the traffic, by whichever node comes to it.
 
-Every step may be taken by several nodes at once: the store sees to it that it is done once.
+A step on the store may be taken by several nodes at once: the store sees to it that it is done
+once.
 """
 
 from __future__ import annotations

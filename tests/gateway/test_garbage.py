@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import relay as relay_package
@@ -79,3 +81,26 @@ async def test_a_worker_leaves_no_garbage_that_refers_to_itself(tmp_path: Path) 
         os.kill(worker, signal.SIGUSR2)
         await until(told.exists, "the worker says what it has found")
     assert json.loads(told.read_text()) == {}
+
+
+#: Holds on to as much as many trips do, with all looks at everything counted.
+GROWS = """
+import gc
+from relay import garbage
+
+garbage.look_seldom()
+before = gc.get_stats()
+held = [[number] for number in range(1_000_000)]
+after = gc.get_stats()
+print(*(later["collections"] - then["collections"] for then, later in zip(before, after)))
+"""
+
+
+def test_what_grows_is_not_looked_through_again_and_again() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GROWS], capture_output=True, text=True, timeout=60, check=True
+    )
+    *young, everything = map(int, done.stdout.split())
+    assert everything == 0
+    if sys.version_info < (3, 14):  # which has no fixed count of them any more
+        assert all(young)
