@@ -104,7 +104,7 @@ class Connection(WSListener):
         "_transport", "_unsent", "_unsent_bytes", "_unsent_since_s", "acknowledged", "address",
         "answers", "catching_up", "channel", "door", "frames", "head", "head_post", "heard_s", "id",
         "known_n", "line", "locale", "n", "opened_s", "pace", "pinged_s", "replayed", "reporter",
-        "reporting", "resume_from", "role", "session",
+        "reporting", "resume_from", "role", "session", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -132,6 +132,8 @@ class Connection(WSListener):
         self._max_frames = max_frames_per_s
         #: How many came since the liveness clock last looked, about a second ago.
         self.frames = 0
+        #: How many of them wait for their turn.
+        self.waiting = 0
         #: Heads and bodies of frames that wait for the end of this tick.
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
@@ -261,6 +263,16 @@ class Connection(WSListener):
         else:
             if self.session.state is not _CLOSED:
                 self._gate.take(self, frame)
+
+    def stop_reading(self) -> None:
+        """Take no more from the app for now: what it says next waits in its socket."""
+        if self._transport is not None and not self._closing:
+            self._transport.underlying_transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Go on reading."""
+        if self._transport is not None and not self._closing:
+            self._transport.underlying_transport.resume_reading()
 
     def pause_writing(self) -> None:
         self._choked = True

@@ -9,7 +9,7 @@ class Counts:
     """Events since the start of this node. Labels are of closed sets: never an id, never a text."""
 
     __slots__ = (
-        "accepted", "attached", "closed", "delivered", "detached", "findings", "gaps",
+        "accepted", "attached", "closed", "deferred", "delivered", "detached", "findings", "gaps",
         "published", "receipts",
         "refused", "reports", "suspensions", "swept", "unsure",
     )  # fmt: skip
@@ -18,6 +18,7 @@ class Counts:
         self.accepted = 0
         self.delivered = 0
         self.unsure = 0
+        self.deferred = 0
         self.attached = 0
         self.detached = 0
         self.receipts = 0

@@ -69,6 +69,7 @@ from .limits import (
 )
 from .listener import Listener
 from .node import Node
+from .turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +133,7 @@ class Gateway:
         self._clocks: list[asyncio.Task[None]] = []
         self._look_now = asyncio.Event()
         self._is_suspended = False
+        self._turns = Turns(self.node.loop, self.node.counts, self._take)
         #: After how long the last of those come back who are sent away as the node drains.
         self._latest_ms = 0
         self._resuming: set[Line] = set()
@@ -291,6 +293,9 @@ class Gateway:
 
     def take(self, connection: Connection, frame: Frame) -> None:
         """A frame that may be said now."""
+        self._turns.take(connection, frame)
+
+    def _take(self, connection: Connection, frame: Frame) -> None:
         self._steps[type(frame)](connection, frame)
 
     def has_room(self, connection: Connection) -> None:
