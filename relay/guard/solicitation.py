@@ -73,9 +73,9 @@ _ROUND_THE_APP: Final = (
 )  # fmt: skip
 
 
-#: Ideas of which every proposal has one.
+#: Ideas of which every proposal has one: a number is not among them, but what asks for one is.
 _OPENINGS: Final = signs_of(
-    *_ROUND_THE_APP, TO_ME, THAI, PAY_ME, CANCEL, ORDER, APP, NUMBER
+    *_ROUND_THE_APP, CHEAPER, THAI, PAY_ME, CANCEL, ORDER, APP, ASK, OUTRIGHT
 )  # fmt: skip
 
 _CLAUSE_END: Final = re.compile(r"[,;\n]|[.!?]\s")

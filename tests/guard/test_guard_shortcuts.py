@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.guard import Entry, Guard, Memory, Policy, numbers, word
+from relay.guard import Entry, Guard, Memory, Policy, numbers, solicitation, word
 from relay.guard.context import (
     _AFTER_DIGITS,
     _BEFORE_DIGITS,
@@ -29,7 +29,7 @@ from relay.guard.reading import read
 from relay.guard.redaction import Span, redacted
 from relay.guard.rules import _JOINED, _JOINING
 from relay.guard.sieve import sift
-from relay.guard.solicitation import _OPENINGS, _proposes
+from relay.guard.solicitation import _proposes
 from relay.guard.tokens import Unit, read_units, tokens_of
 from relay.guard.vocabulary import words
 from relay.guard.window import ALL_MASKED, Trace
@@ -102,9 +102,16 @@ def test_no_number_is_in_digits_that_are_too_few_or_too_far_apart(
 
 
 def test_every_proposal_has_one_of_the_ideas_that_are_looked_for_first() -> None:
+    openings = solicitation._OPENINGS
     proposals = [sifted for text in texts() if _proposes(sifted := sift(text), outside=False)]
     assert len(proposals) > 50
-    assert all(sifted.may_have_any(_OPENINGS) or "+" in sifted.text for sifted in proposals)
+    assert all(sifted.may_have_any(openings) or "+" in sifted.text for sifted in proposals)
+
+
+@pytest.mark.parametrize("openings", [solicitation._OPENINGS])
+def test_where_nothing_opens_nothing_is_searched_for(openings: int) -> None:
+    for text in ("blok c12 nomor 8 pagar coklat pak", "d 1234 zc avanza hitam ya kak"):
+        assert not sift(text).may_have_any(openings)
 
 
 @lru_cache
