@@ -62,7 +62,7 @@ from .dialogue_words import (
     WISH,
 )
 from .numbers import gap_level
-from .sieve import Idea, Sifted, sift
+from .sieve import Idea, Sifted, sift, signs_of
 from .tokens import Unit
 from .word import JUMBLED, SINGLE
 
@@ -75,20 +75,28 @@ _OF_A_SECRET: Final = (CHANNEL, CAME, HURRY_UP, PRETEXT, DIGITS)
 _BESIDE, _ABOUT, _PART = 16, 30, 60
 #: Nouns with the evidence that makes them a one-time code, and how near the code of a ride is told.
 _NOUNS: Final = ((CODE, 1, _BESIDE), (DIGITS, 1, _ABOUT), (NUMBERS, 3, _ABOUT))
+#: Ideas of which every request has one, or may have when what the sender gives is taken out of it.
+_OPENINGS: Final = signs_of(
+    SECRET, PIN, CODE, VERIFYING, SMS, SMS_CAME, SAYS_DIGITS, COMES_TO_YOU, GIVE, I_GIVE, WISH,
+    WHAT, NUDGE,
+)  # fmt: skip
 _SENTENCE_END: Final = re.compile(r"\n|[.!?](?:\s|$)")
 _CLAUSE_END: Final = re.compile(
     r"[,;\n]|[.!?](?:\s|$)|\s(?:biar|supaya|agar|so|kalo|kalau|trus|terus)\s"
 )
 
 
-def _plain(folded: str, lists: int) -> Sifted:
-    """The text with digits in words read as letters, and words spelt out put together."""
+def in_plain_spelling(folded: str, lists: int) -> str:
+    """The text with digits in words read as letters, and words spelt out put together.
+
+    `lists` are those that words of the text are on (`word`).
+    """
     text = OTP.sub("otp", folded)
     if lists & JUMBLED or "-" in folded:
         text = DIGIT_IN_WORD.sub(lambda match: match.group().translate(AS_LETTERS), text)
     if lists & SINGLE:
         text = SPELT_OUT.sub(lambda match: SIGNS.sub("", match.group()), text)
-    return sift(text)
+    return text
 
 
 def _without(text: Sifted, idea: Idea, put: str) -> Sifted:
@@ -105,12 +113,8 @@ def _secret(text: Sifted) -> bool:
     )
 
 
-def names_code(folded: str, lists: int) -> bool:
-    """Whether a one-time code, a wallet's PIN or a password is spoken of.
-
-    `lists` are those that words of the text are on (`word`).
-    """
-    text = _plain(folded, lists)
+def names_code(text: Sifted) -> bool:
+    """Whether a one-time code, a wallet's PIN or a password is spoken of in plain spelling."""
     return _secret(text) and not text.has(TOLD) and not text.has(NOT_COME)
 
 
@@ -126,12 +130,8 @@ def _warns(text: Sifted) -> bool:
     return HOWEVER.search(rest) is None and TO_ME.search(rest) is None
 
 
-def requests_code(folded: str, lists: int) -> str:
-    """The rule by which a message asks the other to say a secret code, or nothing.
-
-    `lists` are those that words of the text are on (`word`).
-    """
-    text = _plain(folded, lists)
+def requests_code(text: Sifted) -> str:
+    """The rule by which a text in plain spelling asks the other for a secret code, or nothing."""
     rule = _request_in(text)
     if not rule and STRETCHED.search(text.text):
         rule = _request_in(sift(STRETCHED.sub(r"\1", text.text)))
@@ -140,6 +140,8 @@ def requests_code(folded: str, lists: int) -> str:
 
 
 def _request_in(text: Sifted) -> str:
+    if not text.may_have_any(_OPENINGS):
+        return ""
     wanted = _without(text, I_GIVE, " ")
     gives = wanted.has(GIVE)
     if not gives and (text.has(NOT_COME) or text.has(FORGOTTEN)):

@@ -11,6 +11,7 @@ from typing import Final
 
 from .budget import WINDOW
 from .context import contexts_of
+from .dialogue import in_plain_spelling
 from .lexicon import VIETNAMESE
 from .masks import MASK
 from .normalise import Folded
@@ -40,8 +41,8 @@ class Reading:
     is on (`word`)."""
 
     __slots__ = (
-        "_contexts", "_guessed", "_known", "_others", "_sifted", "folded", "is_thai", "lists",
-        "loose", "tokens", "units",
+        "_contexts", "_guessed", "_known", "_others", "_plain", "_sifted", "folded", "is_thai",
+        "lists", "loose", "tokens", "units",
     )  # fmt: skip
 
     def __init__(self, folded: str, tokens: list[Token], known: list[Word]) -> None:
@@ -62,6 +63,7 @@ class Reading:
         self._others: list[str] | None = None
         self._guessed: list[Unit] | None = None
         self._sifted: Sifted | None = None
+        self._plain: Sifted | None = None
         #: Thai is not written in words, so what asks for words asks for nothing there.
         self.is_thai = not folded.isascii() and _THAI.search(folded) is not None
 
@@ -93,6 +95,14 @@ class Reading:
         if self._sifted is None:
             self._sifted = sift(self.folded)
         return self._sifted
+
+    @property
+    def plain(self) -> Sifted:
+        """The same in plain spelling, as those read it who look for words of codes (`dialogue`)."""
+        if self._plain is None:
+            text = in_plain_spelling(self.folded, self.lists)
+            self._plain = self.sifted if text == self.folded else sift(text)
+        return self._plain
 
     @property
     def guessed(self) -> list[Unit]:

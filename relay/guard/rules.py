@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from .contacts import Contact, find_contacts
-from .dialogue import names_code, requests_code
+from .dialogue import in_plain_spelling, names_code, requests_code
 from .forwarding import forwards_calls
 from .masks import CONTACT_MASK, MASK, without_masks
 from .reading import Reading
@@ -63,8 +63,10 @@ def code_request_in(reading: Reading) -> str:
     """The rule by which a message asks for a one-time code, or nothing."""
     if not _speaks_of_codes(reading):
         return ""
+    if len(reading.folded) <= _PART:
+        return requests_code(reading.plain)
     for _, part in _parts(reading.folded):
-        if rule := requests_code(part, reading.lists):
+        if rule := requests_code(sift(in_plain_spelling(part, reading.lists))):
             return rule
     return ""
 
@@ -89,7 +91,7 @@ def solicitation_in(reading: Reading) -> bool:
 
 def code_named_in(reading: Reading) -> bool:
     """Whether a message speaks of a one-time code, a wallet's PIN or a password."""
-    return _speaks_of_codes(reading) and names_code(reading.folded, reading.lists)
+    return _speaks_of_codes(reading) and names_code(reading.plain)
 
 
 def _speaks_of_codes(reading: Reading) -> bool:

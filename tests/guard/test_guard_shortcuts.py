@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.guard import Entry, Guard, Memory, Policy, numbers, solicitation, word
+from relay.guard import Entry, Guard, Memory, Policy, dialogue, numbers, solicitation, word
 from relay.guard.context import (
     _AFTER_DIGITS,
     _BEFORE_DIGITS,
@@ -108,7 +108,17 @@ def test_every_proposal_has_one_of_the_ideas_that_are_looked_for_first() -> None
     assert all(sifted.may_have_any(openings) or "+" in sifted.text for sifted in proposals)
 
 
-@pytest.mark.parametrize("openings", [solicitation._OPENINGS])
+def test_every_request_has_one_of_the_ideas_that_are_looked_for_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    readings = [read(fold(text)) for text in texts()]
+    found = [dialogue.requests_code(reading.plain) for reading in readings]
+    monkeypatch.setattr(dialogue, "_OPENINGS", -1)
+    assert found == [dialogue.requests_code(reading.plain) for reading in readings]
+    assert sum(map(bool, found)) > 50
+
+
+@pytest.mark.parametrize("openings", [solicitation._OPENINGS, dialogue._OPENINGS])
 def test_where_nothing_opens_nothing_is_searched_for(openings: int) -> None:
     for text in ("blok c12 nomor 8 pagar coklat pak", "d 1234 zc avanza hitam ya kak"):
         assert not sift(text).may_have_any(openings)
@@ -177,6 +187,7 @@ def test_what_is_left_of_a_text_reads_as_a_text_of_its_own() -> None:
         for of_it in ("contexts", "others", "guessed", "is_thai"):
             assert getattr(rest, of_it) == getattr(anew, of_it), (text, left)
         assert rest.sifted._has == sift(left)._has
+        assert (rest.plain.text, rest.plain._has) == (anew.plain.text, anew.plain._has)
         cut += len(rest.tokens) > len(reading.tokens)
     assert cut > 50
 
