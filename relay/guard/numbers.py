@@ -19,7 +19,7 @@ from .lexicon import FILLERS, squeeze
 from .phrases import alternation
 from .tokens import Unit
 from .vocabulary import words
-from .word import DIGITS, WEAK_WORD, WORD
+from .word import DIGITS, LOOKALIKE, WEAK_WORD, WORD
 
 
 def _any_of(phrases: list[str]) -> str:
@@ -253,17 +253,18 @@ def too_few(units: list[Unit]) -> bool:
 
 
 def _may_be_numbers(units: list[Unit], contexts: list[int], levels: list[int]) -> bool:
-    """Whether enough digits stand close together for a number, most of them no price or date
-    (`_Row.may_be_number`)."""
-    digits = plain = 0
-    for unit, context, level in zip(units, contexts, [0, *levels], strict=True):
-        if level > 3:
+    """Whether enough digits stand close together for a number, most of them no price or date, and
+    those beside look-alikes with nothing but signs between them (`_Row.may_be_number`)."""
+    digits = plain = glued = 0
+    for (row, _, _, kind), context, level in zip(units, contexts, [0, *levels], strict=True):
+        count = len(row)
+        glued = count if level else glued + count
+        if level > 3 or kind == LOOKALIKE:
             digits = plain = 0
-        count = len(unit[0])
-        digits += count
-        if context != HARD:
-            plain += count
-        if digits > LEAST_DIGITS and plain * 2 > LEAST_DIGITS:
+        if kind != LOOKALIKE:
+            digits += count
+            plain += count if context != HARD else 0
+        if glued > LEAST_DIGITS or (digits > LEAST_DIGITS and plain * 2 > LEAST_DIGITS):
             return True
     return False
 

@@ -88,13 +88,17 @@ def test_no_number_is_in_digits_that_are_too_few_or_too_far_apart(
 ) -> None:
     plan, source = numbers.plan_of("ID"), random.Random(7)
     readings = [read(fold(text)) for text in texts()]
+    pieces = ("0812", "90417", "rp 417", "35", "6", "lagi", "o8l2", "9o4i")
+    gaps = ("", "-", " ", " ", " dan ", " jam ", " warna baju saya hari ini ")
     readings += [
-        read(fold(source.choice((" ", " dan ", " jam ", " warna baju saya hari ini ")).join(row)))
-        for row in (
-            [*source.choices(("0812", "90417", "rp 417", "35", "6"), k=4)] for _ in "x" * 400
-        )
+        read(fold(source.choice(gaps).join(source.choices(pieces, k=4)))) for _ in "x" * 800
     ]
-    rows = [(reading.folded, reading.units, reading.contexts) for reading in readings]
+    rows = []
+    for reading in readings:
+        known = {unit.start: on for unit, on in zip(reading.units, reading.contexts, strict=True)}
+        rows.append((reading.folded, reading.units, reading.contexts))
+        contexts = [known.get(unit.start, 0) for unit in reading.loose]
+        rows.append((reading.folded, reading.loose, contexts))
     found = [numbers.find_numbers(*row, plan) for row in rows]
     monkeypatch.setattr(numbers, "_may_be_numbers", lambda *_: True)
     assert found == [numbers.find_numbers(*row, plan) for row in rows]
