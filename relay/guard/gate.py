@@ -120,17 +120,18 @@ def may_matter(text: str) -> bool:
             return True
         plain = _SMILEYS.sub(" ", text)
         return plain == text or may_matter(plain)
-    if (found := _find(row)) and (found[0][0] < len(_SURE) or _look_again(row)):
+    if (found := _find(row, overlapping=True)) and _look_again(row, min(found)[0]):
         return True
     if row.count(b" ") * 3 > len(row) and _in_letters(row.split()):
         return True
     return b"." in data and _DOTTED.search(data) is not None
 
 
-def _look_again(row: bytes) -> bool:
-    """Whether a row of words in which the automaton found what may matter does matter."""
-    # The first run went on where each match ended, so it may have missed what overlaps one.
-    first, _, _ = min(_find(row, overlapping=True))
+def _look_again(row: bytes, first: int) -> bool:
+    """Whether a row of words in which the automaton found what may matter does matter.
+
+    `first` is the place, among all that it looks for, of the first of those that it found.
+    """
     if first < len(_SURE):
         return True
     all_words = row.split()
