@@ -336,7 +336,7 @@ class Guard:
 
     def _accounts(self, case: _Case) -> list[tuple[int, int]]:
         reading = case.reading
-        if len(digits_of(reading.units)) < _LEAST_ACCOUNT:
+        if len(reading.digits) < _LEAST_ACCOUNT:
             return []
         return [
             (start, end)
@@ -349,7 +349,7 @@ class Guard:
         reading = case.reading
         asked = case.memory.code_asked(case.sender, case.now_ms)
         least = 2 if asked and case.trace.payload else 4
-        if len(digits_of(reading.units)) < least:
+        if len(reading.digits) < least:
             return None
         if not asked and not code_named_in(reading):
             return None

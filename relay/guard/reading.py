@@ -37,12 +37,12 @@ _NO_DIGITS: Final = re.compile(r"\D*\Z")
 
 
 class Reading:
-    """`units` are surely digits, `loose` also those that may be; `lists` are those that any token
-    is on (`word`)."""
+    """`units` are surely digits, and `digits` all of them; `loose` also those that may be; `lists`
+    are those that any token is on (`word`)."""
 
     __slots__ = (
-        "_contexts", "_guessed", "_known", "_others", "_plain", "_sifted", "folded", "is_thai",
-        "lists", "loose", "tokens", "units",
+        "_contexts", "_guessed", "_known", "_others", "_plain", "_sifted", "digits", "folded",
+        "is_thai", "lists", "loose", "tokens", "units",
     )  # fmt: skip
 
     def __init__(self, folded: str, tokens: list[Token], known: list[Word]) -> None:
@@ -58,6 +58,7 @@ class Reading:
         self.lists = lists
         self.loose = loose
         self.units = [unit for unit in loose if unit[3] <= WORD] if loose else loose
+        self.digits = digits_of(self.units)
         self._known = known
         self._contexts: list[int] | None = None
         self._others: list[str] | None = None

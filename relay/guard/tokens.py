@@ -40,7 +40,9 @@ from .word import (
 #: A row of letters and digits, and its place in the folded text.
 Token: TypeAlias = tuple[str, int, int]
 
-_TOKEN: Final = re.compile(rf"([0-9a-z]++(?:[$!|]*+[0-9a-z@]++)*+|(?:{THAI_PATTERN}))")
+_ROW: Final = "[0-9a-z]++(?:[$!|]*+[0-9a-z@]++)*+"
+_TOKEN: Final = re.compile(f"({_ROW}|(?:{THAI_PATTERN}))")
+_ASCII_TOKEN: Final = re.compile(f"({_ROW})")
 _PARTS: Final = re.compile(r"[0-9]+|[^0-9]+")
 _AS_LETTERS: Final = str.maketrans("0134578962$!|@", "oieastbgbzsila")
 _AS_LETTERS_2: Final = str.maketrans("0134578962$!|@", "olrastbqgasila")
@@ -74,7 +76,7 @@ def digits_of(units: list[Unit]) -> str:
 def tokens_of(folded: str) -> list[Token]:
     """All tokens of a folded text, in order."""
     # What stands between them, and each of them, by turns.
-    pieces = _TOKEN.split(folded)
+    pieces = (_ASCII_TOKEN if folded.isascii() else _TOKEN).split(folded)
     bounds = [*accumulate(map(len, pieces))]
     return [*zip(pieces[1::2], bounds[::2], bounds[1::2], strict=False)]
 

@@ -124,7 +124,7 @@ def trace_of(reading: Reading, *, asks_code: bool) -> Trace:
         return Trace("", "", "", "", (), place, few, no, masked, asks_code, coordinates)
     contexts = reading.contexts
     explained: Collection[int] = ()
-    digits = free = digits_of(units)
+    digits = free = reading.digits
     if any(contexts):
         explained = {
             unit[1]

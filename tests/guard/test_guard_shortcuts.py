@@ -186,7 +186,7 @@ def test_what_is_left_of_a_text_reads_as_a_text_of_its_own() -> None:
         left = redacted(text, spans)
         assert reading.sifted.text == text.lower()  # looked for before, and kept where it may be
         rest, anew = reading.without(spans, left), read(fold(left))
-        for of_it in ("folded", "tokens", "units", "loose", "lists"):
+        for of_it in ("folded", "tokens", "units", "digits", "loose", "lists"):
             assert getattr(rest, of_it) == getattr(anew, of_it), (text, left)
         for of_it in ("contexts", "others", "guessed", "is_thai"):
             assert getattr(rest, of_it) == getattr(anew, of_it), (text, left)
