@@ -23,7 +23,7 @@ from typing import Final
 from ahocorasick_rs import BytesAhoCorasick
 
 from .cues import APP_WORDS, CODE_WORDS, EVERYDAY, HANDLE_WORDS, LINK_WORDS, WAY_OUT_WORDS
-from .lexicon import HUNDREDS, MULTIPLIERS, STRONG, TEENS, TENS, THAI, VIETNAMESE, WEAK
+from .lexicon import HUNDREDS, MULTIPLIERS, ROMAN, STRONG, TEENS, TENS, THAI, VIETNAMESE, WEAK
 from .normalise import fold_char
 from .vocabulary import words
 
@@ -40,7 +40,7 @@ _TRIGGERS: Final = frozenset(word.encode() for word in (_CUES - EVERYDAY) | _NUM
 #: Words that ordinary talk is full of: looked into when there are several, or little else.
 _HINTS: Final = frozenset(
     word.encode()
-    for word in {*WEAK, *VIETNAMESE, *(_CUES & EVERYDAY), *words("num nhan")} - _PROPOSED
+    for word in {*WEAK, *VIETNAMESE, *ROMAN, *(_CUES & EVERYDAY), *words("num nhan")} - _PROPOSED
     if len(word) > 1
 )
 _LITTLE_ELSE: Final = 5

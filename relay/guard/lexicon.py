@@ -125,6 +125,10 @@ THAI: Final[Mapping[str, str]] = {
 }
 THAI_PATTERN: Final = "|".join(sorted(THAI, key=len, reverse=True))
 
+ROMAN: Final[Mapping[str, str]] = _numbers(
+    n1="i", n2="ii", n3="iii", n4="iv", n5="v", n6="vi", n7="vii", n8="viii", n9="ix"
+)
+
 #: Words for whole numbers between ten and ninety-nine.
 TEENS: Final[Mapping[str, str]] = _numbers(
     n10="sepuluh ten sapuluh dyis diyes sampu sepuloh",

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypeAlias
 from .lexicon import (
     HUNDREDS,
     MULTIPLIERS,
+    ROMAN,
     STRONG,
     TENS,
     THAI_PATTERN,
@@ -28,7 +29,6 @@ from .word import (
     LOOKALIKE,
     MIXED,
     NO_DIGITS,
-    ROMAN,
     WEAK_WORD,
     WORD,
     Word,

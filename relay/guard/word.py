@@ -12,7 +12,7 @@ from string import ascii_lowercase
 from typing import Final, NamedTuple
 
 from .cues import APP_WORDS, CODE_WORDS, HANDLE_WORDS, LINK_WORDS, WAY_OUT_WORDS
-from .lexicon import FILLERS, PLACES, STRONG, TEENS, TENS, THAI, VIETNAMESE, WEAK, squeeze
+from .lexicon import FILLERS, PLACES, ROMAN, STRONG, TEENS, TENS, THAI, VIETNAMESE, WEAK, squeeze
 from .phrases import alternation
 from .vocabulary import words
 
@@ -36,10 +36,6 @@ NO_DIGITS, LETTER, MIXED = range(4, 7)
     JUMBLED,
     MAY_COUNT,
 ) = (1 << bit for bit in range(10))
-ROMAN: Final = {
-    "i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8",
-    "ix": "9",
-}  # fmt: skip
 _LISTS: Final = {
     FILLS: (*FILLERS, *ascii_lowercase),
     TELLS_PART: PLACES,
