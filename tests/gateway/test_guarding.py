@@ -16,6 +16,7 @@ import pytest
 
 import relay as relay_package
 from relay.core.phrases import QUICK_REPLIES, SYSTEM_MESSAGES
+from relay.guard import Entry, Guard, Memory
 from relay.rig.waiting import until
 from relay.store import keys
 from tests.support.party import JSON, MSGPACK, Party
@@ -225,6 +226,18 @@ async def test_the_rules_of_a_trip_can_change(relay: RelayProcess) -> None:
 # --- numbers in pieces ----------------------------------------------------------------------------
 
 
+def left_by_one_guard(pieces: list[str]) -> list[str]:
+    """What is delivered of pieces that all go through one guard, which never forgets."""
+    guard = Guard("ID", [DRIVER_PHONE, CUSTOMER_PHONE])
+    memory, texts = Memory(), []
+    for at_ms, piece in enumerate(pieces, start=1):
+        verdict = guard.screen(memory, "d", piece, at_ms)
+        entry = Entry(str(at_ms), "d", verdict.text, at_ms, f"{at_ms}-0")
+        memory.feed(entry, verdict.trace)
+        texts.append(verdict.text)
+    return texts
+
+
 async def test_pieces_through_other_workers_takeovers_and_kills(
     tmp_path: Path,
 ) -> None:
@@ -235,7 +248,9 @@ async def test_pieces_through_other_workers_takeovers_and_kills(
     async with RelayProcess(tmp_path, "--workers", "2", posts_per_s=1000) as relay:
         trips = [await relay.open_trip(f"pieces-{n}") for n in range(12)]
         for round_number in range(12):
-            number = rng.choice([DRIVER_PHONE, CUSTOMER_PHONE, f"+62813{rng.randrange(10**8):08}"])
+            # Without zeros: a piece such as "91200" passes as an amount, whoever reads it.
+            foreign = "+62813" + "".join(rng.choices("123456789", k=8))
+            number = rng.choice([DRIVER_PHONE, CUSTOMER_PHONE, foreign])
             national = "0" + number[3:]
             cuts = sorted(rng.sample(range(2, len(national) - 1), 3))
             pieces = [national[a:b] for a, b in zip([0, *cuts], [*cuts, None], strict=True)]
@@ -250,9 +265,8 @@ async def test_pieces_through_other_workers_takeovers_and_kills(
                     os.kill(rng.choice(relay.workers()), signal.SIGKILL)
             customer = await Party.come_back(relay.gateway_url, tokens["customer"])
             texts = customer.texts()
-            assert len(texts) == len(pieces)
-            got = digits(texts)
-            assert longest_run(got, number) < 6, (round_number, len(pieces))
+            assert texts == left_by_one_guard(pieces), (round_number, pieces)
+            assert longest_run(digits(texts), number) < 6, (round_number, pieces)
 
 
 async def test_pieces_of_both_parties_at_once_on_two_nodes(
