@@ -63,8 +63,9 @@ class Screening:
     """The guard's view of one log."""
 
     __slots__ = (
-        "_changes", "_followers", "_held", "_in_flight", "_is_behind", "_is_reading", "_known_n",
-        "_last", "_memory", "_n", "_on_condition", "_unsure", "_waiting", "head", "trip_guard",
+        "_changes", "_followers", "_head_sender", "_held", "_in_flight", "_is_behind",
+        "_is_reading", "_known_n", "_last_sent", "_memory", "_n", "_on_condition", "_unsure",
+        "_waiting", "head", "trip_guard",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -87,13 +88,14 @@ class Screening:
         self._memory = Memory()
         #: The messages of the log, as (sender, post id).
         self._held: set[tuple[str, str]] = set()
-        #: Up to which entry of the log the memory goes.
+        #: Up to which entry of the log the memory goes, and who sent that.
         self.head: Landmark = b"0-0", ""
+        self._head_sender = "o"
         self._n = 0
         #: How long the log is to this node's knowledge.
         self._known_n = 0
-        #: The entry that will be the last one when all posts in flight are stored.
-        self._last = ("o", "")
+        #: Of the posts in flight, the entry that will be the last one when all are stored.
+        self._last_sent = ("o", "")
         self._is_behind = True
 
     # --- posts, in their order --------------------------------------------------------------------
@@ -148,7 +150,9 @@ class Screening:
         """What the log's last entry must be for a post to be stored; None if it does not matter."""
         if not post.depends:
             return None
-        return After(self._n + self._in_flight, *self._last)
+        if self._in_flight:
+            return After(self._n + self._in_flight, *self._last_sent)
+        return After(self._n, self._head_sender, self.head[1])
 
     def sent(self, post: Pending) -> None:
         """A post is about to be handed to the store."""
@@ -161,7 +165,7 @@ class Screening:
         # Counted when nothing can fail any more before the store has it.
         self._in_flight += 1
         self._on_condition[post.sender] += post.on_condition
-        self._last = (post.sender, post.id)
+        self._last_sent = (post.sender, post.id)
 
     def stored(self, post: Pending, entry_id: bytes, n: int) -> None:
         """A post in flight is in the log, as its `n`-th entry; 0 if it was there before."""
@@ -173,7 +177,7 @@ class Screening:
             else:
                 self._memory.forget(_under_way(post))
         if n == self._n + 1 and not self._is_behind:
-            self._n, self.head = n, (entry_id, post.id)
+            self._n, self.head, self._head_sender = n, (entry_id, post.id), post.sender
             self._held.add((post.sender, post.id))
         elif n > self._n or n == 0:
             self._is_behind = True
@@ -232,9 +236,7 @@ class Screening:
         if not is_next or not self._remember(entry):
             self._is_behind = True
             return
-        self._n, self.head = n, (entry.id, entry.post_id)
-        if not self._in_flight:
-            self._last = (entry.sender, entry.post_id)
+        self._n, self.head, self._head_sender = n, (entry.id, entry.post_id), entry.sender
 
     def follow(self, rules: int) -> None:
         """The trip's rules are of this version."""
@@ -307,8 +309,7 @@ class Screening:
                     else:
                         if not self._remember(entry):
                             raise GuardFailed
-                self._n, self.head = self._n + 1, (entry_id, post_id)
-                self._last = sender, post_id
+                self._n, self.head, self._head_sender = self._n + 1, (entry_id, post_id), sender
             if len(page) < _PAGE and (not page or self._n >= self._known_n):
                 self._is_behind = False
                 for name in self._unsure:

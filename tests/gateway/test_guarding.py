@@ -344,6 +344,61 @@ async def test_order_is_kept_where_posts_depend_on_each_other(
         assert not party.all("refused")
 
 
+#: A node whose post "late" leaves it only when another node's post has come to be known here.
+LATE = """
+from pathlib import Path
+
+from relay.gateway.posting import Pending
+from relay.gateway.screening import Screening
+from relay.store.pipe import ServerPipe
+
+folder, held = Path(__file__).parent, []
+send, learn, answer = ServerPipe.send, Screening.learn, Pending._answer
+
+def send_late(self, packed, callback=lambda reply: None, skip=0, *, firm=False):
+    post = getattr(callback, "__self__", None)
+    if isinstance(post, Pending) and post.id == "late" and not post.tries:
+        held.append(lambda: send(self, packed, callback, skip, firm=firm))
+        (folder / "held").touch()
+    else:
+        send(self, packed, callback, skip, firm=firm)
+
+def learn_and_send(self, *news):
+    learn(self, *news)
+    while held:
+        held.pop()()
+
+def note_tries(self, frame):
+    if self.id == "late":
+        (folder / "tries").write_text(str(self.tries))
+    answer(self, frame)
+
+ServerPipe.send, Screening.learn, Pending._answer = send_late, learn_and_send, note_tries
+"""
+
+
+async def test_a_post_before_which_another_came_is_stored_at_its_next_try(
+    relay: RelayProcess, tmp_path: Path
+) -> None:
+    """Also where that other one was heard of before the store's answer."""
+    (tmp_path / "sitecustomize.py").write_text(LATE)
+    path = os.pathsep.join([str(tmp_path), str(Path(relay_package.__file__).parents[1])])
+    second = RelayProcess(tmp_path, environment={"PYTHONPATH": path})
+    second.data = relay.data
+    tokens = await relay.open_trip("late")
+    async with second:
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        customer = await Party.attach(second.gateway_url, tokens["customer"])
+        await driver.hear("presence", online=True)
+        await say(customer, driver, "lantai 3")  # so that the guard knows the trip
+        await customer.post("unit 12", id="late")
+        await until((tmp_path / "held").exists, "it is judged")
+        await say(driver, customer, "jam 8")
+        await customer.hear("accepted", id="late")
+        assert (tmp_path / "tries").read_text() == "1"
+        await driver.hear("message", id="late", text="unit 12")
+
+
 async def test_a_harmless_post_costs_no_script_whatever_was_judged_before_it(
     relay: RelayProcess,
 ) -> None:
