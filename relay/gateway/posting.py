@@ -126,9 +126,9 @@ class Pending:
     """
 
     __slots__ = (
-        "_cipher", "_connection", "_epoch", "_posted", "_role", "_screening", "_sealed", "again",
-        "body", "channel", "depends", "frame", "id", "node", "on_condition", "sender", "tries",
-        "turn", "verdict",
+        "_after", "_cipher", "_connection", "_epoch", "_posted", "_role", "_screening", "_sealed",
+        "again", "body", "channel", "depends", "frame", "id", "node", "on_condition", "sender",
+        "tries", "turn", "verdict",
     )  # fmt: skip
 
     def __init__(
@@ -152,6 +152,7 @@ class Pending:
         self._screening = channel.screening
         self._posted = body
         self._sealed = b""
+        self._after: After | None = None
         self.id = post_id
         self.sender = role.letter
         self.body = body
@@ -179,6 +180,7 @@ class Pending:
 
         # Guarded: by what was said up to now. What is in the log already was guarded then, and to
         # judge another text under its id would answer a question that costs nothing.
+        after = None
         if self.depends:
             if self.again and screening.holds(self):
                 self._look_up()
@@ -195,12 +197,19 @@ class Pending:
                 self._refuse(RefusedCode.BLOCKED)
                 return
             self.body = as_judged(self._posted, self.verdict)
+            after = screening.condition()
+            if after == self._after:
+                # The log ends otherwise, said the store, and yet nothing has come to it since: it
+                # has lost entries that are remembered.
+                self._after = None
+                screening.begin_anew(self)
+                return
+            self._after = after
 
         # Sealed: from here on the text leaves this process only as ciphertext.
         self._sealed = self._cipher.seal(self._role, self.id, pack_body(self.body), node.nonce())
 
         # Stored: blindly if it may come after anything, else only after what it was judged by.
-        after = screening.condition(self)
         self.on_condition = after is not None
         screening.sent(self)
         if self.again or after is not None:

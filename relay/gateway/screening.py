@@ -45,9 +45,7 @@ log = structlog.get_logger(__name__)
 _PAGE: Final = 256
 #: Processor time in which one post must be judged; far more than any text takes.
 _BUDGET_S: Final = 0.05
-#: How often another entry may come before a post until the memory is begun anew, and until the
-#: post's app is asked to come again.
-_RACES: Final = 3
+#: How often another entry may come before a post until its app is asked to come again.
 _MOST_TRIES: Final = 8
 
 
@@ -146,10 +144,8 @@ class Screening:
         log.error("guard_too_slow")
         raise GuardFailed
 
-    def condition(self, post: Pending) -> After | None:
-        """What the log's last entry must be for a post to be stored; None if it does not matter."""
-        if not post.depends:
-            return None
+    def condition(self) -> After:
+        """What the log's last entry must be for a post to be stored that was judged just now."""
         if self._in_flight:
             return After(self._n + self._in_flight, *self._last_sent)
         return After(self._n, self._head_sender, self.head[1])
@@ -208,9 +204,6 @@ class Screening:
     def judge_again(self, post: Pending) -> None:
         """Another entry came before a post, which was not stored: judge it by that entry too."""
         post.tries += 1
-        if post.tries > _RACES:
-            # More than a race: the log may have lost entries that are remembered.
-            self._forget_all()
         self.take_again(post)
 
     def begin_anew(self, post: Pending) -> None:

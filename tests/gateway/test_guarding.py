@@ -399,6 +399,23 @@ async def test_a_post_before_which_another_came_is_stored_at_its_next_try(
         await driver.hear("message", id="late", text="unit 12")
 
 
+async def test_what_the_log_has_lost_is_forgotten_and_the_rest_is_not(relay: RelayProcess) -> None:
+    driver, _ = await pair(relay)
+    last = DRIVER_PHONE[-9:]
+    await driver.accepted(last[:3], id="kept")
+    await driver.accepted("unit 12", id="lost")
+    async with relay.redis() as redis:
+        log = keys.log(driver.trip, 1)  # type: ignore[attr-defined]
+        ((entry_id, fields),) = await redis.xrevrange(log, count=1)
+        assert b"lost" in fields.values()
+        await redis.xdel(log, entry_id)
+    await driver.accepted(last[3:], id="rest")
+    reader = await Party.attach(relay.gateway_url, driver.tokens["customer"])  # type: ignore[attr-defined]
+    texts = {frame["id"]: frame["text"] for frame in reader.all("message")}
+    assert list(texts) == ["kept", "rest"]
+    assert longest_run(digits(list(texts.values())), DRIVER_PHONE) < 6
+
+
 async def test_a_harmless_post_costs_no_script_whatever_was_judged_before_it(
     relay: RelayProcess,
 ) -> None:
