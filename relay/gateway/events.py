@@ -404,6 +404,11 @@ def _held_post(node: Node, channel: Channel, told: Any) -> None:
         _mail_post(node, channel, *told)
 
 
+def _mail_turn(node: Node, channel: Channel, epoch: int) -> None:
+    if epoch == channel.epoch:
+        channel.screening.give_way(node, channel)
+
+
 def _mail_here(node: Node, channel: Channel, letter: str, location: str) -> None:
     role = ROLE_OF[letter]
     if role not in channel.connections:
@@ -437,6 +442,7 @@ def _mail_typing(node: Node, channel: Channel, letter: str, on: bool) -> None:
 _MAIL: dict[str, Any] = {
     "posted": _mail_post,
     "post": _mail_post,  # of an earlier version, which does not tell what came before
+    "turn": _mail_turn,
     "here": _mail_here,
     "gone": _mail_gone,
     "taken_over": _mail_taken_over,

@@ -335,6 +335,12 @@ class Pending:
             accepted.text = self.body.text
         return accepted
 
+    def ask_for_turn(self) -> None:
+        """Have the peer's node let this one go first, which has lost a race against it."""
+        peer_node = self.channel.locations.get(self._role.peer)
+        if peer_node is not None:
+            self.node.mail(peer_node, ["turn", self.channel.trip, self._epoch])
+
     def find_out_why(self) -> None:
         """The log is out of reach: the channel closed, or this party talks to another one now.
 

@@ -7,15 +7,21 @@ another node say, the post is judged again with that entry remembered. A number 
 whole however its pieces travel. A harmless post may come after anything but never before an earlier
 one of its own party: behind one that may have to be judged again it waits until that is answered.
 
+Of two nodes it would always be the same one that loses: who has lost must read and judge before it
+can post again, who has won just posts on. So the loser asks the peer's node to give way, and that
+lets nothing go until the loser's post has come.
+
 The memory is a function of the log. It is read when the first post needs it, follows what this node
 stores and delivers, and is read on from where it is when it may have missed something.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from bisect import insort
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -47,6 +53,8 @@ _PAGE: Final = 256
 _BUDGET_S: Final = 0.05
 #: How often another entry may come before a post until its app is asked to come again.
 _MOST_TRIES: Final = 8
+#: For how long a node gives way at most: it takes a few milliseconds, but that node may have died.
+_TURN_S: Final = 0.05
 
 
 #: Between a place's name and its coordinates: a word, so that their digits make no row.
@@ -62,8 +70,8 @@ class Screening:
 
     __slots__ = (
         "_changes", "_followers", "_head_sender", "_held", "_in_flight", "_is_behind",
-        "_is_reading", "_known_n", "_last_sent", "_memory", "_n", "_on_condition", "_unsure",
-        "_waiting", "head", "trip_guard",
+        "_is_reading", "_known_n", "_last_sent", "_memory", "_n", "_on_condition",
+        "_others_turn", "_unsure", "_waiting", "head", "trip_guard",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -77,9 +85,12 @@ class Screening:
         self._followers: dict[str, list[Pending]] = {"d": [], "c": []}
         #: Posts of which nobody knows whether they are in the log, as the memory names them.
         self._unsure: list[str] = []
+        #: Whether the log is read, or is about to be: until then all posts wait.
         self._is_reading = False
         #: Posts that wait until the memory is whole.
         self._waiting: list[Pending] = []
+        #: Set when the post has come that this node gives way to.
+        self._others_turn: asyncio.Event | None = None
         self._forget_all()
 
     def _forget_all(self) -> None:
@@ -103,7 +114,7 @@ class Screening:
         followers = self._followers[post.sender]
         if followers:
             insort(followers, post, key=_turn)
-        elif self._waiting or (post.depends and (self._is_behind or self.trip_guard is None)):
+        elif self._is_reading or (post.depends and (self._is_behind or self.trip_guard is None)):
             self.take_again(post)
         elif not post.depends and self._on_condition[post.sender]:
             followers.append(post)
@@ -204,6 +215,8 @@ class Screening:
     def judge_again(self, post: Pending) -> None:
         """Another entry came before a post, which was not stored: judge it by that entry too."""
         post.tries += 1
+        if not self._is_reading:
+            post.ask_for_turn()
         self.take_again(post)
 
     def begin_anew(self, post: Pending) -> None:
@@ -220,8 +233,27 @@ class Screening:
 
     # --- what others said -------------------------------------------------------------------------
 
+    def give_way(self, node: Node, channel: Channel) -> None:
+        """Let no post go until the next one of another node has come, or for a moment.
+
+        Not if posts wait here already: these have lost a race too, and no start on the others.
+        """
+        if not self._is_reading:
+            self._is_reading = True
+            self._others_turn = asyncio.Event()
+            node.spawn(self._wait_for_others(node, channel, self._others_turn))
+
+    async def _wait_for_others(self, node: Node, channel: Channel, turn: asyncio.Event) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TURN_S):
+                await turn.wait()
+        self._others_turn = None
+        await self._read(node, channel)
+
     def learn(self, entry: Entry, n: int, before: Landmark | None = None) -> None:
         """Another's entry is the `n`-th of the log, and comes after `before` if that is told."""
+        if self._others_turn is not None:
+            self._others_turn.set()
         self._known_n = max(self._known_n, n)
         if self._is_behind or n <= self._n:
             return

@@ -399,6 +399,107 @@ async def test_a_post_before_which_another_came_is_stored_at_its_next_try(
         await driver.hear("message", id="late", text="unit 12")
 
 
+#: A node that gives way for long, and says when.
+PATIENT = """
+from pathlib import Path
+
+import relay.gateway.screening as screening
+
+screening._TURN_S = 30.0
+give_way = screening.Screening.give_way
+
+def note(self, *channel):
+    give_way(self, *channel)
+    Path(__file__).with_name("gives_way").touch()
+
+screening.Screening.give_way = note
+"""
+#: One whose post "late" leaves it for the second time only when the file "go" is there.
+SLOW = LATE.replace("not post.tries:", "post.tries < 2:").replace(
+    "held.append(lambda: send(self, packed, callback, skip, firm=firm))",
+    """go_on = lambda: send(self, packed, callback, skip, firm=firm)
+        if post.tries:
+            def look():
+                go_on() if (folder / "go").exists() else post.node.loop.call_later(0.01, look)
+            look()
+        else:
+            held.append(go_on)""",
+)
+
+
+async def test_who_has_won_a_race_lets_the_loser_go_first(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    own = str(Path(relay_package.__file__).parents[1])
+    relays = []
+    for folder, change in ((one, PATIENT), (other, SLOW)):
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(change)
+        path = os.pathsep.join([str(folder), own])
+        relays.append(RelayProcess(folder, environment={"PYTHONPATH": path}))
+    winning, losing = relays
+    losing.data = winning.data
+    async with winning, losing:
+        tokens = await winning.open_trip("turns")
+        driver = await Party.attach(winning.gateway_url, tokens["driver"])
+        customer = await Party.attach(losing.gateway_url, tokens["customer"])
+        await driver.hear("presence", online=True)
+        await say(customer, driver, "lantai 3")
+        await customer.post("unit 12", id="late")
+        await until((other / "held").exists, "it is judged")
+        await driver.accepted("jam 8", id="first")
+        await until((one / "gives_way").exists, "the loser has asked")
+        await driver.post("jam 9", id="next")
+        await driver.post("ok", id="harmless")
+        (other / "go").touch()
+        await customer.hear("accepted", id="late")
+        await driver.hear("accepted", id="next")
+        await driver.hear("accepted", id="harmless")
+        assert (other / "tries").read_text() == "1"
+        reader = await Party.attach(winning.gateway_url, tokens["driver"])
+        ids = [frame["id"] for frame in reader.all("message")]
+        assert ids[1:] == ["first", "late", "next", "harmless"]
+
+
+async def test_no_post_is_refused_because_the_peer_posts_without_pause(
+    two_nodes: tuple[RelayProcess, RelayProcess],
+) -> None:
+    one, other = two_nodes
+    seed = int(os.environ.get("SEED", random.randrange(2**32)))
+    print(f"SEED={seed}")
+    rng = random.Random(seed)
+    judged, harmless = ["lantai 3", "unit 12", "jam 8", "2 menit lagi"], ["halo", "ya", "ok"]
+    for trip, (mine, theirs) in {
+        "eager-1": (judged, judged),
+        "eager-2": (judged + harmless, judged + harmless),
+        "eager-3": (harmless, judged),
+    }.items():
+        tokens = await one.open_trip(trip)
+        driver = await Party.attach(one.gateway_url, tokens["driver"])
+        customer = await Party.attach(other.gateway_url, tokens["customer"])
+        await driver.hear("presence", online=True)
+
+        async def talk(party: Party, texts: list[str], in_flight: int) -> list[str]:
+            ids: list[str] = []
+            while len(ids) < 400:
+                answers = sum(frame["op"] in ("accepted", "refused") for frame in party.heard)
+                if len(ids) - answers < in_flight:
+                    ids.append(await party.post(rng.choice(texts)))
+                else:
+                    await asyncio.sleep(0)
+            return ids
+
+        flights = rng.choice([2, 4, 8, 32]), rng.choice([4, 8, 32])
+        sent = await asyncio.gather(
+            talk(driver, mine, flights[0]), talk(customer, theirs, flights[1])
+        )
+        for party, own, others in ((driver, *sent), (customer, *reversed(sent))):
+            await party.hear("accepted", id=own[-1])
+            await until(lambda p=party: len(p.texts()) == 400, "all arrive", 20)
+            assert [frame["id"] for frame in party.all("accepted")] == own, (trip, flights)
+            assert [frame["id"] for frame in party.all("message")] == others
+            assert not party.all("refused")
+
+
 async def test_what_the_log_has_lost_is_forgotten_and_the_rest_is_not(relay: RelayProcess) -> None:
     driver, _ = await pair(relay)
     last = DRIVER_PHONE[-9:]
