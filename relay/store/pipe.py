@@ -358,6 +358,8 @@ class ServerPipe(Pipe):
                         await self._lost.wait()
                     self._lost.clear()
                 except TimeoutError:
+                    # Of a process that stood still itself, the answers may be here unread.
+                    await asyncio.sleep(0)
                     silent_s = self._line.silent_s(loop.time())
                     self._line.stalled = silent_s > self._reply_timeout_s / 2
                     if silent_s > self._reply_timeout_s:

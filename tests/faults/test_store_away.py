@@ -9,6 +9,7 @@ import random
 import signal
 import statistics
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,20 @@ async def test_a_slow_store_is_not_waited_for_and_not_given_up(tmp_path: Path) -
         await customer.accepted("too late", id=late)
         assert driver.close_code is customer.close_code is None
         assert "store_lost" not in relay.log.read_text()
+
+
+async def test_a_worker_that_stood_still_reads_the_answers_that_came_before_it_gives_up(
+    tmp_path: Path,
+) -> None:
+    async with RelayProcess(tmp_path, store_timeout_s=_TIMEOUT_S) as relay:
+        tokens = await relay.open_trip("frozen")
+        driver = await Party.attach(relay.gateway_url, tokens["driver"])
+        (worker,) = relay.workers()
+        for _ in range(3):
+            async with AsyncExitStack() as thaws, frozen(relay.store_pid()):
+                # Meanwhile it is asked for a heartbeat, if it was not before.
+                await asyncio.sleep(_TIMEOUT_S / 3)
+                await thaws.enter_async_context(frozen(worker, 2 * _TIMEOUT_S))
+            await driver.accepted("sudah di lobby")
+        assert "store_lost" not in relay.log.read_text()
+        assert driver.close_code is None
