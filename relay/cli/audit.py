@@ -106,6 +106,7 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
                 "proven_until": verdict.proven_until,
                 "unproven_checkpoints": verdict.unproven,
                 "withheld": verdict.withheld,
+                "unbound": verdict.unbound,
                 "faults": [
                     {"n": one.n, "until": one.until, "flaw": one.flaw} for one in verdict.faults
                 ],
@@ -134,6 +135,12 @@ def _tell(verdict: Verdict, *, as_json: bool) -> None:
         err.print(
             f"relay: {count_of(verdict.withheld, 'line')} with a hash alone: what was written "
             "there was kept from who exported it; `relay audit export` on the relay's host has all"
+        )
+    if verdict.unbound:
+        err.print(
+            f"relay: what stands before entry {verdict.unbound + 1}, back to the last checkpoint, "
+            "whoever had this file could have written anew: of that entry there is a hash alone, "
+            "and no checkpoint says what led to it; an export made now has one"
         )
     if verdict.first > 1:
         err.print(f"relay: entries 1 to {verdict.first - 1} are not in this file")

@@ -22,7 +22,7 @@ from ..store.audit import BEGINNING, AuditLog, Head, LineTaken
 from ..store.endpoint import StoreError
 from ..vault.chain import Link, Verdict, Verifier, canonical, next_hash
 from ..vault.checkpoints import Checkpoint, public_key, sign_checkpoint
-from ..vault.ring import KeyRing, Purpose
+from ..vault.ring import KeyRing, KeyUnavailable, Purpose
 from .actor import Actor
 
 log = structlog.get_logger(__name__)
@@ -186,7 +186,8 @@ class Audit:
 
         That it is exported is written down first. The lines are a head, the entries with their
         hashes, and the checkpoints that are stored; see `verify_export`. Of what tells of an alarm
-        about the person who exports there is the hash alone.
+        about the person who exports there is the hash alone, and a checkpoint of the entry before,
+        from which the hash follows: else that person could write anew what led there.
         """
         last = await self.record(by, Act.AUDIT_EXPORT, details={"from": first})
         checkpoints = await self._log.checkpoints()
@@ -194,18 +195,36 @@ class Audit:
 
         async def lines() -> AsyncIterator[bytes]:
             yield canonical({"audit": 1, "after": after, "previous": previous})
+            before = Head(after, bytes.fromhex(previous))
             async for place, link in self._log.oldest_first(after):
                 if place > last:
                     break
                 entry = entry_of(link.body)
                 if entry is not None and _is_watched(entry, by.id):
+                    if (bound := self._bound(before, entry, link)) is not None:
+                        yield canonical({"checkpoint": bound._asdict()})
                     yield canonical({"hash": link.hash.hex(), "withheld": True})
                 else:
                     yield canonical({"hash": link.hash.hex(), "entry": _told(link.body)})
+                before = Head(place, link.hash)
             for checkpoint in checkpoints:
                 yield canonical({"checkpoint": checkpoint._asdict()})
 
         return lines()
+
+    def _bound(self, before: Head, entry: AuditEntry, link: Link) -> Checkpoint | None:
+        """A checkpoint of the entry before one that is withheld, if that one follows from it and
+        there is a key to sign with."""
+        if not before.n or entry.n != before.n + 1:
+            return None
+        if next_hash(before.hash, link.body) != link.hash:
+            return None
+        now_ms = self._now_ms()
+        try:
+            key = self._ring().current(Purpose.AUDIT, now_ms)
+        except KeyUnavailable:
+            return None
+        return sign_checkpoint(key, n=before.n, hash_=before.hash, at_ms=now_ms)
 
     async def _start(self, first: int) -> tuple[int, str]:
         """The number and hash of the entry before the one numbered `first`."""

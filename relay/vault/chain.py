@@ -81,6 +81,10 @@ class Verdict(NamedTuple):
     could have rewritten what comes after. ``unproven`` counts checkpoints whose key isn't known,
     ``withheld`` entries of which an export holds the hash alone: that they are there is checked,
     what they say is not.
+
+    What comes before such an entry does not lead to its hash without it, so whoever hands on the
+    log could have written that anew, but for a checkpoint of the very entry before. ``unbound`` is
+    the first entry that lacks one (0 if there is none), and no checkpoint vouches for it.
     """
 
     first: int
@@ -90,6 +94,7 @@ class Verdict(NamedTuple):
     unproven: int
     faults: tuple[Fault, ...]
     withheld: int = 0
+    unbound: int = 0
 
 
 def canonical(entry: object) -> bytes:
@@ -134,6 +139,8 @@ class Verifier:
         self._n, self._hash = after, previous
         self._entries = 0
         self._withheld = 0
+        self._bound = after  # the last entry that is as it was, whoever hands on the log
+        self._unbound = 0
         self._faults: list[Fault] = []
         self._missing: list[range] = []
         self._odd: list[tuple[int, int]] = []  # number, and which number was expected in its place
@@ -169,7 +176,10 @@ class Verifier:
         if self._waiting is not None:
             self._look_at(self._waiting, None)
             self._waiting = None
+        if self._bound != self._n and not self._unbound:
+            self._unbound = self._n
         self._advance(self._n + 1, Link(hash_, b""))
+        self._bound = self._n
         self._entries += 1
         self._withheld += 1
 
@@ -189,11 +199,13 @@ class Verifier:
         for gap in self._missing:
             self._fault(gap.start, gap.stop - 1, Flaw.REMOVED)
         faults = sorted(self._faults)
-        proven = max([n for n in self._agreed if not faults or n < faults[0].n], default=0)
+        ends = [fault.n for fault in faults[:1]] + [self._unbound or self._n + 1]
+        proven = max([n for n in self._agreed if n < min(ends)], default=0)
         told = tuple(faults[:MAX_FAULTS])
         return Verdict(
-            self._first, self._entries, self._n, proven, self._unproven, told, self._withheld
-        )
+            self._first, self._entries, self._n, proven, self._unproven, told, self._withheld,
+            self._unbound,
+        )  # fmt: skip
 
     def _look_at(self, link: Link, following: Link | None) -> None:
         number = _number(link)
@@ -224,6 +236,7 @@ class Verifier:
             return
         if hashes == {link.hash.hex()}:
             self._agreed.append(number)
+            self._bound = number
         else:
             since = self._agreed[-1] if self._agreed else 0
             self._fault(since + 1, number, Flaw.REWRITTEN)

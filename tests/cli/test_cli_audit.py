@@ -61,7 +61,7 @@ async def test_a_sound_log_is_said_to_be_sound(relay: RelayProcess, audit: Audit
     as_json = await relay_command("audit", "verify", "--json", "--data", relay.data)
     assert as_json.json == {
         "sound": True, "first": 1, "entries": 9, "last": 9, "proven_until": 9, "unproven_checkpoints": 0, "withheld": 0,
-        "faults": [],
+        "unbound": 0, "faults": [],
     }  # fmt: skip
 
 

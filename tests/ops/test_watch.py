@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 
 from relay.core.casework import Outcome, ReadingPurpose
 from relay.ops.actor import Actor
+from relay.ops.audit import public_keys
 from relay.ops.audit_file import verify_export
 from relay.ops.refusals import OpsCode, Refused
 from relay.ops.watch import WatchLimits
 from relay.store import keys
 from relay.store.endpoint import StoreError
 from relay.store.store import Store
+from relay.vault.chain import canonical, next_hash
 from relay.vault.ring import KeyRing
 from tests.conftest import ROOMY
 from tests.console.trips import case_of, reported
@@ -211,7 +214,8 @@ async def test_an_export_does_not_tell_either_and_can_still_be_checked(
     bureau: Bureau, actor: Callable[..., Actor]
 ) -> None:
     sri, dewi = actor("sri", "supervisor"), actor("dewi", "supervisor")
-    for number in range(6):
+    await bureau.taken("trip-0", sri)
+    for number in range(1, 7):
         await bureau.cases.detail(await bureau.case(f"trip-{number}"), sri)
     (alarm,) = await bureau.watch.alarms()
     await bureau.watch.acknowledge(dewi, alarm.id, "She worked off the night's reports")
@@ -221,12 +225,32 @@ async def test_an_export_does_not_tell_either_and_can_still_be_checked(
         exports[who.id] = sum("watch." in line for line in lines)
         verdict = verify_export(lines, (), {})
         assert (verdict.faults, verdict.withheld) == ((), 2 if who is sri else 0)
+        public = public_keys(bureau.ring())
+        assert verify_export(lines, (), public).unbound == 0
         if who is sri:
+            # Nor can she write anew what came before it: the relay has signed that with the export.
+            place = next(n for n, line in enumerate(lines) if "withheld" in line)
+            assert verify_export(_rewritten(lines, place), (), public).faults
             # Who takes more out than that is found out.
             withheld = next(line for line in lines if "withheld" in line)
             lines.remove(withheld)
             assert verify_export(lines, (), {}).faults
     assert exports == {"sri": 0, "dewi": 2, "host:root": 2}
+
+
+def _rewritten(lines: list[str], until: int) -> list[str]:
+    """The export with another person in the entry before that line, chained anew up to there."""
+    head, *rest = (json.loads(line) for line in lines)
+    previous, changed = bytes.fromhex(head["previous"]), [head]
+    last = max(n for n, line in enumerate(rest[: until - 1]) if "entry" in line)
+    for n, line in enumerate(rest[: until - 1]):
+        if "entry" in line:
+            if n == last:
+                line["entry"]["actor"] = "tono"
+            previous = next_hash(previous, canonical(line["entry"]))
+            line["hash"] = previous.hex()
+        changed.append(line)
+    return [json.dumps(line) for line in [*changed, *rest[until - 1 :]]]
 
 
 async def test_several_nodes_raise_an_alarm_once(

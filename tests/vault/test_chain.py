@@ -70,6 +70,45 @@ def test_a_sound_log_is_sound(count: int, signed_at: set[int]) -> None:
     assert verdict == Verdict(1, count, count, max(at, default=0), 0, ())
 
 
+def withholding(
+    links: list[Link], kept_back: int, *checkpoints: Checkpoint, after: int = 0
+) -> Verdict:
+    """The verdict on a log of which one entry is told by its hash alone."""
+    verifier = Verifier(checkpoints, KEYS, after=after)
+    for n, link in enumerate(links, 1):
+        if n == kept_back:
+            verifier.add_withheld(link.hash)
+        else:
+            verifier.add(link)
+    return verifier.verdict()
+
+
+def test_no_checkpoint_vouches_for_what_a_hash_alone_does_not_bind() -> None:
+    """Whoever hands on a log could write anew what came before a line without an entry."""
+    genuine = log_of(9)
+    at_2, at_9 = signed(genuine, 2), signed(genuine, 9)
+    forged = chained([entry(n, actor="tono") if n == 4 else entry(n) for n in range(1, 6)])
+    for links in (genuine, [*forged, *genuine[5:]]):
+        verdict = withholding(links, 6, at_2, at_9)
+        assert (verdict.faults, verdict.proven_until, verdict.unbound) == ((), 2, 5)
+    # One of the entry before binds all that came before.
+    at_5 = signed(genuine, 5)
+    assert withholding(genuine, 6, at_2, at_5, at_9) == Verdict(1, 9, 9, 9, 0, (), 1)
+    rewritten = withholding([*forged, *genuine[5:]], 6, at_2, at_5, at_9)
+    assert rewritten.faults == (Fault(3, 5, Flaw.REWRITTEN),)
+
+
+def test_hashes_alone_in_a_row_and_at_the_beginning_bind_all_there_is() -> None:
+    links = log_of(5)
+    verifier = Verifier([signed(links, 5)], KEYS)
+    for n, link in enumerate(links, 1):
+        if n < 4:
+            verifier.add_withheld(link.hash)
+        else:
+            verifier.add(link)
+    assert verifier.verdict() == Verdict(1, 5, 5, 5, 0, (), 3)
+
+
 def test_a_part_is_checked_from_where_it_begins() -> None:
     links = log_of(9)
     verifier = Verifier([signed(links, 8)], KEYS, after=4, previous=links[3].hash)
