@@ -101,7 +101,9 @@ class OpsCalls:
         return [
             Call(
                 "GET", "/v1/ops/channels", "listChannels", "Find open channels", self.channels,
-                {200: ChannelList}, "The newest first. A search for an id finds a closed one too.",
+                {200: ChannelList},
+                "The newest first. A search for an id finds a closed one too; one that finds a "
+                "party is in the audit log.",
                 STAFF, query=ChannelsQuery,
             ),
             Call(
@@ -134,6 +136,7 @@ class OpsCalls:
                 search=query.search,
                 older=query.cursor,
                 count=query.limit,
+                by=_actor(asked),
             )
         except Refused as refusal:
             if refusal.field == "older":

@@ -654,6 +654,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "act.signin.locked": ("sign-in locked", "masuk dikunci"),
     "act.signout": ("signed out", "keluar"),
     "act.channel.close": ("closed a channel", "menutup kanal"),
+    "act.party.trips": ("looked up a party's trips", "mencari perjalanan suatu pihak"),
     "act.case.assign": ("assigned a case", "menugaskan kasus"),
     "act.case.note": ("noted on a case", "mencatat pada kasus"),
     "act.case.handover": ("handed a case over", "menyerahkan kasus"),

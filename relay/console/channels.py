@@ -125,7 +125,7 @@ class ChannelPages:
     async def _found(self, visit: Visit, *, may_be_shared: bool = False) -> dict[str, Any]:
         asked = Asked.by(visit)
         try:
-            page: ChannelPage | None = await self._page(asked, may_be_shared)
+            page: ChannelPage | None = await self._page(visit, asked, may_be_shared)
         except Refused as refused:
             # What cannot be an id finds nothing: said on the page, with the field to mend it.
             visit.refusal = refused
@@ -138,14 +138,16 @@ class ChannelPages:
             "next_page": asked.address("/ops", page.older) if page and page.older else "",
         }
 
-    async def _page(self, asked: Asked, may_be_shared: bool) -> ChannelPage:
+    async def _page(self, visit: Visit, asked: Asked, may_be_shared: bool) -> ChannelPage:
+        # Who looks for a party is written down, so that one's answer is nobody else's.
+        may_be_shared = may_be_shared and not asked.search
         now_ms = self._frame.now_ms()
         at, page = self._seen.get(asked, (0, None))
         if may_be_shared and page is not None and now_ms - at < _FRESH_MS:
             return page
         page = await self._channels.page(
             state=asked.state, online=asked.online, findings=asked.findings,
-            search=asked.search, older=asked.older, count=int(asked.rows),
+            search=asked.search, older=asked.older, count=int(asked.rows), by=visit.actor,
         )  # fmt: skip
         if len(self._seen) >= _MOST_KEPT:
             self._seen.clear()

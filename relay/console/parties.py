@@ -37,7 +37,7 @@ class PartyPages:
                 OpsCode.NOT_FOUND,
                 "This can be no party's id, so there is nothing to show. Check the id.",
             )
-        channels = (await desk.channels.page(search=party)).rows
+        channels = (await desk.channels.page(search=party, by=visit.actor)).rows
         cases = await desk.cases.queue(state="any", party=party)
         return await self._frame.page(
             visit, "party.html", party=party,

@@ -19,6 +19,7 @@ class Act(StrEnum):
     SIGNOUT = "signout"
 
     CHANNEL_CLOSE = "channel.close"
+    PARTY_TRIPS = "party.trips"
 
     CASE_ASSIGN = "case.assign"
     CASE_NOTE = "case.note"

@@ -1,14 +1,16 @@
 """Channels for staff: find them, see how they go, close them by hand.
 
-State and counts, never what was said. A close by hand is the trip's end in all but the words: the
-store takes the log away in one step, every node cuts both sockets, and nothing opens it again.
+State and counts, never what was said. Whose trips somebody looks up is written down all the same:
+one trip after the other is how a person is followed. A close by hand is the trip's end in all but
+the words: the store takes the log away in one step, every node cuts both sockets, and nothing opens
+it again.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -34,6 +36,9 @@ MOST_BY_SUPERVISOR: Final = 500
 _MOST_LOOKED_AT: Final = 3000
 _AT_ONCE: Final = 250
 _MOST_ROWS: Final = 200
+#: Within this time the same person looking for the same party is one look: pages ask by themselves.
+_LOOK_MS: Final = 3_600_000
+_MOST_LOOKS: Final = 10_000
 
 State = Literal["any", "open", "grace"]
 Online = Literal["any", "both", "one", "none"]
@@ -71,10 +76,14 @@ Result = Literal["closed", "already", "not_found", "failed"]
 class Channels:
     """What staff do with channels."""
 
-    def __init__(self, oversight: Oversight, parties: Parties, audit: Audit) -> None:
+    def __init__(
+        self, oversight: Oversight, parties: Parties, audit: Audit, *, now_ms: Callable[[], int]
+    ) -> None:
         self._oversight = oversight
         self._parties = parties
         self._audit = audit
+        self._now_ms = now_ms
+        self._looks: dict[tuple[Actor, str], int] = {}  # who for whom, and when that was written
 
     # --- to see -----------------------------------------------------------------------------------
 
@@ -87,15 +96,20 @@ class Channels:
         search: str = "",
         older: str = "",
         count: int = 50,
+        by: Actor | None = None,
     ) -> ChannelPage:
         """Open channels that fit; `search` is a trip's id or a party's.
 
-        A search for a trip finds it when it is closed too. Raises `Refused`, `StoreError`.
+        A search for a trip finds it when it is closed too. One that finds a party is written to the
+        audit log before it is answered, if `by` says who looks. Raises `Refused`, `StoreError`.
         """
         count = max(1, min(count, _MOST_ROWS))
         total = await self._oversight.count_open()
         if search:
-            return ChannelPage(await self._found(search.strip()), total, "")
+            rows = await self._found(search.strip())
+            if by is not None and any(_sits_in(row, search.strip()) for row in rows):
+                await self._looked(by, search.strip())
+            return ChannelPage(rows, total, "")
         is_filtered = state != "any" or online != "any" or findings
         many = _MOST_LOOKED_AT if is_filtered else count + 1
         places = await self._oversight.newest(_place(older), many)
@@ -129,6 +143,16 @@ class Channels:
         sights = await self._oversight.sights(trips[:_MOST_ROWS])
         found = [row for row in sights if row is not None and row.parties]
         return sorted(found, key=lambda row: (row.state == "closed", -row.opened_at))
+
+    async def _looked(self, by: Actor, party: str) -> None:
+        now_ms = self._now_ms()
+        before_ms = self._looks.get((by, party))
+        if before_ms is not None and abs(now_ms - before_ms) < _LOOK_MS:
+            return
+        await self._audit.record(by, Act.PARTY_TRIPS, party=party)
+        if len(self._looks) >= _MOST_LOOKS:
+            self._looks.clear()
+        self._looks[by, party] = now_ms
 
     async def detail(self, trip: str) -> ChannelDetail | None:
         """A channel, open or closed; None if the relay knows none of that id."""
@@ -218,6 +242,10 @@ class Channels:
         result: Result = "already" if closing.outcome == "is_closed" else "not_found"
         await self._audit.record(by, Act.CHANNEL_CLOSE, trip=trip, reason=reason, outcome=result)
         return result, closing.closed_at
+
+
+def _sits_in(row: ChannelSight, party: str) -> bool:
+    return any(one.party == party for one in row.parties.values())
 
 
 def _fits(mark: Mark, state: State, online: Online, findings: bool) -> bool:

@@ -81,7 +81,7 @@ def desk_of(
     return Desk(
         audit=audit,
         cases=Cases(records, audit, operators, watch, now_ms=now_ms),
-        channels=Channels(oversight, parties, audit),
+        channels=Channels(oversight, parties, audit, now_ms=now_ms),
         events=events,
         evidence=Evidence(records, audit, watch, notices, parties, ring=ring, now_ms=now_ms),
         holds=Holds(

@@ -109,6 +109,31 @@ async def test_filters_and_search(store: Store, ring: KeyRing, clock: Clock, des
     assert caught.value.code is OpsCode.INVALID and "812" not in caught.value.detail
 
 
+async def test_whose_trips_somebody_looks_up_is_written_down(
+    store: Store, ring: KeyRing, clock: Clock, desk: Desk, actor: Callable[..., Actor]
+) -> None:
+    await opened(store, ring, clock, ["t", "u"])
+    await desk.parties.joined("cus-t", "t")
+    ayu, sri = actor("ayu"), actor("sri", "supervisor", "key")
+
+    async def looked_up() -> list[tuple[str, str, str]]:
+        entries = await desk.audit.page(act=Act.PARTY_TRIPS)
+        return [(one.actor, one.party, one.via) for one in reversed(entries)]
+
+    await desk.channels.page(search="t", by=ayu)  # a trip, as it stands in a case or a report
+    await desk.channels.page(search="nobody", by=ayu)  # what was typed may be anything
+    assert await looked_up() == []
+    assert (await desk.channels.page(search="cus-t", by=ayu)).rows
+    assert await looked_up() == [("ayu", "cus-t", "console")]
+    for who in (ayu, sri, sri):
+        await desk.channels.page(search=" cus-t ", by=who)
+    both = [("ayu", "cus-t", "console"), ("sri", "cus-t", "key")]
+    assert await looked_up() == both  # a page that keeps itself up to date is one look
+    clock.advance(3_600_000)
+    await desk.channels.page(search="cus-t", by=ayu)
+    assert await looked_up() == [*both, ("ayu", "cus-t", "console")]
+
+
 async def test_a_channel_tells_its_story_without_a_word_of_what_was_said(
     store: Store, ring: KeyRing, clock: Clock, desk: Desk
 ) -> None:
@@ -161,10 +186,14 @@ async def test_what_cannot_be_written_down_is_not_done(
         store, ring=lambda: ring, now_ms=clock, random_bytes=os.urandom,
         limits=DeskLimits(evidence_s=86400, record_s=86400, notice_delay_s=86400),
     )  # fmt: skip
+    await desk.parties.joined("cus-t", "t")
     # A full store takes no entry, and still could close: closing frees before it writes.
     await store.pipe.call("CONFIG", "SET", "maxmemory", "1")
     with pytest.raises(StoreError):
         await desk.channels.close(actor("ayu"), "t", HandReason.SAFETY, NOTE)
+    for _ in range(2):  # not remembered as written down either
+        with pytest.raises(StoreError):
+            await desk.channels.page(search="cus-t", by=actor("ayu"))
     (row,) = await Oversight(store).sights(["t"])
     assert row is not None and row.state == "open"
 

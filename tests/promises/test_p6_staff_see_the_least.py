@@ -23,6 +23,7 @@ from tests.support.staff import Staff, hired
 DRIVER_SAID = "payung merah di depan warung soto"
 CUSTOMER_SAID = "tolong bawakan gula aren"
 REPORT_NOTE = "dia terus menunggu di pagar rumah"
+CUSTOMER = {"phone": CUSTOMER_PHONE, "alias": "Sari"}
 NOTE = "as agreed at the morning hand-over"
 
 
@@ -118,6 +119,21 @@ async def test_no_call_event_export_or_log_shows_what_was_said(world: World) -> 
     assert content_in(metrics.text) == []
     assert 'relay_reports_total{category="threat"}' in metrics.text
     assert content_in(relay.log.read_text()) == []
+
+
+async def test_who_looks_up_a_partys_trips_leaves_a_trace_each_way(world: World) -> None:
+    await world.relay.open_trip("followed-1", customer=CUSTOMER | {"party_id": "cus-9"})
+    await world.relay.open_trip("followed-2", customer=CUSTOMER | {"party_id": "cus-9"})
+    page = await world.agent.get("/ops/list?search=cus-9")
+    assert "followed-1" in page.text and "followed-2" in page.text
+    found = await world.script.call("GET", "/v1/ops/channels?search=cus-9")
+    assert len(found.json()["channels"]) == 2
+    assert "followed-1" in (await world.supervisor.get("/ops/parties/cus-9")).text
+    entries = await world.desk.audit.page(party="cus-9")
+    assert [(one.actor, one.via, one.act) for one in reversed(entries)] == [
+        ("ayu", "console", "party.trips"), ("tono", "key", "party.trips"),
+        ("sri", "console", "party.trips"),
+    ]  # fmt: skip
 
 
 async def test_evidence_opens_in_a_case_of_ones_own_and_leaves_its_trace_first(
