@@ -42,9 +42,12 @@ class Api:
     def __repr__(self) -> str:
         return f"Api({self._shown!r})"
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Make a call and give the answer's JSON. Raises `ApiError`."""
-        with self._answering(method, path, body) as response:
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, repeatable: bool = True
+    ) -> Any:
+        """Make a call and give the answer's JSON; one that is not `repeatable` does twice what it
+        is asked for twice. Raises `ApiError`."""
+        with self._answering(method, path, body, repeatable=repeatable) as response:
             status, answer = response.status, _json(response.read(_MAX_ANSWER_BYTES))
         if 200 <= status < 300 and answer is not None:
             return answer
@@ -67,7 +70,7 @@ class Api:
 
     @contextmanager
     def _answering(
-        self, method: str, path: str, body: dict[str, Any] | None
+        self, method: str, path: str, body: dict[str, Any] | None, *, repeatable: bool = True
     ) -> Iterator[http.client.HTTPResponse]:
         """The answer to a call, to be read while this lasts. Raises `ApiError`."""
         headers = {"Accept": "application/json"}
@@ -90,9 +93,14 @@ class Api:
                 connection.request(method, self._base + path, content, headers)
                 yield connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
+                again = (
+                    "Repeat it as it is: that is safe."
+                    if repeatable
+                    else "See whether it was done before you repeat it: it may be done twice."
+                )
                 raise ApiError(
                     f"{self._shown} took the call and did not answer ({_reason(error)}), so it may "
-                    "or may not have been done. Repeat it as it is: that is safe."
+                    f"or may not have been done. {again}"
                 ) from None
         finally:
             connection.close()

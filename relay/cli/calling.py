@@ -24,9 +24,11 @@ def api_of(url: str, key_file: Path | None) -> Api:
         fail(f"--url: {error}", MISUSED)
 
 
-def called(api: Api, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def called(
+    api: Api, method: str, path: str, body: dict[str, Any] | None = None, *, repeatable: bool = True
+) -> Any:
     """The answer to a call; a refusal becomes one line."""
     try:
-        return api.call(method, path, body)
+        return api.call(method, path, body, repeatable=repeatable)
     except ApiError as error:
         fail(str(error))

@@ -99,7 +99,7 @@ def note(
     as_json: AsJson = False,
 ) -> None:
     """Add a note to a case."""
-    _act(url, api_key_file, case_id, "notes", {"note": text}, as_json=as_json)
+    _act(url, api_key_file, case_id, "notes", {"note": text}, as_json=as_json, again=False)
 
 
 def handover(
@@ -143,10 +143,12 @@ def reopen(
 
 
 def _act(
-    url: str, key_file: Path | None, case_id: str, act: str, body: dict[str, Any], *, as_json: bool
-) -> None:
-    """Do one act on a case and show how it stands then."""
-    found = called(api_of(url, key_file), "POST", ops_path("cases", case_id, act), body)
+    url: str, key_file: Path | None, case_id: str, act: str, body: dict[str, Any], *,
+    as_json: bool, again: bool = True,
+) -> None:  # fmt: skip
+    """Do one act on a case, which may be done `again`, and show how it stands then."""
+    path = ops_path("cases", case_id, act)
+    found = called(api_of(url, key_file), "POST", path, body, repeatable=again)
     _say_case(found, as_json=as_json)
 
 

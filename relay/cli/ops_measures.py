@@ -78,7 +78,8 @@ def sanction(
     body |= {name: value for name, value in (("other", other), ("case", case)) if value}
     api = api_of(url, api_key_file)
     sure(f"Impose {kind} on {clipped(party, 64)}, because of {reason}?", yes=yes)
-    found = called(api, "POST", ops_path("parties", party, "sanctions"), body)
+    path = ops_path("parties", party, "sanctions")
+    found = called(api, "POST", path, body, repeatable=False)
     _say_sanction(found, as_json=as_json)
 
 

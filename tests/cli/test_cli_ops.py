@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -406,3 +407,25 @@ def test_what_others_wrote_does_nothing_to_the_terminal(capsys: pytest.CaptureFi
         r"[red]a\x1b[2J  \u202eb   7",
         r"乘客           c\nd     12",
     ]
+
+
+async def test_what_would_be_done_twice_is_not_called_safe_to_repeat(
+    quickly: Quickly, staff: dict[str, Staff]
+) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        at = {"RELAY_URL": f"http://127.0.0.1:{port}", "RELAY_API_KEY": staff["rina"].key}
+        for words in (
+            ("note", "c1-0a1b2c3d", "seen"),
+            ("sanction", "drv-1", "warn", "--reason", "harassment", "--note", "seen", "--yes"),
+        ):
+            done = await quickly("ops", *words, **at)
+            assert done.code == 1 and is_one_line(done)
+            assert "may or may not have been done" in done.err
+            assert "See whether it was done" in done.err and "safe" not in done.err
+        taken = await quickly("ops", "take", "c1-0a1b2c3d", **at)
+        assert "Repeat it as it is: that is safe." in taken.err
