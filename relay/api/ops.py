@@ -20,11 +20,11 @@ from ..core.ids import PARTY_ID, Role
 from ..ops.actor import Actor
 from ..ops.audit import AuditEntry as StoredEntry
 from ..ops.cases import CaseDetail as CaseFile
-from ..ops.cases import CaseRow
+from ..ops.cases import CaseRow, no_case
 from ..ops.channels import ChannelSight, PartySight, Result
 from ..ops.desk import Desk
 from ..ops.holds import Hold as StoredHold
-from ..ops.refusals import Refused
+from ..ops.refusals import OpsCode, Refused
 from ..ops.sanctions import Sanction as StoredSanction
 from ..ops.watch import Alarm as RaisedAlarm
 from .auth import KeyScope
@@ -66,7 +66,7 @@ from .ops_types import (
     SanctionsQuery,
     WithNote,
 )
-from .problems import Code, invalid, no_trip, not_found
+from .problems import Code, invalid, no_trip
 
 STAFF: Final = frozenset({KeyScope.AGENT, KeyScope.SUPERVISOR})
 SUPERVISORS: Final = frozenset({KeyScope.SUPERVISOR})
@@ -259,7 +259,7 @@ class OpsCalls:
         """A case as it is now. It counts as looked at by the caller."""
         found = await self._desk.cases.detail(case, _actor(asked))
         if found is None:
-            raise not_found()
+            raise no_case()
         return Answer(200, _case_detail(found))
 
     # --- sanctions --------------------------------------------------------------------------------
@@ -424,14 +424,18 @@ def _actor(asked: Asked[Any]) -> Actor:
 def _case_id(asked: Asked[Any]) -> str:
     case = asked.path["case"]
     if not CASE_ID.fullmatch(case):
-        raise not_found()
+        raise no_case()
     return case
 
 
 def _party(asked: Asked[Any]) -> str:
     party = asked.path["party"]
     if not PARTY_ID.fullmatch(party):
-        raise not_found()
+        raise Refused(
+            OpsCode.NOT_FOUND,
+            "This can be no party's id, so there is nothing to show and nothing was done. Check "
+            "the id.",
+        )
     return party
 
 

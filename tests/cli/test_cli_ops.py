@@ -429,3 +429,11 @@ async def test_what_would_be_done_twice_is_not_called_safe_to_repeat(
             assert "See whether it was done" in done.err and "safe" not in done.err
         taken = await quickly("ops", "take", "c1-0a1b2c3d", **at)
         assert "Repeat it as it is: that is safe." in taken.err
+
+
+async def test_what_is_not_there_is_named(agent: Desk) -> None:
+    for words in (("case", "c1-0a1b2c3d"), ("case", "nonsense"), ("take", "nonsense")):
+        done = await agent(*words)
+        assert done.code == 1 and "There is no such case" in done.err, done.err
+    done = await agent("sanctions", "!")
+    assert done.code == 1 and "no party's id" in done.err
