@@ -100,10 +100,12 @@ class Words:
         """A time for machines."""
         return _at(ms).isoformat(timespec="seconds").replace("+00:00", "Z")
 
-    def time(self, ms: int) -> str:
-        """A time for people; the page's script turns it into their own zone's."""
+    def time(self, ms: int, now_ms: int | None = None) -> str:
+        """A time for people, with its year if that is not the year of now; the page's script turns
+        it into their own zone's."""
         at = _at(ms)
-        return f"{at.day} {_MONTHS[self.locale][at.month - 1]} {at:%H:%M} UTC"
+        year = f"{at.year} " if now_ms is not None and at.year != _at(now_ms).year else ""
+        return f"{at.day} {_MONTHS[self.locale][at.month - 1]} {year}{at:%H:%M} UTC"
 
     def span(self, ms: int) -> str:
         """How long, as a clock shows it: 1:05:00; what is past has a minus."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from relay.core.casework import StaffScope
 from tests.console.staff import PASSWORD, Person, enrolled, hire, unfold
@@ -359,6 +359,25 @@ async def test_it_speaks_indonesian(relay: RelayProcess, browser: Browser) -> No
     await person.go("/ops")
     await expect(person.page.get_by_role("button", name="Masuk")).to_be_visible()
     await person.leave()
+
+
+async def test_what_is_of_another_year_says_so(relay: RelayProcess, dewi: Person) -> None:
+    await relay.open_trip("years-1")
+
+    async def two_years_ago(route: Route) -> None:
+        answer = await route.fetch()
+        text = re.sub(
+            r'data-at="([0-9]+)"',
+            lambda at: f'data-at="{int(at[1]) - 2 * 365 * 86_400_000}"',
+            await answer.text(), count=1,
+        )  # fmt: skip
+        await route.fulfill(response=answer, body=text)
+
+    page = dewi.page
+    await page.route("**/ops/channels/years-1", two_years_ago)
+    await dewi.go("/ops/channels/years-1")
+    times = await page.locator("time[data-at]").all_text_contents()
+    assert sum(bool(re.search(r"20[0-9]{2}", one)) for one in times) == 1, times
 
 
 async def test_it_works_without_the_script(relay: RelayProcess, dewi: Person) -> None:

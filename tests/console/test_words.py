@@ -96,6 +96,10 @@ def test_times_and_stored_words_are_told_in_words() -> None:
     english, indonesian = Words("en"), Words("id")
     assert english.time(1_790_000_000_000) == "21 Sep 14:13 UTC"
     assert indonesian.time(1_786_300_000_000) == "9 Agu 18:26 UTC"
+    # What is of another year says so: the audit log is kept for ever.
+    assert english.time(1_790_000_000_000, 1_795_000_000_000) == "21 Sep 14:13 UTC"
+    assert english.time(1_790_000_000_000, 1_799_000_000_000) == "21 Sep 2026 14:13 UTC"
+    assert english.time(1_799_000_000_000, 1_790_000_000_000) == "3 Jan 2027 18:13 UTC"
     assert [english.span(ms) for ms in (0, 61_000, 3_601_500, -5_000)] == [
         "0:00", "1:01", "1:00:01", "\u22120:05",
     ]  # fmt: skip

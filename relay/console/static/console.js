@@ -3,9 +3,11 @@
 
 const EVERY_MS = 2000;
 const language = document.documentElement.lang;
-const asTime = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, {
-  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+const asWritten = (more) => new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, {
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...more,
 });
+const asTime = asWritten({});
+const asTimeOfAnotherYear = asWritten({ year: "numeric" });
 
 let ahead = 0; // how far the relay's clock is ahead of this one
 let paused = false;
@@ -20,9 +22,10 @@ function span(ms) {
 }
 
 function localise(root) {
+  const year = new Date(Date.now() + ahead).getFullYear();
   for (const time of root.querySelectorAll("time[data-at]")) {
     const at = new Date(Number(time.dataset.at));
-    time.textContent = asTime.format(at);
+    time.textContent = (at.getFullYear() === year ? asTime : asTimeOfAnotherYear).format(at);
     time.title = at.toISOString();
   }
 }
