@@ -573,6 +573,27 @@ def test_what_is_no_export_is_refused(lines: list[str]) -> None:
         verify_export(lines, (), {})
 
 
+async def test_a_line_that_others_could_read_otherwise_is_refused(
+    audit: Audit, ring: KeyRing
+) -> None:
+    """Nothing may stand in an export that the check passes over and a person takes for an entry."""
+    await filled(audit, 6)
+    await audit.checkpoint_if_due(60, Told())
+    lines, public = await exported(audit), public_keys(ring)
+    assert verify_export(lines, (), public).proven_until == 6
+    entry = json.loads(lines[4])
+    entry["entry"]["actor"] = "tono"
+    for forged in (
+        lines[4].replace('"actor":', '"actor":"tono","actor":', 1),
+        json.dumps(entry | {"withheld": True}),
+        json.dumps(entry | {"checkpoint": {}}),
+        json.dumps({"hash": entry["hash"], "withheld": entry["entry"]}),
+        json.dumps(json.loads(lines[4]) | {"read": entry["entry"]}),
+    ):
+        with pytest.raises(BadExport, match="line 5 "):
+            verify_export([*lines[:4], forged, *lines[5:]], (), public)
+
+
 async def test_an_export_of_a_damaged_log_shows_the_damage(
     audit: Audit, store: Store, ring: KeyRing
 ) -> None:
