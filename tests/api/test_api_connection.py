@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
 from typing import Any
 
-from relay.api.connection import JoinedWrites
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from relay.api import connection
+from relay.api.connection import Connection, JoinedWrites
 from tests.support.relay import RelayProcess
 
 
@@ -84,3 +90,66 @@ async def test_who_says_no_more_after_its_call_is_answered(relay: RelayProcess) 
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 200"), answer
         writer.close()
+
+
+_PATIENCE_S = 0.3
+
+
+async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers the whole body, a while after it has come."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    await asyncio.sleep(3 * _PATIENCE_S if scope["path"] == "/slow" else 0)
+    length = str(len(body)).encode()
+    await send({"type": "http.response.start", "status": 200,
+                "headers": [(b"content-length", length)]})  # fmt: skip
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """Where an application is served by such connections, which have little patience."""
+    monkeypatch.setattr(connection, "REQUEST_S", _PATIENCE_S)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            _echo,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Le", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhal",
+     b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nokPOST / HTTP/1.1\r\nHost"],
+)  # fmt: skip
+async def test_a_call_that_is_begun_and_not_ended_holds_no_connection(
+    port: int, begun: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(begun)
+    answered = await asyncio.wait_for(reader.read(), 10 * _PATIENCE_S)
+    assert answered.count(b"HTTP/1.1 200") == begun.count(b"ok")
+    writer.close()
+
+
+async def test_who_waits_for_an_answer_or_calls_again_is_not_cut_off(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for path in (b"/slow", b"/", b"/slow"):
+        writer.write(b"POST " + path + b" HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi")
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(2) == b"hi"
+    writer.close()
