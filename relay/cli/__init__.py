@@ -1,18 +1,20 @@
 """The command line: parses and prints, nothing else.
 
-Exit codes: 0 done · 1 the relay or the store said no, or cannot be reached · 2 the command was
-called wrongly · 3 cannot start with these settings. `--json` on every command that reads.
+Exit codes: 0 done · 1 the relay or the store said no, or cannot be reached, or standard output
+cannot be written · 2 the command was called wrongly · 3 cannot start with these settings. `--json`
+on every command that reads.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
+
+from .standard import OutputFailed, prepare, unwritten
 
 #: Every command, where it is and what it does. A command's module is imported when the command
 #: runs, so that none waits for what only another one needs.
@@ -36,7 +38,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 _EPILOG: Final = """\b
 Exit codes:
   0  done
-  1  the relay or the store said no, or cannot be reached
+  1  the relay or the store said no, or cannot be reached; or standard output
+     cannot be written, or is read no more
   2  the command was called wrongly
   3  cannot start with these settings
 """
@@ -99,12 +102,15 @@ def _root(
 
 def main() -> None:
     """Entry point of `relay`."""
-    for stream in (sys.stdout, sys.stderr):
-        # What others wrote must not stop a command because this terminal cannot show it.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    prepare()
+    code: Any = 0
     try:
-        app()
-    except BrokenPipeError:
-        # Whoever read our output has gone, as `| head` does; there is nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        try:
+            app()
+        except SystemExit as end:
+            code = end.code
+        sys.stdout.flush()
+    except OutputFailed as failed:
+        unwritten(failed)
+        code = code or 1
+    sys.exit(code)
