@@ -12,7 +12,7 @@ from typing import Final
 
 from ..core.codes import CloseCode
 from .checking import Stream, Violations
-from .party import Party
+from .party import NOT_CONNECTED, Party
 from .tally import Tally
 from .texts import Text, texts
 from .trips import CallFailed, Trip, Trips, each
@@ -152,8 +152,8 @@ class Load(ABC):
         stream.close()
 
     async def _come_back(self, party: Party) -> None:
-        with suppress(OSError, TimeoutError):
-            await party.connect()
+        with suppress(*NOT_CONNECTED):
+            await party.come_back()
 
     async def ended(self, trip: Trip) -> None:
         """After the end of a trip was answered: nothing more is accepted, both are sent away, and
@@ -183,7 +183,7 @@ class Load(ABC):
         try:
             await party.connect()
             await party.gone(_CUT_S)
-        except (OSError, TimeoutError):
+        except NOT_CONNECTED:
             pass
         if party.closed is None:
             self.tally.counts["failed to hear the end"] += 1

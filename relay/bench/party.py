@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport
 
+from ..core.codes import advised_delay_ms
 from ..core.frames import (
     FROM_APP_MSGPACK,
     SUBPROTOCOL_MSGPACK,
@@ -41,6 +42,8 @@ _BINARY: Final = WSMsgType.BINARY
 _CLOSE: Final = WSMsgType.CLOSE
 _HEADERS: Final = {"Sec-WebSocket-Protocol": SUBPROTOCOL_MSGPACK}
 CONNECT_S: Final = 20.0
+#: How it is told that there is no relay to be heard.
+NOT_CONNECTED: Final = (OSError, TimeoutError, WSError)
 _NO_CODE: Final = 1006
 
 _encode = FROM_APP_MSGPACK.encode
@@ -55,10 +58,9 @@ class Party:
     """
 
     __slots__ = (
-        "_peer_pos", "attempt", "before", "close_code", "closed", "epoch", "forbidden",
-        "gateway_url", "hears",
-        "is_attached", "line", "name", "on_answered", "reported", "says", "tally", "then", "token",
-        "violations",
+        "_peer_pos", "advised_ms", "attempt", "before", "close_code", "closed", "epoch",
+        "forbidden", "gateway_url", "hears", "is_attached", "line", "name", "on_answered",
+        "on_dropped", "reported", "says", "tally", "then", "token", "violations",
     )  # fmt: skip
 
     def __init__(
@@ -90,11 +92,15 @@ class Party:
         self.line: _Line | None = None
         self.is_attached = False
         self.close_code = 0
+        #: How long it was told to stay away, if it was.
+        self.advised_ms: int | None = None
         #: The `closed` frame, once it came.
         self.closed: Closed | None = None
         self.reported: set[str] = set()
         #: Called when one of its posts was accepted, or refused for good.
         self.on_answered: Callable[[Party], None] | None = None
+        #: Called when a connection that was attached is over, unless it was cut here.
+        self.on_dropped: Callable[[Party], None] | None = None
         #: What it says and hears once another party sits opposite.
         self.then: tuple[Stream, Stream] | None = None
 
@@ -103,10 +109,11 @@ class Party:
     async def connect(self, after: str | None = None) -> bool:
         """Attach, resuming where this party was, or after `after`. False if it was sent away.
 
-        Raises OSError or TimeoutError where there is no relay to be heard.
+        Raises one of `NOT_CONNECTED` where there is no relay to be heard.
         """
         line = _Line(self)
         self.close_code, self.is_attached, self.line = 0, False, line
+        self.advised_ms = None
         self.attempt += 1
         try:
             await dial(self.gateway_url, _HEADERS, CONNECT_S, line)
@@ -120,14 +127,25 @@ class Party:
                 attempt=self.attempt, pending=pending or None,
             )
         )  # fmt: skip
-        await line.is_replayed(CONNECT_S)
+        try:
+            await line.is_replayed(CONNECT_S)
+        except BaseException:
+            self.cut()
+            raise
+        return self.is_attached
+
+    async def come_back(self) -> bool:
+        """Attach again, and post again what nobody knows of. As `connect`."""
+        if await self.connect():
+            for name in self.says.unanswered():
+                self.post_again(name)
         return self.is_attached
 
     def cut(self) -> None:
         """Drop the connection without a word, as a tunnel does."""
+        self.is_attached = False
         if self.line is not None and self.line.transport is not None:
             self.line.transport.underlying_transport.abort()
-        self.is_attached = False
 
     def pause(self, on: bool) -> None:
         """Stop reading what comes, as a phone on a bad network."""
@@ -153,27 +171,24 @@ class Party:
             self.line.transport.send(_BINARY, _encode(frame))
 
     def post(self, text: Text, intended_s: float | None = None) -> str:
-        """Post a message that was meant to be sent at that moment (now)."""
+        """Post a message that was meant to be sent at that moment (now). An app that is away keeps
+        it until it has come back."""
         name = self.says.post(text, _now() if intended_s is None else intended_s)
-        self.send(Post(name, text=text.text, epoch=self.epoch))
+        if self.is_attached:
+            self.send(Post(name, text=text.text, epoch=self.epoch))
         return name
 
     def post_again(self, name: str) -> None:
         """Post what may be stored already."""
-        if name in self.says.under_way:
+        if self.is_attached and name in self.says.under_way:
             self.send(Post(name, text=self.says.repeat(name), epoch=self.epoch, again=True))
 
     def post_as_before(self, name: str) -> None:
         """Post what was refused for a while: the same frame, for by that try it is not stored."""
-        if name in self.says.under_way:
+        if self.is_attached and name in self.says.under_way:
             sent = self.says.retry(name)
             again = sent.is_repeated or None
             self.send(Post(name, text=sent.text, epoch=self.epoch, again=again))
-
-    def post_unanswered_again(self) -> None:
-        """After a new connection: what nobody knows of."""
-        for name in self.says.unanswered():
-            self.post_again(name)
 
     # --- what it hears ----------------------------------------------------------------------------
 
@@ -294,14 +309,19 @@ class _Line(WSListener):
         data = frame.get_payload_as_bytes()
         code = int.from_bytes(data[:2], "big") if len(data) >= 2 else _NO_CODE
         self.party.close_code = code
+        self.party.advised_ms = advised_delay_ms(data[2:].decode(errors="replace"))
         self.party.tally.counts[f"closed {code}"] += 1
         transport.disconnect()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         party = self.party
         if party.line is self:
-            party.is_attached = False
+            was_attached, party.is_attached = party.is_attached, False
+            if was_attached and not party.close_code:
+                party.tally.counts[f"closed {_NO_CODE}"] += 1
             party.close_code = party.close_code or _NO_CODE
+            if was_attached and party.on_dropped is not None:
+                party.on_dropped(party)
         self.has_ended()
 
     def has_ended(self) -> None:

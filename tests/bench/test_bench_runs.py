@@ -16,7 +16,9 @@ import pytest
 
 from relay.bench.load import SETTLE_S, Load
 from relay.bench.result import Result
+from relay.bench.scenarios.closed import ClosedLoop
 from relay.bench.scenarios.day import RideDay
+from relay.bench.scenarios.open import OpenLoop
 from relay.bench.target import RAISED
 from relay.bench.texts import Text
 from relay.bench.wire import Plan
@@ -251,6 +253,43 @@ async def test_an_app_whose_connection_breaks_while_it_posts_comes_back_and_says
     assert trip.driver.attempt == 3
     day.hang_up(trip.parties)
     await day.trips.end_all()
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+async def test_apps_that_lose_their_connection_under_a_load_come_back_during_it(
+    loaded: RelayProcess, *, is_open: bool
+) -> None:
+    options = {"trips": 2} | ({"rate": 200} if is_open else {"in_flight": 2})
+    async with Proxy(urlsplit(loaded.gateway_url).netloc) as proxy:
+        where = [f"ws://{proxy.address}/v1/channel"], loaded.api_url, loaded.key
+        plan = Plan("", *where, options, 0, 1, f"7e5c{is_open:d}")
+        load = (OpenLoop if is_open else ClosedLoop)(plan, lambda *_: None)
+        await load.prepare()
+        tally, parties = load.tally, [party for trip in load._trips for party in trip.parties]
+
+        async def all_talk() -> None:
+            await until(lambda: all(party.is_attached for party in parties), "all are there")
+            reached = tally.delivered
+            await until(lambda: tally.delivered > reached + 20, "they talk")
+
+        running = asyncio.create_task(load.run())
+        await all_talk()
+        proxy.cut()
+        await until(lambda: tally.counts["closed 1006"] == 4, "all are away")
+        await all_talk()
+        proxy.is_shut = True
+        proxy.cut()
+        await until(lambda: all(party.attempt > 2 for party in parties), "they try in vain")
+        proxy.is_shut = False
+        await all_talk()
+        load.stop.set()
+        await running
+        await load.settle()
+    # What breaks is told; what was said meanwhile is posted again, and comes once and in order.
+    assert tally.counts["closed 1006"] == 8
+    assert not load.violations.counts and not tally.counts["unanswered"]
+    assert tally.accepted == tally.delivered
+    await load.trips.end_all()
 
 
 async def test_a_call_that_gets_no_answer_is_made_again(loaded: RelayProcess) -> None:

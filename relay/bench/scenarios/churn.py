@@ -9,6 +9,7 @@ import asyncio
 from typing import Final
 
 from ..load import OPENING, Load
+from ..party import NOT_CONNECTED
 from ..trips import CallFailed, Trip
 
 _ANSWER_S: Final = 20.0
@@ -39,7 +40,7 @@ class Churn(Load):
         try:
             for party in trip.parties:
                 await self.attach(party)
-        except (CallFailed, OSError, TimeoutError):
+        except (CallFailed, *NOT_CONNECTED):
             if not self.attached:
                 raise
             self.tally.counts["failed to attach"] += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..load import Load
 from ..party import Party
+from ..returning import returning
 from ..trips import Trip
 
 
@@ -20,12 +21,13 @@ class ClosedLoop(Load):
         self._trips = await self.open_attached(self.plan.share(self.option("trips")))
 
     async def run(self) -> None:
-        for trip in self._trips:
-            for party in trip.parties:
+        parties = [party for trip in self._trips for party in trip.parties]
+        async with returning(parties):
+            for party in parties:
                 party.on_answered = self._next
                 for _ in range(self.option("in_flight")):
                     self._next(party)
-        await self.stop.wait()
+            await self.stop.wait()
 
     def _next(self, party: Party) -> None:
         if not self.stop.is_set():

@@ -19,7 +19,7 @@ from ...core.casework import Category
 from ...core.frames import Report
 from ..arrivals import ride_day
 from ..load import OPENING, SETTLE_S, Load, until
-from ..party import Party
+from ..party import NOT_CONNECTED, Party
 from ..tally import Tally
 from ..texts import Text, disguised
 from ..trips import Trip
@@ -132,11 +132,10 @@ class RideDay(Load):
         began_s = time.monotonic()
         for attempt in range(_TRIES):
             try:
-                if await party.connect():
+                if await party.come_back():
                     party.tally.times["attach"].add(time.monotonic() - began_s)
-                    party.post_unanswered_again()
                     return
-            except (OSError, TimeoutError):
+            except NOT_CONNECTED:
                 pass
             await asyncio.sleep(0.1 * 2**attempt * self._random.random())
         party.tally.counts["failed to attach"] += 1

@@ -12,6 +12,8 @@ import time
 from ..arrivals import poisson, together
 from ..load import Load
 from ..metronome import TICK_S, Metronome
+from ..party import Party
+from ..returning import returning
 from ..trips import Trip, each
 
 
@@ -27,8 +29,12 @@ class OpenLoop(Load):
         await each(range(others), lambda _: self.trips.open())
 
     async def run(self) -> None:
-        source = random.Random(f"{self.plan.run} {self.plan.part} arrivals")
         parties = [party for trip in self._trips for party in trip.parties]
+        async with returning(parties):
+            await self._post_at_the_rate(parties)
+
+    async def _post_at_the_rate(self, parties: list[Party]) -> None:
+        source = random.Random(f"{self.plan.run} {self.plan.part} arrivals")
         per_s = self.plan.options["rate"] / self.plan.parts
         began_s = time.monotonic()
         moments = (began_s + at_s for at_s in together(poisson(per_s, source), TICK_S))

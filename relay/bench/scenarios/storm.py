@@ -11,7 +11,7 @@ import time
 
 from ..checking import Sent
 from ..load import SETTLE_S, Load, until
-from ..party import Party
+from ..party import NOT_CONNECTED, Party
 from ..texts import Text
 
 
@@ -56,7 +56,7 @@ class Storm(Load):
                 party.hears = party.hears.replayed(missed, began_s)
                 try:
                     attached = await party.connect(last.accepted_pos)
-                except (OSError, TimeoutError):
+                except NOT_CONNECTED:
                     attached = False
                 if attached:
                     self.tally.times["attach"].add(time.monotonic() - began_s)
