@@ -131,6 +131,54 @@ async def unending(gateway_url: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def losing(
+    gateway_url: str, *, of_replays: bool = False, confirming: bool = False
+) -> AsyncIterator[str]:
+    """The URL of a gateway that keeps some messages to itself, and confirms them as if the app had
+    if so told: of those that an app is given when it comes back, or of those that come as they are
+    posted."""
+    numbers = itertools.count()
+
+    async def talk(app: ServerConnection) -> None:
+        is_replay = False
+        async with connect(gateway_url, subprotocols=[_MSGPACK]) as relay:
+            forth = asyncio.create_task(_pump(app, relay))
+            with suppress(ConnectionClosed):
+                async for data in relay:
+                    assert isinstance(data, bytes)
+                    frame: dict[str, Any] = msgpack.unpackb(data)
+                    if frame["op"] in ("attached", "replayed"):
+                        is_replay = frame["op"] == "attached"
+                    is_meant = frame["op"] == "message" and is_replay == of_replays
+                    if not is_meant or next(numbers) % _EVERY != 3:
+                        await app.send(data)
+                    elif confirming:
+                        await relay.send(msgpack.packb({"op": "got", "pos": frame["pos"]}))
+            forth.cancel()
+
+    async with _serving(talk) as url:
+        yield url
+
+
+@asynccontextmanager
+async def unveiling(gateway_url: str, numbers: set[str]) -> AsyncIterator[str]:
+    """The URL of a gateway that tells each of these numbers in a field that no app knows."""
+
+    async def talk(app: ServerConnection) -> None:
+        async with connect(gateway_url, subprotocols=[_MSGPACK]) as relay:
+            forth = asyncio.create_task(_pump(app, relay))
+            with suppress(ConnectionClosed):
+                async for data in relay:
+                    assert isinstance(data, bytes)
+                    frame: dict[str, Any] = msgpack.unpackb(data)
+                    await app.send(msgpack.packb(frame | {"peers": sorted(numbers)}))
+            forth.cancel()
+
+    async with _serving(talk) as url:
+        yield url
+
+
+@asynccontextmanager
 async def _serving(talk: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[str]:
     async with serve(talk, "127.0.0.1", 0, subprotocols=[_MSGPACK]) as server:
         port = next(iter(server.sockets)).getsockname()[1]

@@ -16,6 +16,7 @@ import pytest
 
 from relay.bench.load import SETTLE_S, Load
 from relay.bench.result import Result
+from relay.bench.scenarios.churn import Churn
 from relay.bench.scenarios.closed import ClosedLoop
 from relay.bench.scenarios.day import RideDay
 from relay.bench.scenarios.open import OpenLoop
@@ -27,7 +28,7 @@ from relay.rig.process import RelayProcess
 from relay.rig.proxy import Proxy
 from relay.rig.servers import free_ports
 from relay.rig.waiting import until
-from tests.bench.tampering import tampering, unending, unmasking
+from tests.bench.tampering import losing, tampering, unending, unmasking, unveiling
 from tests.cli.commands import Done, Quickly, finish, relay_command, start
 from tests.console.staff import chromium
 from tests.support.certificate import certified
@@ -419,6 +420,63 @@ async def test_what_goes_on_after_the_end_fails_the_run(bench: Bench, loaded: Re
     assert done.code == 1 and "FAILED" in done.err
     (only,) = json.loads(done.out)["targets"]["relay"]["rounds"]
     assert {"late", "uncut"} <= set(only["violations"])
+
+
+@pytest.mark.parametrize(
+    ("words", "of_replays"),
+    [
+        (("storm", "--connections", 8, "--missed", 3, "--seconds", 1, "--warm-up", 0), True),
+        (("day", "--rides", 8, "--seconds", 2), False),
+    ],
+    ids=lambda found: found[0] if isinstance(found, tuple) else "",
+)
+async def test_what_is_accepted_and_never_comes_fails_the_run(
+    bench: Bench, loaded: RelayProcess, words: tuple[object, ...], *, of_replays: bool
+) -> None:
+    async with losing(loaded.gateway_url, of_replays=of_replays, confirming=True) as gateway:
+        done = await bench(*words, gateway=gateway)
+    assert done.code == 1 and "FAILED: relay: " in done.err and " lost" in done.err
+    assert "correct" not in done.err
+    (only,) = json.loads(done.out)["targets"]["relay"]["rounds"]
+    assert set(only["violations"]) == {"lost"}
+    assert all(one.startswith("lost: b") and ", message " in one for one in only["examples"])
+
+
+@pytest.mark.parametrize("kind", [ClosedLoop])
+async def test_what_is_waited_for_in_vain_is_lost(
+    loaded: RelayProcess, monkeypatch: pytest.MonkeyPatch, kind: type[Load]
+) -> None:
+    """Even if the relay tells of it when the channel closes."""
+    monkeypatch.setattr("relay.bench.load.SETTLE_S", 0.5)
+    monkeypatch.setattr("relay.bench.scenarios.churn._ANSWER_S", 0.5)
+    options = {"trips": 1, "in_flight": 2, "at_once": 1, "messages": 4}
+    async with losing(loaded.gateway_url) as gateway:
+        plan = Plan("", [gateway], loaded.api_url, loaded.key, options, 0, 1,
+                    f"7e5d{kind is Churn:d}")  # fmt: skip
+        load = kind(plan, lambda *_: None)
+        await load.prepare()
+        running = asyncio.create_task(load.run())
+        await until(lambda: load.tally.delivered > 20, "they talk")
+        load.stop.set()
+        await running
+        await load.settle()
+        await load.trips.end_all()
+    assert set(load.violations.counts) == {"lost"}
+
+
+async def test_a_party_s_number_in_any_frame_is_leaked(loaded: RelayProcess) -> None:
+    numbers = set[str]()
+    async with unveiling(loaded.gateway_url, numbers) as gateway:
+        plan = Plan("", [gateway], loaded.api_url, loaded.key, {}, 0, 1, "7e5e")
+        talk = Talk(plan, lambda *_: None)
+        (trip,) = trips = await talk.open_attached(1)
+        assert not talk.violations.counts
+        numbers.add(f"+62{trip.phones['customer'][1:]}")
+        trip.driver.post(Text("di lobi ya"))
+        await talk.everything_arrived(trips)
+        await talk.trips.end_all()
+    assert set(talk.violations.counts) == {"leaked"}
+    assert not any(number[3:] in one for number in numbers for one in talk.violations.examples)
 
 
 async def test_called_wrongly_or_without_a_relay(quickly: Quickly, tmp_path: Path) -> None:
