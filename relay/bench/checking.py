@@ -3,7 +3,8 @@
 A `Stream` is what one party says to another while they sit opposite each other: one epoch, one
 direction. It is told what both apps see. What breaks a promise is a violation:
 
-- `lost`: accepted, and neither delivered nor named as undelivered when the channel closed
+- `lost`: accepted, and neither delivered nor named as undelivered when the channel closed; or not
+  delivered to an app that was there and waited for it long enough
 - `doubled`: stored or delivered twice, or accepted at one position and delivered at another; but
   not if it was posted again, for then an app drops what it has
 - `reordered`: delivered before an earlier one, in the log's order or in the sender's
@@ -175,6 +176,14 @@ class Stream:
         self._given_up.update(names)
         for name in names:
             self._forget(name)
+
+    def overdue(self) -> None:
+        """The peer's app was there for long enough: what is accepted and did not come is lost, even
+        if the close names it."""
+        for name in self.pending():
+            if not self.under_way[name].delivered_pos:
+                self._wrong("lost", name)
+                self.undelivered([name])
 
     def replayed(self, missed: Iterable[tuple[str, Sent]], at_s: float) -> Stream:
         """The same stream as it has to come to an app that has missed these messages, and asks for

@@ -442,7 +442,7 @@ async def test_what_is_accepted_and_never_comes_fails_the_run(
     assert all(one.startswith("lost: b") and ", message " in one for one in only["examples"])
 
 
-@pytest.mark.parametrize("kind", [ClosedLoop])
+@pytest.mark.parametrize("kind", [ClosedLoop, Churn])
 async def test_what_is_waited_for_in_vain_is_lost(
     loaded: RelayProcess, monkeypatch: pytest.MonkeyPatch, kind: type[Load]
 ) -> None:

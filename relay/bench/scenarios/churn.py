@@ -48,8 +48,10 @@ class Churn(Load):
         for _ in range(self.option("messages")):
             for party in trip.parties:
                 party.post(self.text())
-            for party in trip.parties:
+            for party, peer in (trip.parties, trip.parties[::-1]):
                 if not await party.says.nothing_owed(_ANSWER_S):
+                    if peer.is_attached:
+                        party.says.overdue()
                     self.tally.counts["failed to arrive in time"] += party.says.owed
                     return
 
