@@ -33,7 +33,7 @@ async def ramp(
             if broke:
                 break
             rate = round(rate * _FACTOR)
-    return _told(steps, rounds, options, course)
+    return told(steps, rounds, options, course)
 
 
 def broken(found: Round, rate: int, p99_ms: float) -> str:
@@ -51,17 +51,16 @@ def broken(found: Round, rate: int, p99_ms: float) -> str:
     return f"delivery p99 was {p99:,.1f} ms" if p99 > p99_ms else ""
 
 
-def _told(
-    steps: list[Step], rounds: list[Round], options: dict[str, Any], course: Course
-) -> Result:
-    """The figures are those of the last rate that was within bounds; of the first one, if none."""
+def told(steps: list[Step], rounds: list[Round], options: dict[str, Any], course: Course) -> Result:
+    """The figures are those of the last rate that was within bounds; of the first one, if none.
+    What went wrong is that of the rate at which it did, which is the last."""
     within = [number for number, step in enumerate(steps) if not step.broke]
     last = within[-1] if within else 0
     if within:
         rounds[last].figures = {"knee_per_s": float(steps[last].rate), **rounds[last].figures}
+    rounds[last].violations, rounds[last].examples = rounds[-1].violations, rounds[-1].examples
     found = concluded({"relay": [rounds[last]]}, "ramp", options, course)
     found.steps = steps
-    found.ok = found.ok and not any(one.violations for one in rounds)
     end = steps[-1]
     if not within:
         found.notes.insert(0, f"no rate was within bounds: at {end.rate:,}/s {end.broke}")

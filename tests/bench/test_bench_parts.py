@@ -25,8 +25,8 @@ from relay.bench.histogram import Histogram
 from relay.bench.measure import Course
 from relay.bench.metronome import TICK_S, Metronome
 from relay.bench.plots import Series, chart, nice_ticks
-from relay.bench.ramp import broken
-from relay.bench.result import LoadItself, Result, Round, Target, ratios, summarise
+from relay.bench.ramp import broken, told
+from relay.bench.result import LoadItself, Result, Round, Step, Target, ratios, summarise
 from relay.bench.run import concluded
 from relay.bench.table import verdict_of
 from relay.bench.target import RAISED, Where
@@ -468,6 +468,18 @@ def test_a_ramp_ends_at_the_bound_that_breaks() -> None:
     assert broken(good, 1000, 10) == "errors: 3 refused too_many"
     good.violations = {"lost": 1}
     assert broken(good, 1000, 10) == "messages went wrong: lost"
+
+
+def test_what_went_wrong_at_the_last_rate_of_a_ramp_is_what_the_ramp_says() -> None:
+    good, wrong = a_round(delivered_per_s=995), a_round(delivered_per_s=1240)
+    good.checked = wrong.checked = 10
+    wrong.violations, wrong.examples = {"reordered": 3}, ["reordered: b1-1, message 7"]
+    steps = [Step(1000, good.figures, ""), Step(1250, wrong.figures, broken(wrong, 1250, 10))]
+    found = told(steps, [good, wrong], {}, Course(1, 0, 1))
+    assert not found.ok and found.targets["relay"].summary["knee_per_s"].median == 1000
+    said = "\n".join(line.plain for line in verdict_of(found))
+    assert "FAILED: relay: 3 reordered" in said and "message 7" in said
+    assert "no message came through" not in said
 
 
 def test_figures_read_as_a_person_says_them() -> None:
