@@ -205,14 +205,20 @@ async def _loaded(load: Load, reader: asyncio.StreamReader, began_s: float) -> N
     ]
     running = asyncio.create_task(load.run())
     told = asyncio.create_task(_told(reader))
-    await asyncio.wait((running, told), return_when=asyncio.FIRST_COMPLETED)
-    share = (time.process_time() - cpu_before_s) / (time.monotonic() - began_s)
-    if not told.done():
-        running.result()
-        _say(Finished())
-    assert isinstance(await told, Stop)
-    load.stop.set()
-    await running
+    try:
+        await asyncio.wait((running, told), return_when=asyncio.FIRST_COMPLETED)
+        share = (time.process_time() - cpu_before_s) / (time.monotonic() - began_s)
+        if not told.done():
+            running.result()
+            _say(Finished())
+        assert isinstance(await told, Stop)
+        load.stop.set()
+        await running
+    finally:
+        # Where this is broken off, nothing is begun any more by the time that all is ended.
+        for task in (running, told):
+            task.cancel()
+        await asyncio.gather(running, told, return_exceptions=True)
     lag_times = lag.counts()
     load.told("waiting for what is under way", 1.0)
     await load.settle()
