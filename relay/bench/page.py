@@ -43,10 +43,11 @@ td small { color: var(--soft); }
 .charts { display: grid; gap: 16px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: 8px;
-  padding: 12px 14px; overflow-x: auto; }
+  padding: 12px 14px; }
 figcaption { font-weight: 600; } figcaption small { color: var(--soft); font-weight: 400; }
-svg { width: 100%; min-width: 440px; height: auto; display: block; }
+svg { width: 100%; height: auto; display: block; overflow: visible; }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
+@media (max-width: 520px) { svg text { font-size: 16px; } }
 .x, .axis { text-anchor: middle; } .y { text-anchor: end; }
 .grid path { stroke: var(--rule); }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }

@@ -14,6 +14,8 @@ from .figures import number
 
 _WIDTH, _HEIGHT = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 30, 14, 40
+#: The width of a character in the largest type that the style has for an axis.
+_CHARACTER: Final = 9
 #: The style has so many colours.
 COLOURS: Final = 6
 _TICKS: Final = 5
@@ -71,8 +73,13 @@ def chart(
 
     marks = x_ticks if x_ticks is not None else _plain_ticks(lines)
     parts = [f'<g class="grid">{"".join(_across(at, tick, lines) for tick in y_ticks)}</g>']
+    free = 0.0
     for tick in marks:
         x, _ = at(tick.at, 0)
+        half = len(tick.label) * _CHARACTER / 2
+        if x - half < free:
+            continue
+        free = x + half + _CHARACTER
         parts.append(
             f'<text class="x" x="{x}" y="{_HEIGHT - _BOTTOM + 16}">{escape(tick.label)}</text>'
         )

@@ -24,7 +24,7 @@ from relay.bench.figures import number, shown
 from relay.bench.histogram import Histogram
 from relay.bench.measure import Course
 from relay.bench.metronome import TICK_S, Metronome
-from relay.bench.plots import Series, chart, nice_ticks
+from relay.bench.plots import Series, Tick, chart, nice_ticks
 from relay.bench.ramp import broken, told
 from relay.bench.result import LoadItself, Result, Round, Step, Target, ratios, summarise
 from relay.bench.run import concluded
@@ -516,3 +516,12 @@ def test_a_chart_draws_each_line_within_its_frame_and_escapes_names() -> None:
     drawn = chart("Delivery", [Series("a", [(0, 1)])], x_label="s", y_label="ms", bound=30.0)
     assert '<span class="key bound">at most 30 ms</span>' in drawn
     assert chart("Delivery", [Series("empty", [])], x_label="s", y_label="ms") == ""
+
+
+def test_labels_of_an_axis_do_not_touch() -> None:
+    rates = [200, 250, 312, 1190]
+    drawn = chart(
+        "Delivery", [Series("a", [(rate, 1) for rate in rates])], x_label="rate", y_label="ms",
+        x_ticks=[Tick(rate, str(rate)) for rate in rates],
+    )  # fmt: skip
+    assert re.findall(r'class="x"[^>]*>(\w+)<', drawn) == ["200", "312", "1190"]

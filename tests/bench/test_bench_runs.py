@@ -561,6 +561,11 @@ async def test_a_relay_of_its_own_beside_a_peer_with_a_page(tmp_path: Path) -> N
         assert await opened.locator("figure svg .line").count() > 5
         assert "correct: nothing lost" in await opened.inner_text(".verdict")
         assert await opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        # On a phone each chart is seen as a whole.
+        await opened.set_viewport_size({"width": 390, "height": 844})
+        assert await opened.evaluate(
+            "[...document.querySelectorAll('figure')].every(f => f.scrollWidth <= f.clientWidth)"
+        )
     assert (wrong, asked) == ([], [page.as_uri()])
 
 
