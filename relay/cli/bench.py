@@ -509,6 +509,8 @@ async def _until_stopped(running: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _conclude(found: Result, report: Path | None, as_json: bool) -> None:
+    # First: the rest may go to a pipe that nobody reads to its end.
+    unwritten = "" if report is None else _write(report, found)
     where = err if as_json else out
     if found.steps:
         _print(where, steps_of(found))
@@ -518,17 +520,24 @@ def _conclude(found: Result, report: Path | None, as_json: bool) -> None:
         where.print(line)
     if as_json:
         print_json(msgspec.to_builtins(found))
+    if unwritten:
+        fail(
+            f"the report {report} cannot be written ({unwritten}), or only a part of it; what was "
+            "found stands above"
+        )
     if report is not None:
-        try:
-            report.write_text(page_of(found))
-        except OSError as error:
-            fail(
-                f"the report {report} cannot be written ({error.strerror}), or only a part of it; "
-                "what was found stands above"
-            )
         err.print(f"relay: the report is in {report}")
     if not found.ok:
         raise typer.Exit(REFUSED)
+
+
+def _write(report: Path, found: Result) -> str:
+    """Write the page; why it could not be, if so."""
+    try:
+        report.write_text(page_of(found))
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
 
 
 def _print(where: Console, table: Table) -> None:

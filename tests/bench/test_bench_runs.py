@@ -29,7 +29,7 @@ from relay.rig.proxy import Proxy
 from relay.rig.servers import free_ports
 from relay.rig.waiting import until
 from tests.bench.tampering import losing, tampering, unending, unmasking, unveiling
-from tests.cli.commands import Done, Quickly, finish, relay_command, start
+from tests.cli.commands import CLEAN, LIMIT_S, Done, Quickly, finish, relay_command, start
 from tests.console.staff import chromium
 from tests.support.certificate import certified
 from tests.support.encrypting import encrypting
@@ -567,6 +567,21 @@ async def test_a_relay_of_its_own_beside_a_peer_with_a_page(tmp_path: Path) -> N
             "[...document.querySelectorAll('figure')].every(f => f.scrollWidth <= f.clientWidth)"
         )
     assert (wrong, asked) == ([], [page.as_uri()])
+
+
+async def test_a_report_is_written_though_standard_output_is_not(
+    loaded: RelayProcess, tmp_path: Path
+) -> None:
+    words = ["churn", "--messages", "0", "--at-once", "2", "--seconds", "1", "--warm-up", "0"]
+    with open("/dev/full", "w") as full:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "relay", "bench", *words, "--report", tmp_path / "page.html",
+            "--gateway", loaded.gateway_url, "--api", loaded.api_url,
+            stdout=full, stderr=asyncio.subprocess.PIPE, env=CLEAN | {"RELAY_API_KEY": loaded.key},
+        )  # fmt: skip
+    _, said = await asyncio.wait_for(process.communicate(), LIMIT_S)
+    assert process.returncode == 1 and b"standard output cannot be written" in said
+    assert "<svg" in (tmp_path / "page.html").read_text()
 
 
 async def test_compare(quickly: Quickly, bench: Bench, tmp_path: Path) -> None:
