@@ -42,7 +42,7 @@ class Cluster(Servers):
         hosts = f"127.0.0.1:{self.primaries[0]},127.0.0.1:{self.primaries[-1]}"
         return self.url_of("redis+cluster", hosts)
 
-    async def __aenter__(self) -> Cluster:
+    async def _begin(self) -> None:
         for port in (*self.primaries, *self.replicas):
             self.start(port)
         await until(self._all_answer, "the servers answer", 20)
@@ -62,7 +62,6 @@ class Cluster(Servers):
             becomes = partial(self._becomes, replica, name)
             await until(becomes, "a replica knows its primary", 20)
         await until(self.is_replicated, "the replicas follow", 30)
-        return self
 
     def start(self, port: int) -> None:
         """Start a server, empty."""

@@ -24,7 +24,7 @@ class Watched(Servers):
         hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
         return self.url_of("redis+sentinel", f"{hosts}/{SERVICE}")
 
-    async def __aenter__(self) -> Watched:
+    async def _begin(self) -> None:
         self._start(self.primary)
         self._start(self.replica, "--replicaof", f"127.0.0.1 {self.primary}")
         await until(self.is_linked, "the replica follows")
@@ -40,7 +40,6 @@ class Watched(Servers):
             )
             self._spawn(port, str(config), "--sentinel")
         await until(self._agree, "the sentinels know each other and the replica", 20)
-        return self
 
     async def is_linked(self) -> bool:
         """Whether the replica has all that the primary has sent."""

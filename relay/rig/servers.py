@@ -7,9 +7,10 @@ import random
 import signal
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -42,8 +43,9 @@ def _named_program() -> Path:
     return Path(named) if named else find_program()
 
 
-class Servers:
-    """Each has a folder and a log in `folder`; all end with the `async with` of who has them.
+class Servers(ABC):
+    """Each has a folder and a log in `folder`; all end with the `async with` of who has them, also
+    where that cannot begin.
 
     `settings` are for each of them. With a `certificate`, a file with its key that is signed by
     itself, they speak TLS alone.
@@ -62,7 +64,22 @@ class Servers:
         self._certificate = certificate
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
+    async def __aenter__(self) -> Self:
+        try:
+            await self._begin()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
     async def __aexit__(self, *_: object) -> None:
+        self._end()
+
+    @abstractmethod
+    async def _begin(self) -> None:
+        """Start them, and see that they serve."""
+
+    def _end(self) -> None:
         for process in self._running.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from .servers import Servers, free_ports
 from .waiting import until
@@ -27,12 +27,11 @@ class Single(Servers):
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def __aenter__(self) -> Self:
+    async def _begin(self) -> None:
         await self.start()
         if self._is_replicated:
             self._start(self.replica, "--replicaof", f"127.0.0.1 {self.port}")
             await until(self._is_linked, "the replica follows", 20)
-        return self
 
     async def start(self) -> None:
         """Start it, with all that its file holds if it has one."""
