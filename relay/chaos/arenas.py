@@ -141,7 +141,10 @@ class InMemory(OnSingle):
 
 
 class OnDisk(OnSingle):
-    name, durability = "single store, disk", "disk"
+    """Every write is synced: with `everysec` a server answers a wait for that after up to a second,
+    which is longer than posts may take, or (Valkey 9.1) before it is true."""
+
+    name, durability, fsync = "single store, disk", "disk", "always"
 
 
 class OnDiskAlways(OnSingle):
