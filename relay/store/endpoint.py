@@ -8,12 +8,13 @@ With a Cluster the URL names a few of its servers, which know the others (`topol
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import hiredis
 
@@ -56,7 +57,8 @@ class Endpoint:
         everywhere `rediss+sentinel://` and `rediss+cluster://`, perhaps with `?ssl_ca_certs=FILE`.
         Raises `BadStoreUrl`."""
         try:
-            scheme = urlsplit(url).scheme
+            url = url.strip()
+            scheme = url.partition(":")[0].lower()
             if scheme in _SENTINEL:
                 return cls._watched(url)
             if scheme in _CLUSTER:
@@ -108,7 +110,7 @@ class Endpoint:
 
     @classmethod
     def _watched(cls, url: str) -> Endpoint:
-        parts = urlsplit(url)
+        parts = _naming_several(url)
         user, password, hosts = _identity_and_hosts(parts.netloc)
         service, _, database = parts.path.strip("/").partition("/")
         options = parse_qs(parts.query, keep_blank_values=True)
@@ -130,7 +132,7 @@ class Endpoint:
 
     @classmethod
     def _clustered(cls, url: str) -> Endpoint:
-        parts = urlsplit(url)
+        parts = _naming_several(url)
         user, password, hosts = _identity_and_hosts(parts.netloc)
         options = parse_qs(parts.query, keep_blank_values=True)
         if not hosts or parts.path.strip("/") or options.keys() - {"ssl_ca_certs"}:
@@ -195,6 +197,14 @@ class Endpoint:
             if isinstance(found, list):
                 return replace(self, host=found[0].decode(), port=int(found[1]), sentinels=())
         raise ConnectionError("no sentinel knows the primary") from failed
+
+
+def _naming_several(url: str) -> SplitResult:
+    """The parts of a URL with a list of hosts, which newer Pythons refuse where an IPv6 address
+    is not the first of them."""
+    scheme, _, rest = url.partition("://")
+    netloc = re.split("[/?#]", rest, maxsplit=1)[0]
+    return urlsplit(f"{scheme}://{rest[len(netloc) :]}")._replace(netloc=netloc)
 
 
 def _identity_and_hosts(netloc: str) -> tuple[str | None, str | None, str]:
