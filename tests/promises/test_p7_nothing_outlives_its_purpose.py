@@ -81,7 +81,9 @@ def readable(ring: KeyRing, blobs: set[bytes], trip: str) -> set[bytes]:
 
 
 async def test_at_close_and_after_the_span_nothing_can_be_read(own_relay: RelayProcess) -> None:
-    tokens = await own_relay.open_trip("gone", retention_s=0)
+    tokens = await own_relay.open_trip("gone", retention_s=0, allow=["B 1234 XYZ"])
+    changed = await own_relay.call("PATCH", "/v1/trips/gone", {"allow": ["4711"]})
+    assert changed.status_code == 200
     driver = await Party.attach(own_relay.gateway_url, tokens["driver"])
     await driver.accepted(TEXT, id="m1")
     file = KeyFile(own_relay.data / "keyring.json")
@@ -96,7 +98,7 @@ async def test_at_close_and_after_the_span_nothing_can_be_read(own_relay: RelayP
     async with own_relay.redis() as redis:
         record = keys.trip("gone")
         left = set(await redis.hkeys(record))
-        assert not {b"d.phone", b"c.phone", b"messages_key"} & left
+        assert not {b"d.phone", b"c.phone", b"messages_key", b"allow", b"allow_ever"} & left
         line = keys.line("gone")
         found = {key.decode() async for key in redis.scan_iter("*gone*")}
         assert found == {record, line}

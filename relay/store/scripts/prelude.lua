@@ -437,7 +437,7 @@ local function close(trip, reason, detail, now)
   local keep_ms, window_ms = kept_ms(trip, now, now), tonumber(window_s) * 1000
   local lost, arrived = kept_outcomes(trip, epoch, now, outcomes(trip, epoch, d_got, c_got))
   local key = trip_key(trip)
-  redis.call('HDEL', key, 'd.phone', 'c.phone', 'd.seat', 'c.seat', 'allow')
+  redis.call('HDEL', key, 'd.phone', 'c.phone', 'd.seat', 'c.seat', 'allow', 'allow_ever')
   local messages = retire_log(trip, epoch, keep_ms)
   redis.call('ZREM', TAG .. ':due', 'close:' .. trip)
   redis.call('ZREM', TAG .. ':open', trip)
