@@ -59,8 +59,8 @@ class Party:
 
     __slots__ = (
         "_peer_pos", "advised_ms", "attempt", "before", "close_code", "closed", "epoch",
-        "forbidden", "gateway_url", "hears", "is_attached", "line", "name", "on_answered",
-        "on_dropped", "reported", "says", "tally", "then", "token", "violations",
+        "forbidden", "gateway_url", "hears", "is_attached", "is_back", "line", "name",
+        "on_answered", "on_dropped", "reported", "says", "tally", "then", "token", "violations",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +91,8 @@ class Party:
         self.epoch = 1
         self.line: _Line | None = None
         self.is_attached = False
+        #: Whether it has also been given what it missed, and so may say something new.
+        self.is_back = False
         self.close_code = 0
         #: How long it was told to stay away, if it was.
         self.advised_ms: int | None = None
@@ -112,7 +114,7 @@ class Party:
         Raises one of `NOT_CONNECTED` where there is no relay to be heard.
         """
         line = _Line(self)
-        self.close_code, self.is_attached, self.line = 0, False, line
+        self.close_code, self.is_attached, self.is_back, self.line = 0, False, False, line
         self.advised_ms = None
         self.attempt += 1
         try:
@@ -132,6 +134,7 @@ class Party:
         except BaseException:
             self.cut()
             raise
+        self.is_back = self.is_attached
         return self.is_attached
 
     async def come_back(self) -> bool:
@@ -143,7 +146,7 @@ class Party:
 
     def cut(self) -> None:
         """Drop the connection without a word, as a tunnel does."""
-        self.is_attached = False
+        self.is_attached = self.is_back = False
         if self.line is not None and self.line.transport is not None:
             self.line.transport.underlying_transport.abort()
 
@@ -172,9 +175,9 @@ class Party:
 
     def post(self, text: Text, intended_s: float | None = None) -> str:
         """Post a message that was meant to be sent at that moment (now). An app that is away keeps
-        it until it has come back."""
+        it until it has come back, and has posted again what came before."""
         name = self.says.post(text, _now() if intended_s is None else intended_s)
-        if self.is_attached:
+        if self.is_back:
             self.send(Post(name, text=text.text, epoch=self.epoch))
         return name
 
@@ -316,7 +319,7 @@ class _Line(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         party = self.party
         if party.line is self:
-            was_attached, party.is_attached = party.is_attached, False
+            was_attached, party.is_attached, party.is_back = party.is_attached, False, False
             if was_attached and not party.close_code:
                 party.tally.counts[f"closed {_NO_CODE}"] += 1
             party.close_code = party.close_code or _NO_CODE
