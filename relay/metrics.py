@@ -26,7 +26,7 @@ _COUNTERS: Final = {
     "accepted": "Messages stored and acknowledged.",
     "delivered": "Messages sent to an attached app, replays included.",
     "unsure": "Posts whose fate was not known when they had to be answered.",
-    "deferred": "Frames that waited because others had filled a tick.",
+    "deferred": "Messages of apps that waited because others had filled a tick.",
     "attached": "Connections that got their party's seat.",
     "detached": "Connections that gave it up.",
     "receipts": "Receipts from apps.",

@@ -79,6 +79,7 @@ class Gate(Protocol):
     """What a connection needs of the node."""
 
     def connected(self, connection: Connection) -> None: ...
+    def in_turn(self, connection: Connection, message: bytes) -> None: ...
     def take(self, connection: Connection, frame: Any) -> None: ...
     def has_room(self, connection: Connection) -> None: ...
     def flush_soon(self, connection: Connection) -> None: ...
@@ -132,7 +133,7 @@ class Connection(WSListener):
         self._max_frames = max_frames_per_s
         #: How many came since the liveness clock last looked, about a second ago.
         self.frames = 0
-        #: How many of them wait for their turn.
+        #: How many messages wait for their turn.
         self.waiting = 0
         #: Heads and bodies of frames that wait for the end of this tick.
         self._unsent: list[bytes] = []
@@ -198,7 +199,7 @@ class Connection(WSListener):
                 self.close(error.code)
                 return
             if message is not None:
-                self._take(message)
+                self._came(message)
         elif kind == _PING:
             if not self._choked:
                 self.flush()
@@ -215,7 +216,7 @@ class Connection(WSListener):
             transport.disconnect()
             self._loop.call_later(CLOSE_TIMEOUT_S, self.abort)
 
-    def _take(self, message: bytes) -> None:
+    def _came(self, message: bytes) -> None:
         is_text = self._assembler.opcode == 1
         if is_text:
             try:
@@ -226,6 +227,10 @@ class Connection(WSListener):
         if is_text is not (self._kind is _TEXT):
             self.close(CloseCode.BAD_FRAME)
             return
+        self._gate.in_turn(self, message)
+
+    def take(self, message: bytes) -> None:
+        """Act on what has come: it is its turn."""
         try:
             frame = self._decode(message)
             op = OP_OF[type(frame)]

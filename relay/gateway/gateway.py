@@ -133,7 +133,7 @@ class Gateway:
         self._clocks: list[asyncio.Task[None]] = []
         self._look_now = asyncio.Event()
         self._is_suspended = False
-        self._turns = Turns(self.node.loop, self.node.counts, self._take)
+        self._turns = Turns(self.node.loop, self.node.counts)
         #: After how long the last of those come back who are sent away as the node drains.
         self._latest_ms = 0
         self._resuming: set[Line] = set()
@@ -291,11 +291,12 @@ class Gateway:
     def connected(self, connection: Connection) -> None:
         self.node.connections.add(connection)
 
+    def in_turn(self, connection: Connection, message: bytes) -> None:
+        """What has come from an app, as it came: it is to be acted on now or in a later tick."""
+        self._turns.take(connection, message)
+
     def take(self, connection: Connection, frame: Frame) -> None:
         """A frame that may be said now."""
-        self._turns.take(connection, frame)
-
-    def _take(self, connection: Connection, frame: Frame) -> None:
         self._steps[type(frame)](connection, frame)
 
     def has_room(self, connection: Connection) -> None:
