@@ -229,8 +229,8 @@ class Connection(WSListener):
             return
         self._gate.in_turn(self, message)
 
-    def take(self, message: bytes) -> None:
-        """Act on what has come: it is its turn."""
+    def act_on(self, message: bytes) -> None:
+        """Do what an app says, whose turn it is."""
         try:
             frame = self._decode(message)
             op = OP_OF[type(frame)]

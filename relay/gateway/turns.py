@@ -50,7 +50,7 @@ class Turns:
             connection.waiting += 1
             self._waiting.append((connection, message))
             return
-        connection.take(message)
+        connection.act_on(message)
 
     def _next_tick(self) -> None:
         """All that there was to read has been read; take what waits, and let the rest wait on."""
@@ -69,7 +69,7 @@ class Turns:
         if not connection.waiting:
             connection.read_on()
         try:
-            connection.take(message)
+            connection.act_on(message)
         except Exception:
             # As picows does it with what is taken at once.
             log.exception("message_failed")

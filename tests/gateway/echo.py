@@ -64,6 +64,9 @@ class Echo(Connection):
             self._heads = SHORT_HEADS[self._opcode]
         super().on_ws_frame(transport, frame)
 
+    def in_turn(self, connection: Connection, message: bytes) -> None:
+        self.act_on(message)
+
     def take(self, connection: Connection, frame: Any) -> None:
         self.send(Pong())
 

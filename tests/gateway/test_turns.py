@@ -81,7 +81,7 @@ class App:
     """As much of a connection as turns are told of; `step` is what it does with a message."""
 
     def __init__(self, step: Callable[[App, bytes], None]) -> None:
-        self.take = partial(step, self)
+        self.act_on = partial(step, self)
         self.waiting = 0
         self.closed = self.aborted = False
         self.reads = True
