@@ -420,6 +420,8 @@ class Connection(WSListener):
         transport = self._transport
         if self._closing or transport is None:
             return
+        if self.waiting:
+            self.read_on()  # its own close frame is among what it has still to say
         self._closing = True
         if not self.flush():
             code, retry_after_ms = _overslept()

@@ -464,6 +464,8 @@ class Gateway:
         node.paces.forget_the_rested(now_s)
         for connection in tuple(node.connections):
             connection.frames = 0
+            if connection.waiting:
+                continue  # it is this node that does not listen
             if connection.session.state is State.NEW:
                 if now_s - connection.opened_s > ATTACH_TIMEOUT_S:
                     node.close(connection, CloseCode.SILENT)
